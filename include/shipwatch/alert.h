@@ -1,0 +1,91 @@
+/* What people are told: an alert as it is handed to a channel to be rendered. Everything is already chosen and ordered; text
+ * from outside is raw and must be made harmless by the renderer of each channel (sw_alert_text does it). */
+#ifndef SHIPWATCH_ALERT_H
+#define SHIPWATCH_ALERT_H
+
+#include "shipwatch/base.h"
+#include "shipwatch/event.h"
+#include "shipwatch/mem.h"
+
+enum sw_severity { SW_SEV_INFO, SW_SEV_WARNING, SW_SEV_CRITICAL };
+enum sw_locale { SW_LOCALE_EN, SW_LOCALE_ZH };
+
+/* Which change of the alert's life this message tells; each is told once. */
+enum sw_alert_news {
+	SW_NEWS_FIRING, SW_NEWS_INCONCLUSIVE, SW_NEWS_ROLLBACK_WAITING, SW_NEWS_ROLLBACK_STARTED, SW_NEWS_ROLLBACK_DONE,
+	SW_NEWS_ROLLBACK_FAILED, SW_NEWS_ROLLBACK_UNKNOWN, SW_NEWS_ROLLBACK_SKIPPED, SW_NEWS_ROLLBACK_INEFFECTIVE,
+	SW_NEWS_RESOLVED, SW_NEWS_CLOSED, SW_NEWS_NOTICE, SW_NEWS_COUNT
+};
+const char *sw_news_name(enum sw_alert_news n);
+enum sw_alert_news sw_news_parse(const char *s);
+
+/* One condition with what was measured. */
+struct sw_finding {
+	const char *text;    /* "http_latency_p95 > 1500ms for 3 checks" */
+	const char *value;   /* "1.82s"; NULL: no value */
+	const char *limit;   /* "1.5s" */
+	const char *before;  /* value before the deployment; NULL: not known */
+};
+
+enum sw_link_kind { SW_LINK_CI_LOG, SW_LINK_COMPARE, SW_LINK_ENVIRONMENT, SW_LINK_DASHBOARD, SW_LINK_RUNBOOK, SW_LINK_LOGS, SW_LINK_COUNT };
+
+struct sw_mention {
+	const char *name;              /* as in people: */
+	const char *mobile, *dingtalk, *wecom; /* NULL: not known there */
+};
+
+struct sw_alert {
+	const char *id;                /* stable over its life */
+	const char *delivery;          /* of this message; the same on a repeat */
+	enum sw_alert_news news;
+	enum sw_severity severity;
+	bool repeat;                   /* may be the second copy of a message that already arrived */
+	bool dry_run;
+	const char *rule, *summary;    /* rule's name; its own words if it has some */
+	const char *service, *environment;
+	const char *verdict, *reason;  /* "fail", "evidence"; NULL for immediate rules */
+	const char *kind;              /* kind of the event: "deployment", "pipeline", "push" … */
+	const char *event_status;
+	struct sw_finding *findings;
+	size_t n_findings;
+	const char *repo, *branch, *tag;
+	const char *version, *sha, *prev_version, *prev_sha;
+	const char *user, *author, *title;
+	sw_ms deployed_at;             /* when the deployment finished; event's time else */
+	sw_ms fired_at;
+	const char *rollback_action, *rollback_state, *rollback_detail; /* NULL: no rollback in this rule */
+	const char *links[SW_LINK_COUNT];
+	const char *ci_run_id, *watch_id;
+	struct sw_commit *commits;     /* newest first */
+	size_t n_commits;
+	int64_t commits_total;
+	const char **files;            /* changed over all these commits */
+	size_t n_files;
+	bool files_cut;
+	struct sw_mention *mentions;
+	size_t n_mentions;
+	bool mention_all;
+	const char **mobiles;          /* NULL or NULL-ended: the channel's own numbers, on every message */
+	enum sw_locale locale;
+	int tz_offset_s;               /* of fired_at, for the times in the text */
+};
+
+/* The markup of a channel: how its renderer writes what sw_alert_text composes. */
+enum sw_markup { SW_MARKUP_PLAIN, SW_MARKUP_DINGTALK, SW_MARKUP_WECOM };
+
+struct sw_buf;
+/*
+ * The whole message (design 4.3: severity, service, environment, verdict; conditions; versions and who; rollback; links;
+ * commits and files), cut from the bottom to at most max_bytes with a tail saying how much more there was. Text from outside
+ * neither mentions, nor links, nor forms markup. One line at the least: the first.
+ */
+void sw_alert_text(const struct sw_alert *al, enum sw_markup markup, size_t max_bytes, struct sw_buf *out);
+/* One plain line: "[critical] web/prod: fail, health is failing for 3 checks". */
+void sw_alert_title(const struct sw_alert *al, size_t max_bytes, struct sw_buf *out);
+
+struct sw_jw;
+struct sw_jnode;
+void sw_alert_write(const struct sw_alert *al, struct sw_jw *w, const char *key);
+void sw_alert_read(const struct sw_jnode *node, struct sw_arena *a, struct sw_alert *ret);
+
+#endif

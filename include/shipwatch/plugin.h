@@ -1,0 +1,132 @@
+/*
+ * The four kinds of plug-in. Each is one const struct: a name, a table of settings, pure functions. A plug-in reads no clock
+ * (now is handed in), opens nothing, keeps nothing between calls. Add one: its file, a line in plugins.c, a line in
+ * meson.build, a folder of golden cases, a paragraph in the manual.
+ */
+#ifndef SHIPWATCH_PLUGIN_H
+#define SHIPWATCH_PLUGIN_H
+
+#include "shipwatch/alert.h"
+#include "shipwatch/base.h"
+#include "shipwatch/buf.h"
+#include "shipwatch/err.h"
+#include "shipwatch/event.h"
+#include "shipwatch/job.h"
+#include "shipwatch/key.h"
+#include "shipwatch/mem.h"
+#include "shipwatch/sample.h"
+
+struct sw_plugin {
+	const char *name, *help;
+	const struct sw_key *keys; /* ends with a zero row */
+	size_t conf_size;
+};
+
+/* A delivery as it came: what the gateway verifies and the worker parses. */
+struct sw_request {
+	const char *source;              /* name in the configuration */
+	const struct sw_header *headers; /* names lower case; only those of the plug-in's `headers` list survive the queue */
+	size_t n_headers;
+	const char *body;                /* raw bytes as sent */
+	size_t body_n;
+	const char *content_type;        /* media type only, lower case: "application/json" */
+	sw_ms arrived;
+};
+
+/* Value of a header, or NULL; name in lower case. Two headers of one name are joined nowhere: duplicates of a signature are refused by the gate. */
+const char *sw_request_header(const struct sw_request *rq, const char *name_lower);
+
+/* What verify found out. */
+struct sw_proof {
+	const char *dedupe;   /* key that tells a redelivery, unique within the source; NULL: none, use the body's digest */
+	sw_dur dedupe_for;    /* how long to remember it: 3 days; 10 min where no time is signed (report, generic) */
+	int secret;           /* index of the secret that fitted */
+	bool ping;            /* a test of the hook: answer 200, keep nothing */
+	bool ignore;          /* known and of no interest, judged by headers alone: answer 200 */
+	const char *what;     /* host's name of the event for metrics: "push", "Pipeline Hook"; from a closed list or "other" */
+};
+
+struct sw_source {      /* github, gitlab, gitea, report */
+	struct sw_plugin base;
+	const char *mark;              /* the header only they send */
+	const char *const *headers;    /* NULL-ended, lower case: what verify and parse need; kept with the body */
+	const char *const *types;      /* NULL-ended media types it takes; others are 415 */
+	/*
+	 * Really from them? Over the raw bytes; all configured secrets are tried in the same time whatever fits.
+	 * Return: 0 and *ret; -EACCES when signature or token is missing or wrong; -EBADMSG when the request cannot be judged
+	 * (no event header); err says why, for the log.
+	 */
+	int (*verify)(const void *conf, const struct sw_request *rq, struct sw_arena *a, struct sw_proof *ret, struct sw_err *err);
+	/*
+	 * Where the JSON stands (the whole body, or the form field decoded into the arena).
+	 * Return: 0, or -EBADMSG with err.
+	 */
+	int (*text)(const struct sw_request *rq, struct sw_arena *a, const char **ret, size_t *ret_n, struct sw_err *err);
+	/* More than well-formed JSON (the schema of a report): 0, or -EBADMSG with "duration_ms: want …". NULL: nothing more. */
+	int (*check)(const char *json, size_t n, struct sw_err *err);
+	/*
+	 * Bytes to events, in the worker. No event and 0: of no interest. -EBADMSG with err: cannot be understood, dead letter.
+	 */
+	int (*parse)(const void *conf, const struct sw_request *rq, struct sw_events *out, struct sw_err *err);
+};
+
+/* Where a signal is asked and for whom. */
+struct sw_target {
+	const char *service, *environment;
+	const char *sha, *version;       /* of the deployment under watch; NULL between deployments */
+};
+
+struct sw_signal {      /* health: what to ask now, then what the answer means */
+	struct sw_plugin base;
+	int (*ask)(const void *conf, const struct sw_target *t, sw_ms now, struct sw_arena *a, struct sw_job *ret, struct sw_err *err);
+	int (*read)(const void *conf, const struct sw_target *t, const struct sw_result *res, struct sw_samples *out, struct sw_err *err);
+};
+
+struct sw_rate { int count; sw_dur per; }; /* what one credential bears; count 0: no limit */
+
+enum sw_size { SW_SIZE_FULL, SW_SIZE_HALF, SW_SIZE_LINE }; /* SHRINK goes one step on */
+
+struct sw_channel {     /* dingtalk, wecom, webhook, console: alert to job, then what became of it */
+	struct sw_plugin base;
+	struct sw_rate rate;
+	/* Text that is the same for all channels sharing a robot (URL without its changing parts): the key of pacing and holds. */
+	const char *(*credential)(const void *conf);
+	/*
+	 * Alert to requests: normally one; a second where mentions need a message of their own (WeCom). part counts from 0.
+	 * Return: 1 when *ret is set and more parts follow, 0 when it is set and the last, -errno with err.
+	 */
+	int (*render)(const void *conf, const struct sw_alert *al, enum sw_size size, unsigned part, sw_ms now, struct sw_arena *a,
+	              struct sw_job *ret, struct sw_err *err);
+	struct sw_class (*judge)(const void *conf, const struct sw_result *res, struct sw_err *err);
+};
+
+/* A decision to act, with everything a target may be told. */
+struct sw_act {
+	const char *id;                  /* idempotency key, stable */
+	const char *action;              /* name in the configuration */
+	const char *service, *environment, *tier;
+	const char *repo, *branch, *tag, *sha, *version;   /* of the bad deployment */
+	const char *prev_sha, *prev_version;
+	const char *last_good_sha;       /* NULL: none is known */
+	const char *rule, *verdict, *reason, *user, *url, *ci_run_id, *watch_id, *deployment_id;
+	const struct sw_alert *alert;    /* findings and commits; may be NULL */
+};
+
+struct sw_action {      /* http, exec: decision to job, then the same question */
+	struct sw_plugin base;
+	int (*plan)(const void *conf, const struct sw_act *act, sw_ms now, struct sw_arena *a, struct sw_job *ret, struct sw_err *err);
+	struct sw_class (*judge)(const void *conf, const struct sw_result *res, struct sw_err *err);
+};
+
+/* plugins.c: NULL-ended, in order of detection */
+extern const struct sw_source *const sw_sources[];
+extern const struct sw_signal *const sw_signals[];
+extern const struct sw_channel *const sw_channels[];
+extern const struct sw_action *const sw_actions[];
+
+const struct sw_source *sw_source_find(const char *kind);
+const struct sw_signal *sw_signal_find(const char *kind);
+const struct sw_channel *sw_channel_find(const char *kind);
+const struct sw_action *sw_action_find(const char *kind);
+
+#endif
