@@ -1,0 +1,179 @@
+/*
+ * The engine: step(rules, aggregate, snapshots, inputs, now) → aggregate', decisions. Pure: no clock, no I/O, no random number.
+ *
+ * Invariants
+ *  1. Same inputs, same decisions, same ids. Nothing depends on a pointer, on hash order or on who calls.
+ *  2. A step changes exactly one aggregate. What it wants of another it tells it (a message in the same commit).
+ *  3. Facts about one deployment may come doubled and in any order: what is decided in the end is the same.
+ *  4. Missing is never read as good and never as bad.
+ *  5. A decision is committed before anything is sent; what is sent has an id made from the decision.
+ *
+ * Three kinds of aggregates, named by what stands before the colon:
+ *   place:<service>/<environment>   deployments, watches, the action     place.c deployment.c watch.c act.c
+ *   line:<source>/<repo>/<ref>      runs of one line of development      line.c
+ *   alert:<id>                      one alert's life and its deliveries  alert.c
+ *
+ * Messages (JSON, member "t"):
+ *   fact {how, ev}            an event that concerns this aggregate                       from intake
+ *   timer {name, due}         a timer came due; stale if due is not what the state says   from the bus
+ *   wake {}                   a place of the configuration: see that it is probed         from workers at start
+ *   samples {dep, items}      what a probe found                                          from I/O
+ *   acted {act, class, …}     what became of an action                                    from I/O
+ *   news {…}                  another step wants people told                              to alert:
+ *   send {ch}                 begin the next delivery of this channel                     to itself
+ *   sent {ch, n, class, …}    what became of it                                           from I/O
+ *   go {act}                  begin the action                                            to itself
+ *   cmd {do, …, who}          an operator: cancel, hold, release, ack, abandon            from the CLI
+ */
+#ifndef SW_ENGINE_ENGINE_H
+#define SW_ENGINE_ENGINE_H
+
+#include "base/json.h"
+#include "model/place.h"
+#include "rules/rules.h"
+#include "shipwatch/alert.h"
+#include "shipwatch/base.h"
+#include "shipwatch/mem.h"
+
+struct sw_engine_channel {
+	const char *name, *fallback;   /* fallback NULL: none */
+	const char *credential;        /* a digest, not the secret */
+	int pace_count;
+	sw_dur pace_per;
+};
+
+struct sw_engine_action {
+	const char *name;
+	bool dry_run;
+	sw_dur timeout;                /* after which its outcome is unknown */
+};
+
+/* What the engine knows of the configuration: borrowed, immutable during a step. */
+struct sw_engine {
+	const struct sw_places *places;
+	struct sw_rules *rules;                                          /* in force */
+	struct sw_rules *(*pinned)(void *arg, const char *hash);         /* borrowed; NULL: not at hand, the step asks for it */
+	void *arg;
+	const struct sw_engine_channel *channels;
+	size_t n_channels;
+	const struct sw_engine_action *actions;
+	size_t n_actions;
+	const char *const *alerts;     /* default channels, NULL-ended */
+	const char *log_url;           /* with {ci_run_id}; NULL: none */
+	const char *public_url;
+	int tz_offset_s;
+	sw_dur stuck_after;            /* 20 min unless set */
+};
+
+struct sw_snapshot {
+	const char *key, *value;       /* what was asked by a need, or NULL value: it does not exist */
+};
+
+struct sw_step_in {
+	const char *aggregate;
+	const struct sw_jnode *state;  /* NULL: new */
+	const struct sw_jnode *const *msgs;
+	size_t n_msgs;
+	const struct sw_snapshot *snaps;
+	size_t n_snaps;
+	const struct sw_jnode *fails;  /* services failing now: name → since */
+	const char *hold;              /* everything is on hold: why; NULL: it is not */
+	const char *refused;           /* this very step was refused by a guard: why; it must not begin again now */
+	sw_dur refused_wait;
+	sw_ms now;
+};
+
+enum sw_io_kind { SW_IO_PROBE, SW_IO_DELIVER, SW_IO_ACT };
+
+/* Something to do after the commit. */
+struct sw_io {
+	enum sw_io_kind kind;
+	/* PROBE */
+	const char *signal, *deployment, *sha, *version;
+	/* DELIVER */
+	const char *channel;
+	int64_t seq;                   /* which try; comes back in `sent` */
+	enum sw_size_step { SW_IO_FULL, SW_IO_HALF, SW_IO_LINE } size;
+	const char *alert_json;        /* sw_alert_read */
+	const char *const *roles;      /* who to mention, NULL-ended or NULL */
+	bool repeat;
+	/* ACT */
+	const char *action, *act_id, *act_json;
+};
+
+enum sw_note_level { SW_NOTE_DEBUG, SW_NOTE_INFO, SW_NOTE_WARN, SW_NOTE_ERROR };
+struct sw_note { enum sw_note_level level; const char *text, *ci_run_id, *watch_id; };
+
+/* Counters for /metrics. */
+enum sw_tally { SW_TALLY_VERDICT, SW_TALLY_FIRED, SW_TALLY_ACTION, SW_TALLY_DEPLOYMENT };
+struct sw_tallied { enum sw_tally what; const char *label; };
+
+struct sw_step_timer { const char *name; sw_ms due; };
+struct sw_step_tell { const char *aggregate, *msg; };
+struct sw_step_ring { const char *ring; unsigned char bytes[16]; };
+
+#define SW_STEP_MAX 128
+
+/* What was decided; everything in the arena handed in. */
+struct sw_step {
+	struct sw_arena *a;
+	const char *state;             /* new JSON; NULL: unchanged */
+	size_t state_n;
+	sw_dur ttl;                    /* of the aggregate; 0: for ever */
+	struct sw_step_timer timers[8];
+	size_t n_timers;
+	struct sw_step_tell tells[SW_STEP_MAX];
+	size_t n_tells;
+	struct sw_step_ring rings[SW_STEP_MAX];
+	size_t n_rings;
+	struct sw_io ios[SW_STEP_MAX];
+	size_t n_ios;
+	const char *needs[16];         /* keys below {sw}: wanted before this can be decided; then nothing else is set */
+	size_t n_needs;
+	const char *fails_add, *fails_del;
+	struct sw_rules *pin;          /* keep the text of these rules */
+	const char *start_action, *start_place;
+	const char *pace_credential;
+	int pace_count;
+	sw_dur pace_per;
+	const char *hold_credential;
+	sw_ms hold_until;
+	const char *dead_reason, *dead_body; /* a message that could not be delivered, or a parked state */
+	const char *journal;
+	struct sw_note notes[SW_STEP_MAX];
+	size_t n_notes;
+	struct sw_tallied tallies[SW_STEP_MAX];
+	size_t n_tallies;
+};
+
+/*
+ * One step. Return: 0 and *ret (perhaps only needs); -EBADMSG when a message or the state cannot be understood, err says why
+ * (the entry belongs to the dead letters; the state is as it was).
+ */
+SW_CHECKED int sw_engine_step(const struct sw_engine *e, const struct sw_step_in *in, struct sw_arena *a, struct sw_step *ret,
+                              struct sw_err *err);
+
+/* ---- routing: which aggregates an event concerns ---- */
+
+struct sw_routed {
+	struct sw_step_tell *facts;
+	size_t n_facts;
+	/* commits of a push, kept for messages: list below {sw}:, or NULL */
+	const char *keep_key, *keep_value;
+	/* a deployment nobody claims: its environment, for status */
+	bool unclaimed;
+};
+void sw_engine_route(const struct sw_engine *e, const struct sw_event *ev, struct sw_arena *a, struct sw_routed *ret);
+
+/* Stable short id from parts: 12 hex digits. NULL-ended. */
+const char *sw_engine_id(struct sw_arena *a, const char *first, ...);
+
+/*
+ * Commits between two shas out of the values of "pushes:<repo>/<ref>" (JSON array, newest first); fills al's commits and files,
+ * newest first. A gap leaves them empty and sets files_cut.
+ */
+void sw_engine_commits(const struct sw_jnode *pushes, const char *from_sha, const char *to_sha, struct sw_arena *a, struct sw_alert *al);
+/* Key of that list for a repository and branch (or ref), below {sw}:. */
+const char *sw_engine_pushes_key(struct sw_arena *a, const char *repo, const char *ref);
+
+#endif
