@@ -182,6 +182,8 @@ struct sw_commit {
 	sw_dur pace_per;
 	const char *hold_credential; /* hold it until hold_until */
 	sw_ms hold_until;
+	/* a dead letter that belongs to this commit (an alert that could not be delivered): why and the whole of it; or NULL */
+	const char *dead_reason, *dead_body;
 };
 struct sw_committed {
 	int64_t v;                  /* OK: the new version */
