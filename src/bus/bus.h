@@ -153,7 +153,8 @@ enum { SW_COMMIT_OK, SW_COMMIT_CONFLICT /* version moved */, SW_COMMIT_GONE /* a
 struct sw_timer_set { const char *name; sw_ms due; }; /* due 0: remove. aggregate's own; a new time overwrites */
 struct sw_ring_add { const char *ring; const void *p; size_t n; };
 
-struct sw_commit {
+/* Not named sw_commit: event.h has a struct of that name (a commit of git) and layer 5 includes both. */
+struct sw_change {
 	const char *aggregate;
 	int64_t v;                  /* version it was loaded with */
 	const char *state;          /* new JSON; NULL: unchanged (version is compared, not moved); "": delete */
@@ -192,7 +193,7 @@ struct sw_committed {
 	sw_ms now;
 };
 typedef void (*sw_commit_cb)(void *arg, int r, const struct sw_committed *c); /* r: SW_COMMIT_* or -errno */
-void sw_bus_commit(struct sw_bus *bus, const struct sw_commit *c, sw_commit_cb cb, void *arg);
+void sw_bus_commit(struct sw_bus *bus, const struct sw_change *c, sw_commit_cb cb, void *arg);
 
 /* A message to an aggregate that is nobody's commit: a result of I/O, a command of a person. */
 void sw_bus_append(struct sw_bus *bus, const char *aggregate, const char *msg, sw_done_cb cb, void *arg);
