@@ -1,0 +1,336 @@
+/*
+ * A small service to watch: answers /, /health and /metrics, and has knobs that make it slow, failing or silent while it runs.
+ * The demo, the black-box tests and the documentation deploy and break this one.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <netinet/in.h>
+#include <arpa/inet.h>
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+
+#include "knobs.h"
+
+#define BODY_MAX 4096
+
+struct service {
+	struct event_base *base;
+	struct knobs knobs;
+	unsigned long asked, failed, health_asked;
+	struct late *late;              /* answers that wait, newest first */
+};
+
+/* An answer that is sent later: the request stays open until then. A silent service never sends it. */
+struct late {
+	struct late *next, **where;
+	struct service *service;
+	struct evhttp_request *req;
+	struct event *timer;
+	int code;
+	struct evbuffer *body;
+};
+
+static void answer_now(struct evhttp_request *req, int code, struct evbuffer *body)
+{
+	evhttp_send_reply(req, code, code < 400 ? "OK" : "Failed", body);
+}
+
+static void late_free(struct late *l)
+{
+	*l->where = l->next;
+	if (l->next)
+		l->next->where = l->where;
+	event_free(l->timer);
+	evbuffer_free(l->body);
+	free(l);
+}
+
+static void late_gone(struct evhttp_connection *conn, void *arg)
+{
+	late_free(arg);
+}
+
+static void late_fire(evutil_socket_t fd, short what, void *arg)
+{
+	struct late *l = arg;
+
+	/* turned silent while this one waited: then it is not answered either */
+	if (l->service->knobs.silent)
+		return;
+	evhttp_connection_set_closecb(evhttp_request_get_connection(l->req), NULL, NULL);
+	answer_now(l->req, l->code, l->body);
+	late_free(l);
+}
+
+/* Takes body over. */
+static void answer(struct service *s, struct evhttp_request *req, int code, const char *type, struct evbuffer *body)
+{
+	struct timeval tv = { .tv_sec = s->knobs.delay_ms / 1000, .tv_usec = s->knobs.delay_ms % 1000 * 1000 };
+	struct late *l;
+
+	(void)evhttp_add_header(evhttp_request_get_output_headers(req), "Content-Type", type);
+	if (!s->knobs.silent && s->knobs.delay_ms == 0) {
+		answer_now(req, code, body);
+		evbuffer_free(body);
+		return;
+	}
+	l = calloc(1, sizeof *l);
+	if (!l)
+		abort();
+	*l = (struct late){ .next = s->late, .where = &s->late, .service = s, .req = req, .code = code, .body = body };
+	if (l->next)
+		l->next->where = &l->next;
+	s->late = l;
+	l->timer = event_new(s->base, -1, 0, late_fire, l);
+	if (!l->timer)
+		abort();
+	evhttp_connection_set_closecb(evhttp_request_get_connection(req), late_gone, l);
+	if (!s->knobs.silent)
+		(void)event_add(l->timer, &tv);
+}
+
+static void on_root(struct evhttp_request *req, void *arg)
+{
+	struct service *s = arg;
+	struct evbuffer *body = evbuffer_new();
+	bool bad;
+
+	s->asked++;
+	/* evenly spread: the n-th request fails when the share of failures passes a whole number */
+	bad = s->asked * (unsigned long)s->knobs.error_pct / 100 != (s->asked - 1) * (unsigned long)s->knobs.error_pct / 100;
+	s->failed += bad;
+	(void)evbuffer_add_printf(body, "example-service %s (%s)%s\n", s->knobs.version, s->knobs.commit, bad ? ": broken" : "");
+	answer(s, req, bad ? 500 : 200, "text/plain", body);
+}
+
+static void on_health(struct evhttp_request *req, void *arg)
+{
+	struct service *s = arg;
+	struct evbuffer *body = evbuffer_new();
+	int code = s->knobs.status ? (int)s->knobs.status : s->knobs.fail ? 503 : 200;
+
+	s->health_asked++;
+	(void)evbuffer_add_printf(body, "{\"status\":\"%s\",\"commit\":\"%s\",\"version\":\"%s\"}\n", code < 400 ? "ok" : "fail",
+	                          s->knobs.commit, s->knobs.version);
+	answer(s, req, code, "application/json", body);
+}
+
+static void on_metrics(struct evhttp_request *req, void *arg)
+{
+	struct service *s = arg;
+	struct evbuffer *body = evbuffer_new();
+
+	(void)evbuffer_add_printf(body,
+	                          "# HELP build_info What is running.\n# TYPE build_info gauge\n"
+	                          "build_info{commit=\"%s\",version=\"%s\"} 1\n"
+	                          "# HELP http_requests_total Requests answered.\n# TYPE http_requests_total counter\n"
+	                          "http_requests_total{code=\"200\"} %lu\nhttp_requests_total{code=\"500\"} %lu\n"
+	                          "# HELP health_requests_total Questions after the health.\n# TYPE health_requests_total counter\n"
+	                          "health_requests_total %lu\n",
+	                          s->knobs.commit, s->knobs.version, s->asked - s->failed, s->failed, s->health_asked);
+	answer(s, req, 200, "text/plain; version=0.0.4", body);
+}
+
+/* Sets all or nothing: a mistake in the second knob leaves the first as it was. */
+static int knobs_query(struct knobs *k, const char *query, const char **ret_why)
+{
+	struct knobs next = *k;
+	struct evkeyvalq pairs;
+	struct evkeyval *kv;
+	int r = 0;
+
+	*ret_why = "not a query string";
+	if (evhttp_parse_query_str(query, &pairs) < 0)
+		return -EINVAL;
+	TAILQ_FOREACH(kv, &pairs, next) {
+		r = knobs_set(&next, kv->key, kv->value, ret_why);
+		if (r < 0)
+			break;
+	}
+	evhttp_clear_headers(&pairs);
+	if (r == 0)
+		*k = next;
+	return r;
+}
+
+/* The knobs stay in reach while the service is slow or silent: this answer is always given at once. */
+static void on_knobs(struct evhttp_request *req, void *arg)
+{
+	struct service *s = arg;
+	struct evbuffer *body = evbuffer_new();
+	const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(req));
+	const char *why = NULL;
+	char form[BODY_MAX], text[512];
+	int code = 200;
+
+	if (evhttp_request_get_command(req) == EVHTTP_REQ_POST) {
+		ev_ssize_t n = evbuffer_copyout(evhttp_request_get_input_buffer(req), form, sizeof form - 1);
+
+		form[n > 0 ? n : 0] = 0;
+		if ((query && knobs_query(&s->knobs, query, &why) < 0) || (n > 0 && knobs_query(&s->knobs, form, &why) < 0))
+			code = 400;
+	}
+	if (code == 400)
+		(void)evbuffer_add_printf(body, "{\"error\":\"%s\"}\n", why);
+	else
+		(void)evbuffer_add(body, text, knobs_json(&s->knobs, text, sizeof text));
+	(void)evhttp_add_header(evhttp_request_get_output_headers(req), "Content-Type", "application/json");
+	answer_now(req, code, body);
+	evbuffer_free(body);
+}
+
+static void on_signal(evutil_socket_t sig, short what, void *arg)
+{
+	(void)event_base_loopbreak(arg);
+}
+
+/* Binds "host:port"; port 0 lets the kernel choose. Return: the port, or -1. */
+static int service_listen(struct evhttp *http, const char *listen)
+{
+	struct evhttp_bound_socket *bound;
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof ss;
+	const char *colon = strrchr(listen, ':');
+	char host[64], *end;
+	long port;
+
+	if (!colon || colon == listen || (size_t)(colon - listen) >= sizeof host)
+		return -1;
+	memcpy(host, listen, (size_t)(colon - listen));
+	host[colon - listen] = 0;
+	port = strtol(colon + 1, &end, 10);
+	if (end == colon + 1 || *end || port < 0 || port > 65535)
+		return -1;
+	bound = evhttp_bind_socket_with_handle(http, host, (ev_uint16_t)port);
+	if (!bound || getsockname(evhttp_bound_socket_get_fd(bound), (struct sockaddr *)&ss, &len) < 0)
+		return -1;
+	return ntohs(ss.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&ss)->sin6_port : ((struct sockaddr_in *)&ss)->sin_port);
+}
+
+/* Appears with its content in one step, so that who waits for it never reads half a number. */
+static int port_file_write(const char *path, int port)
+{
+	char tmp[4096];
+	FILE *f;
+
+	if (snprintf(tmp, sizeof tmp, "%s.new", path) >= (int)sizeof tmp)
+		return -1;
+	f = fopen(tmp, "w");
+	if (!f)
+		return -1;
+	if (fprintf(f, "%d\n", port) < 0) {
+		(void)fclose(f);
+		return -1;
+	}
+	return fclose(f) == 0 ? rename(tmp, path) : -1;
+}
+
+static const char usage[] =
+	"example-service [--listen HOST:PORT] [--port-file FILE] [--health ok|fail] [--silent 0|1] [--delay-ms N]\n"
+	"                [--status N] [--error-pct N] [--commit SHA] [--version V]\n"
+	"GET / /health /metrics /knobs; POST /knobs?health=fail&delay_ms=800 turns knobs while it runs.\n"
+	"The same by environment: EXAMPLE_HEALTH, EXAMPLE_DELAY_MS …\n";
+
+static const struct option options[] = {
+	{ "listen", required_argument, NULL, 'l' },     { "port-file", required_argument, NULL, 'p' },
+	{ "health", required_argument, NULL, 'k' },     { "silent", required_argument, NULL, 'k' },
+	{ "delay-ms", required_argument, NULL, 'k' },   { "delay_ms", required_argument, NULL, 'k' },
+	{ "status", required_argument, NULL, 'k' },     { "error-pct", required_argument, NULL, 'k' },
+	{ "error_pct", required_argument, NULL, 'k' },  { "commit", required_argument, NULL, 'k' },
+	{ "version", required_argument, NULL, 'k' },    { "help", no_argument, NULL, 'h' },
+	{ 0 },
+};
+
+static int arguments(struct knobs *k, int argc, char **argv, const char **listen, const char **port_file)
+{
+	const char *why = NULL, *var = NULL;
+	int c, at = 0;
+
+	if (knobs_from_env(k, &var, &why) < 0) {
+		(void)fprintf(stderr, "example-service: %s: %s\n", var, why);
+		return 2;
+	}
+	while ((c = getopt_long(argc, argv, "", options, &at)) != -1) {
+		char name[16];
+
+		if (c == 'h') {
+			(void)fputs(usage, stdout);
+			return 1;
+		} else if (c == 'l') {
+			*listen = optarg;
+		} else if (c == 'p') {
+			*port_file = optarg;
+		} else if (c == 'k') {
+			(void)snprintf(name, sizeof name, "%s", options[at].name);
+			for (char *p = name; *p; p++)
+				if (*p == '-')
+					*p = '_';
+			if (knobs_set(k, name, optarg, &why) < 0) {
+				(void)fprintf(stderr, "example-service: %s\n", why);
+				return 2;
+			}
+		} else {
+			(void)fputs(usage, stderr);
+			return 2;
+		}
+	}
+	if (optind < argc) {
+		(void)fprintf(stderr, "example-service: what is \"%s\"?\n%s", argv[optind], usage);
+		return 2;
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct service s = { 0 };
+	const char *listen = "127.0.0.1:8081", *port_file = NULL;
+	struct event *term, *intr;
+	struct evhttp *http;
+	int r, port;
+
+	knobs_init(&s.knobs);
+	r = arguments(&s.knobs, argc, argv, &listen, &port_file);
+	if (r)
+		return r == 1 ? 0 : r;
+	(void)signal(SIGPIPE, SIG_IGN);
+	s.base = event_base_new();
+	http = s.base ? evhttp_new(s.base) : NULL;
+	if (!http)
+		return 1;
+	evhttp_set_max_body_size(http, BODY_MAX - 1);
+	evhttp_set_timeout(http, 900);
+	(void)evhttp_set_cb(http, "/", on_root, &s);
+	(void)evhttp_set_cb(http, "/health", on_health, &s);
+	(void)evhttp_set_cb(http, "/metrics", on_metrics, &s);
+	(void)evhttp_set_cb(http, "/knobs", on_knobs, &s);
+	port = service_listen(http, listen);
+	if (port < 0) {
+		(void)fprintf(stderr, "example-service: cannot listen on \"%s\": %s\n", listen, strerror(errno));
+		return 1;
+	}
+	if (port_file && port_file_write(port_file, port) < 0) {
+		(void)fprintf(stderr, "example-service: %s: %s\n", port_file, strerror(errno));
+		return 1;
+	}
+	term = evsignal_new(s.base, SIGTERM, on_signal, s.base);
+	intr = evsignal_new(s.base, SIGINT, on_signal, s.base);
+	(void)event_add(term, NULL);
+	(void)event_add(intr, NULL);
+	(void)fprintf(stderr, "example-service %s (%s) on port %d\n", s.knobs.version, s.knobs.commit, port);
+	(void)event_base_dispatch(s.base);
+	event_free(term);
+	event_free(intr);
+	evhttp_free(http);
+	event_base_free(s.base);
+	return 0;
+}
