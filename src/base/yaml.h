@@ -20,6 +20,8 @@ struct sw_ynode {
 	const char *text;        /* SCALAR */
 	bool quoted;             /* SCALAR was in quotes or a block: then it is always a string */
 	bool from_env;           /* SCALAR had a ${…} in it: not written in plain text here */
+	bool exposed;            /* the file it stands in can be read by everybody */
+	unsigned text_col;       /* SCALAR: column of text[0] when every character of it stands there as it is; 0: not so */
 	struct sw_ynode *child, *next;
 	size_t n;                /* MAP, LIST: children */
 };
