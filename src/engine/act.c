@@ -1,0 +1,455 @@
+/*
+ * Actions: what is done to the world for a failed watch, and its guards (design 4.2).
+ *
+ *   proposed ──go──▶ started ──acted──▶ done ──calm──▶ verified
+ *      │  ▲             │                 └──deadline──▶ ineffective (told, critical)
+ *      ▼  │             ├──acted──▶ failed (told)
+ *   postponed           └──deadline, or an outcome nobody knows──▶ unknown (told, never tried again)
+ *      └──deadline, cancel, guard──▶ skipped (told why)
+ *
+ * proposed→started happens in a commit whose script checks again what only Redis knows: was it ever started, is everything on
+ * hold, is there news waiting that we have not read (state.md 4 "newest only").
+ */
+#include <string.h>
+
+#include "base/str.h"
+#include "engine/place.h"
+
+#define TRY_AGAIN     (2 * SW_SECOND)
+#define GIVE_UP       (60 * SW_SECOND)  /* while a guard of the script refuses */
+#define POSTPONE_MOST (60 * SW_MINUTE)  /* while a newer deployment runs */
+#define VERIFY_WITHIN (5 * SW_MINUTE)
+#define MARGIN        (10 * SW_SECOND)
+
+static const struct sw_engine_action *act_conf(struct step *s, const char *name)
+{
+	for (size_t i = 0; i < s->e->n_actions; i++)
+		if (sw_streq(s->e->actions[i].name, name))
+			return &s->e->actions[i];
+	return NULL;
+}
+
+static bool newer_running(const struct place_state *p, const struct deployment *d)
+{
+	for (size_t i = 0; i < p->n_deps; i++)
+		if (&p->deps[i] != d && p->deps[i].status == SW_ST_RUNNING && deployment_compare(&p->deps[i], d) > 0)
+			return true;
+	return false;
+}
+
+static bool newer_done(const struct place_state *p, const struct deployment *d)
+{
+	for (size_t i = 0; i < p->n_deps; i++)
+		if (&p->deps[i] != d && p->deps[i].counted && deployment_compare(&p->deps[i], d) > 0)
+			return true;
+	return false;
+}
+
+static const char *act_caps(struct step *s, struct place_state *p)
+{
+	int in_30m = 0, in_24h = 0, most_30m = p->conf && p->conf->rollbacks_30m ? p->conf->rollbacks_30m : 1;
+	int most_24h = p->conf && p->conf->rollbacks_24h ? p->conf->rollbacks_24h : 3;
+
+	for (size_t i = 0; i < p->n_rollbacks; i++) {
+		in_30m += p->rollbacks[i] > s->now - 30 * SW_MINUTE;
+		in_24h += p->rollbacks[i] > s->now - SW_DAY;
+	}
+	if (in_30m < most_30m && in_24h < most_24h)
+		return NULL;
+	if (!p->hold_by) {
+		p->hold_by = "limit";
+		p->hold_why = "rollbacks of this place are at their limit";
+	}
+	return sw_arena_printf(s->a, "limit of this place reached (%d in 30 min, %d in 24 h); it is on hold now", in_30m, in_24h);
+}
+
+static const char *act_migrations(struct facts *f)
+{
+	struct sw_facts facts;
+	enum sw_truth worst = SW_FALSE;
+
+	if (!f->place || !f->place->migrations)
+		return NULL;
+	sw_facts_fill(f, &facts);
+	for (size_t i = 0; f->place->migrations[i]; i++) {
+		enum sw_truth t = facts.changed(facts.arg, f->place->migrations[i]);
+
+		if (t == SW_TRUE)
+			return "migrations were changed: a person has to decide";
+		if (t == SW_UNKNOWN)
+			worst = SW_UNKNOWN;
+	}
+	return worst == SW_UNKNOWN ? "whether migrations were changed is not known: a person has to decide" : NULL;
+}
+
+/* What forbids it for good; NULL: nothing. */
+static const char *act_forbidden(struct step *s, struct place_state *p, struct deployment *d, bool rollback)
+{
+	struct facts f = { .s = s, .ev = &d->ev, .place = p->conf, .service = p->service, .state = p, .dep = d };
+
+	if (newer_done(p, d))
+		return "a newer deployment succeeded";
+	if (s->in->hold)
+		return sw_arena_printf(s->a, "everything is on hold: %s", s->in->hold);
+	if (p->hold_by)
+		return sw_arena_printf(s->a, "this place is on hold by %s%s%s", p->hold_by, p->hold_why ? ": " : "", p->hold_why ? p->hold_why : "");
+	if (!rollback)
+		return NULL;
+	if (d->is_rollback)
+		return "this deployment is a rollback itself";
+	if (d->is_redeploy)
+		return "the same commit ran here before: taking it back changes nothing";
+	if (d->concurrent)
+		return "concurrent deployments: nobody knows which of them runs";
+	return act_migrations(&f);
+}
+
+static struct act *act_new(struct place_state *p)
+{
+	if (p->n_acts == PLACE_ACTS) {
+		size_t i = 0;
+
+		while (i < p->n_acts && (p->acts[i].state == ACT_STARTED || p->acts[i].state == ACT_PROPOSED || p->acts[i].state == ACT_POSTPONED))
+			i++;
+		if (i == p->n_acts)
+			return NULL;
+		memmove(&p->acts[i], &p->acts[i + 1], (p->n_acts - i - 1) * sizeof p->acts[0]);
+		p->n_acts--;
+	}
+	memset(&p->acts[p->n_acts], 0, sizeof p->acts[0]);
+	return &p->acts[p->n_acts++];
+}
+
+static void act_tell_go(struct step *s, const struct act *x)
+{
+	sw_step_tell(s, s->in->aggregate, sw_arena_printf(s->a, "{\"t\":\"go\",\"act\":\"%s\"}", x->id));
+}
+
+static void act_told(struct step *s, struct sw_alert *al, const char *action, const char *state, const char *detail)
+{
+	al->rollback_action = action;
+	al->rollback_state = state;
+	al->rollback_detail = detail;
+	sw_step_tally(s, SW_TALLY_ACTION, state);
+	sw_step_note(s, SW_NOTE_INFO, al->ci_run_id, al->watch_id, "action %s: %s%s%s", action ? action : "(none)", state, detail ? ", " : "",
+	             detail ? detail : "");
+}
+
+void act_propose(struct step *s, struct place_state *p, struct deployment *d, struct watch *w, const struct sw_rule *rule,
+                 const struct sw_then *then, struct sw_alert *al)
+{
+	bool rollback = then->kind == SW_THEN_ROLLBACK;
+	const char *action = rollback ? (p->conf ? p->conf->rollback : NULL) : then->action, *why;
+	const char *id = sw_engine_id(s->a, s->in->aggregate, d->id, rollback ? "rollback" : rule->name, action ? action : "", NULL);
+	const struct sw_engine_action *conf = act_conf(s, action);
+	struct act *x;
+
+	(void)w;
+	if (!action || !conf) {
+		act_told(s, al, action, "none", "no rollback is configured for this place");
+		return;
+	}
+	if (place_act(p, id) || (rollback && d->acted)) {
+		act_told(s, al, action, "already", "a rollback of this deployment was decided before");
+		return;
+	}
+	why = act_forbidden(s, p, d, rollback);
+	if (!why && rollback)
+		why = act_caps(s, p);
+	if (rule->dry_run || conf->dry_run || (p->conf && p->conf->dry_run)) {
+		al->dry_run = true;
+		act_told(s, al, action, "dry-run", why ? why : "would have been started now");
+		return;
+	}
+	x = act_new(p);
+	if (!x) {
+		act_told(s, al, action, "skipped", "too many actions at this place are under way");
+		return;
+	}
+	d->acted |= rollback;
+	*x = (struct act){ .id = id, .action = action, .dep = d->id, .watch = al->id, .rule = rule->name, .hash = s->e->rules->hash,
+	                   .rollback = rollback, .proposed = s->now, .state = ACT_PROPOSED };
+	if (w)
+		x->hash = w->hash;
+	if (why) {
+		x->state = ACT_SKIPPED;
+		x->why = why;
+		act_told(s, al, action, "skipped", why);
+	} else if (newer_running(p, d)) {
+		x->state = ACT_POSTPONED;
+		x->due = s->now + TRY_AGAIN;
+		x->deadline = s->now + POSTPONE_MOST;
+		act_told(s, al, action, "postponed", "a newer deployment is running");
+	} else {
+		act_told(s, al, action, "starting", NULL);
+		act_tell_go(s, x);
+	}
+}
+
+/* A message about an action that is under way, as news of the alert it belongs to. */
+static void act_news(struct step *s, struct place_state *p, const struct act *x, enum sw_alert_news what, const char *detail)
+{
+	struct deployment *d = place_dep(p, x->dep);
+	bool lost;
+	struct sw_rules *rules = sw_step_rules(s, x->hash, &lost);
+	const struct sw_rule *rule = rules ? sw_rules_find(rules, x->rule) : NULL;
+	struct watch *w = place_watch(p, x->watch);
+	struct sw_event none;
+	struct news n;
+
+	sw_event_init(&none);
+	sw_news_of(s, rule, p->conf, p->service, d ? &d->ev : &none, x->watch, &n);
+	n.al.environment = p->environment;
+	n.al.rule = x->rule;
+	n.al.severity = what == SW_NEWS_ROLLBACK_DONE ? n.al.severity : SW_SEV_CRITICAL;
+	n.al.rollback_action = x->action;
+	n.al.rollback_state = act_state_name(x->state);
+	n.al.rollback_detail = detail;
+	if (w) {
+		n.al.watch_id = w->id;
+		n.al.verdict = w->verdict;
+		n.al.reason = w->reason;
+	}
+	if (d) {
+		n.al.prev_sha = d->prev_sha;
+		n.al.prev_version = d->prev_version;
+	}
+	sw_news_tell(s, &n, what, x->id);
+	sw_step_tally(s, SW_TALLY_ACTION, act_state_name(x->state));
+	sw_step_note(s, what == SW_NEWS_ROLLBACK_DONE ? SW_NOTE_INFO : SW_NOTE_WARN, n.al.ci_run_id, n.al.watch_id, "action %s %s: %s%s%s",
+	             x->action, x->id, act_state_name(x->state), detail ? ", " : "", detail ? detail : "");
+}
+
+static void act_skip(struct step *s, struct place_state *p, struct act *x, const char *why)
+{
+	x->state = ACT_SKIPPED;
+	x->why = why;
+	x->due = x->deadline = 0;
+	act_news(s, p, x, SW_NEWS_ROLLBACK_SKIPPED, why);
+}
+
+static void act_postpone(struct step *s, struct act *x)
+{
+	x->state = ACT_POSTPONED;
+	x->due = s->now + TRY_AGAIN;
+	if (!x->deadline)
+		x->deadline = s->now + POSTPONE_MOST;
+}
+
+/* The script said no to this very step. */
+static void act_refused(struct step *s, struct place_state *p, struct act *x)
+{
+	const char *why = s->in->refused;
+
+	if (!x->refused_since)
+		x->refused_since = s->now;
+	if (sw_streq(why, "backlog") || sw_streq(why, "spool") || sw_streq(why, "redis-back")) {
+		if (s->now - x->refused_since >= GIVE_UP)
+			act_skip(s, p, x, sw_arena_printf(s->a, "not sure for 60 s to know the newest events (%s)", why));
+		else
+			act_postpone(s, x);
+		return;
+	}
+	if (sw_streq(why, "cap"))
+		why = "3 actions were started in 10 min over all places: everything is on hold";
+	else if (sw_streq(why, "started"))
+		why = "it was started before";
+	else if (sw_streq(why, "hold"))
+		why = "on hold";
+	act_skip(s, p, x, why);
+}
+
+static const char *act_last_good(const struct place_state *p, const struct deployment *d)
+{
+	for (size_t i = p->n_good; i-- > 0;)
+		if (!sw_sha_equal(p->good[i], d->ev.sha ? d->ev.sha : d->ev.short_sha))
+			return p->good[i];
+	return NULL;
+}
+
+static const char *act_json(struct step *s, struct place_state *p, const struct act *x, const struct deployment *d)
+{
+	struct watch *w = place_watch(p, x->watch);
+	struct sw_buf b = SW_BUF_INIT;
+	const char *ret;
+	struct sw_jw j;
+
+	sw_jw_init(&j, &b);
+	sw_jw_obj(&j, NULL);
+	sw_jw_str(&j, "id", x->id);
+	sw_jw_str(&j, "action", x->action);
+	sw_jw_str(&j, "service", p->service);
+	sw_jw_str(&j, "environment", p->environment);
+	sw_jw_opt(&j, "tier", p->conf ? p->conf->tier : NULL);
+	sw_jw_opt(&j, "repo", d->ev.repo);
+	sw_jw_opt(&j, "branch", d->ev.branch);
+	sw_jw_opt(&j, "tag", d->ev.tag);
+	sw_jw_opt(&j, "sha", d->ev.sha ? d->ev.sha : d->ev.short_sha);
+	sw_jw_opt(&j, "version", d->ev.version);
+	sw_jw_opt(&j, "prev_sha", d->prev_sha);
+	sw_jw_opt(&j, "prev_version", d->prev_version);
+	sw_jw_opt(&j, "last_good_sha", act_last_good(p, d));
+	sw_jw_opt(&j, "rule", x->rule);
+	sw_jw_opt(&j, "verdict", w ? w->verdict : NULL);
+	sw_jw_opt(&j, "reason", w ? w->reason : NULL);
+	sw_jw_opt(&j, "user", d->ev.user);
+	sw_jw_opt(&j, "url", d->ev.url);
+	sw_jw_opt(&j, "ci_run_id", d->ev.ci_run_id);
+	sw_jw_opt(&j, "watch_id", w ? w->id : NULL);
+	sw_jw_str(&j, "deployment_id", d->id);
+	sw_jw_obj_end(&j);
+	ret = sw_arena_strndup(s->a, b.p, b.n);
+	sw_buf_fini(&b);
+	return ret;
+}
+
+static void act_count(struct step *s, struct place_state *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n_rollbacks; i++)
+		if (p->rollbacks[i] > s->now - SW_DAY)
+			p->rollbacks[n++] = p->rollbacks[i];
+	if (n == SW_COUNT(p->rollbacks)) {
+		memmove(p->rollbacks, p->rollbacks + 1, (n - 1) * sizeof p->rollbacks[0]);
+		n--;
+	}
+	p->rollbacks[n++] = s->now;
+	p->n_rollbacks = n;
+}
+
+static void act_start(struct step *s, struct place_state *p, struct act *x, const struct deployment *d)
+{
+	const struct sw_engine_action *conf = act_conf(s, x->action);
+	struct sw_io *io = sw_step_io(s, SW_IO_ACT);
+
+	if (!conf || !io) {
+		act_skip(s, p, x, "this action is not configured any more");
+		return;
+	}
+	io->action = x->action;
+	io->act_id = x->id;
+	io->act_json = act_json(s, p, x, d);
+	x->state = ACT_STARTED;
+	x->started = s->now;
+	x->due = 0;
+	x->deadline = s->now + conf->timeout + MARGIN;
+	if (x->rollback)
+		act_count(s, p);
+	s->out->start_action = x->id;
+	s->out->start_place = place_scope(s, p);
+	act_news(s, p, x, SW_NEWS_ROLLBACK_STARTED, NULL);
+}
+
+void act_go(struct step *s, struct place_state *p, const struct sw_jnode *msg)
+{
+	struct act *x = place_act(p, sw_jstr(msg, "act"));
+	struct deployment *d = x ? place_dep(p, x->dep) : NULL;
+	const char *why;
+
+	if (!x || (x->state != ACT_PROPOSED && x->state != ACT_POSTPONED))
+		return;
+	why = d ? act_forbidden(s, p, d, x->rollback) : "its deployment is not known any more";
+	if (why)
+		act_skip(s, p, x, why);
+	else if (s->in->refused)
+		act_refused(s, p, x);
+	else if (newer_running(p, d))
+		act_postpone(s, x);
+	else if (s->out->start_action)
+		act_postpone(s, x); /* one start a commit */
+	else
+		act_start(s, p, x, d);
+}
+
+void act_result(struct step *s, struct place_state *p, const struct sw_jnode *msg)
+{
+	struct act *x = place_act(p, sw_jstr(msg, "act"));
+	const char *class = sw_jstr(msg, "class"), *detail = sw_jstr(msg, "detail");
+
+	if (!x || (x->state != ACT_STARTED && x->state != ACT_UNKNOWN))
+		return;
+	x->why = detail;
+	if (sw_streq(class, "ok")) {
+		x->state = ACT_DONE;
+		x->deadline = s->now + VERIFY_WITHIN;
+		act_news(s, p, x, SW_NEWS_ROLLBACK_DONE, detail);
+	} else if (sw_streq(class, "ambiguous")) {
+		if (x->state == ACT_UNKNOWN)
+			return;
+		x->state = ACT_UNKNOWN;
+		x->deadline = 0;
+		act_news(s, p, x, SW_NEWS_ROLLBACK_UNKNOWN, detail);
+	} else {
+		x->state = ACT_FAILED;
+		x->deadline = 0;
+		act_news(s, p, x, SW_NEWS_ROLLBACK_FAILED, detail);
+	}
+}
+
+void act_recovered(struct step *s, struct place_state *p, const struct watch *w)
+{
+	(void)s;
+	for (size_t i = 0; i < p->n_acts; i++)
+		if (sw_streq(p->acts[i].watch, w->id) && p->acts[i].state == ACT_DONE) {
+			p->acts[i].state = ACT_VERIFIED;
+			p->acts[i].deadline = 0;
+		}
+}
+
+void act_cancel(struct step *s, struct place_state *p, const char *dep, const char *why)
+{
+	for (size_t i = 0; i < p->n_acts; i++) {
+		struct act *x = &p->acts[i];
+
+		if (sw_streq(x->dep, dep) && (x->state == ACT_PROPOSED || x->state == ACT_POSTPONED))
+			act_skip(s, p, x, why);
+	}
+}
+
+static void act_deadline(struct step *s, struct place_state *p, struct act *x)
+{
+	struct watch *w = place_watch(p, x->watch);
+
+	x->deadline = 0;
+	switch (x->state) {
+	case ACT_STARTED:
+		x->state = ACT_UNKNOWN;
+		act_news(s, p, x, SW_NEWS_ROLLBACK_UNKNOWN, "no outcome within its time: it may or may not have run, it is not tried again");
+		break;
+	case ACT_DONE:
+		if (w && w->state == WATCH_FOLLOWING) {
+			x->state = ACT_INEFFECTIVE;
+			act_news(s, p, x, SW_NEWS_ROLLBACK_INEFFECTIVE, "the condition still holds 5 min after the rollback");
+		}
+		break;
+	case ACT_PROPOSED:
+	case ACT_POSTPONED:
+		act_skip(s, p, x, "given up: it could not be started in time");
+		break;
+	case ACT_FAILED:
+	case ACT_UNKNOWN:
+	case ACT_SKIPPED:
+	case ACT_VERIFIED:
+	case ACT_INEFFECTIVE:
+		break;
+	}
+}
+
+void act_tick(struct step *s, struct place_state *p, sw_ms *next)
+{
+	for (size_t i = 0; i < p->n_acts; i++) {
+		struct act *x = &p->acts[i];
+		sw_ms due;
+
+		if (x->deadline && s->now >= x->deadline)
+			act_deadline(s, p, x);
+		if (x->state == ACT_POSTPONED && x->due && s->now >= x->due) {
+			x->due = s->now + TRY_AGAIN;
+			act_tell_go(s, x);
+		}
+		due = x->due && x->state == ACT_POSTPONED ? x->due : x->deadline;
+		if (due && (!*next || due < *next))
+			*next = due;
+	}
+}

@@ -1,0 +1,228 @@
+/* The door of the engine: takes a step's inputs apart, hands them to the aggregate's own file, collects decisions. */
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hmac.h"
+#include "base/str.h"
+#include "engine/step.h"
+#include "shipwatch/err.h"
+
+void sw_step_tell(struct step *s, const char *aggregate, const char *msg)
+{
+	struct sw_step *o = s->out;
+
+	if (o->n_tells == SW_STEP_MAX) {
+		sw_step_note(s, SW_NOTE_ERROR, NULL, NULL, "more than %d messages in one step, dropped one to %s", SW_STEP_MAX, aggregate);
+		return;
+	}
+	o->tells[o->n_tells++] = (struct sw_step_tell){ .aggregate = sw_arena_strdup(s->a, aggregate), .msg = msg };
+}
+
+void sw_step_note(struct step *s, enum sw_note_level level, const char *ci_run_id, const char *watch_id, const char *fmt, ...)
+{
+	struct sw_step *o = s->out;
+	struct sw_buf b = SW_BUF_INIT;
+	va_list ap;
+
+	if (o->n_notes == SW_STEP_MAX)
+		return;
+	va_start(ap, fmt);
+	sw_buf_vprintf(&b, fmt, ap);
+	va_end(ap);
+	o->notes[o->n_notes++] = (struct sw_note){
+		.level = level, .text = sw_arena_strdup(s->a, sw_buf_str(&b)), .ci_run_id = ci_run_id, .watch_id = watch_id };
+	sw_buf_fini(&b);
+}
+
+void sw_step_tally(struct step *s, enum sw_tally what, const char *label)
+{
+	if (s->out->n_tallies < SW_STEP_MAX)
+		s->out->tallies[s->out->n_tallies++] = (struct sw_tallied){ what, label };
+}
+
+void sw_step_timer(struct step *s, const char *name, sw_ms due)
+{
+	struct sw_step *o = s->out;
+
+	for (size_t i = 0; i < o->n_timers; i++) {
+		if (sw_streq(o->timers[i].name, name)) {
+			o->timers[i].due = due;
+			return;
+		}
+	}
+	SW_ASSERT(o->n_timers < SW_COUNT(o->timers));
+	o->timers[o->n_timers++] = (struct sw_step_timer){ sw_arena_strdup(s->a, name), due };
+}
+
+struct sw_io *sw_step_io(struct step *s, enum sw_io_kind kind)
+{
+	struct sw_io *io;
+
+	if (s->out->n_ios == SW_STEP_MAX)
+		return NULL;
+	io = &s->out->ios[s->out->n_ios++];
+	*io = (struct sw_io){ .kind = kind };
+	return io;
+}
+
+void sw_step_ring(struct step *s, const char *ring, const struct sw_sample *sample)
+{
+	struct sw_step_ring *r;
+	uint64_t head = ((uint64_t)sample->at & 0x00ffffffffffffffULL) | ((uint64_t)sample->reading << 56);
+	double v = sample->reading == SW_R_OK ? sample->value : NAN;
+
+	if (s->out->n_rings == SW_STEP_MAX)
+		return;
+	r = &s->out->rings[s->out->n_rings++];
+	r->ring = ring;
+	memcpy(r->bytes, &head, 8);
+	memcpy(r->bytes + 8, &v, 8);
+}
+
+static void step_need(struct step *s, const char *key)
+{
+	struct sw_step *o = s->out;
+
+	for (size_t i = 0; i < o->n_needs; i++)
+		if (sw_streq(o->needs[i], key))
+			return;
+	if (o->n_needs < SW_COUNT(o->needs))
+		o->needs[o->n_needs++] = sw_arena_strdup(s->a, key);
+}
+
+bool sw_step_snap(struct step *s, const char *key, const char **ret)
+{
+	for (size_t i = 0; i < s->in->n_snaps; i++) {
+		if (sw_streq(s->in->snaps[i].key, key)) {
+			*ret = s->in->snaps[i].value;
+			return true;
+		}
+	}
+	step_need(s, key);
+	return false;
+}
+
+struct sw_rules *sw_step_rules(struct step *s, const char *hash, bool *lost)
+{
+	struct sw_rules *r;
+	const char *key, *text;
+
+	*lost = false;
+	if (s->e->rules && sw_streq(hash, s->e->rules->hash))
+		return s->e->rules;
+	r = s->e->pinned ? s->e->pinned(s->e->arg, hash) : NULL;
+	if (r)
+		return r;
+	key = sw_arena_printf(s->a, "rules:%s", hash);
+	if (sw_step_snap(s, key, &text))
+		*lost = true; /* asked for and still not at hand: gone or of a newer language */
+	return NULL;
+}
+
+const char *sw_engine_id(struct sw_arena *a, const char *first, ...)
+{
+	unsigned char d[SW_SHA256_BYTES];
+	struct sw_buf b = SW_BUF_INIT;
+	const char *p, *ret;
+	va_list ap;
+
+	sw_buf_cat(&b, first ? first : "");
+	va_start(ap, first);
+	while ((p = va_arg(ap, const char *))) {
+		sw_buf_putc(&b, '\n');
+		sw_buf_cat(&b, p);
+	}
+	va_end(ap);
+	sw_sha256(b.p, b.n, d);
+	sw_buf_reset(&b);
+	sw_hex_encode(&b, d, 6);
+	ret = sw_arena_strdup(a, sw_buf_str(&b));
+	sw_buf_fini(&b);
+	return ret;
+}
+
+/* The journal's line: what came in and what was decided, for `explain` and the recorder. */
+static void step_journal(struct step *s)
+{
+	struct sw_buf b = SW_BUF_INIT;
+	struct sw_step *o = s->out;
+	struct sw_jw w;
+
+	sw_jw_init(&w, &b);
+	sw_jw_obj(&w, NULL);
+	sw_jw_int(&w, "at", s->now);
+	sw_jw_str(&w, "agg", s->in->aggregate);
+	sw_jw_opt(&w, "refused", s->in->refused);
+	sw_jw_opt(&w, "hold", s->in->hold);
+	sw_jw_arr(&w, "in");
+	for (size_t i = 0; i < s->in->n_msgs; i++)
+		sw_jw_node(&w, NULL, s->in->msgs[i]);
+	sw_jw_arr_end(&w);
+	if (s->in->fails && s->in->fails->n)
+		sw_jw_node(&w, "fails", s->in->fails);
+	if (s->in->n_snaps) {
+		sw_jw_arr(&w, "snaps");
+		for (size_t i = 0; i < s->in->n_snaps; i++)
+			sw_jw_str(&w, NULL, s->in->snaps[i].key);
+		sw_jw_arr_end(&w);
+	}
+	if (o->n_notes) {
+		sw_jw_arr(&w, "notes");
+		for (size_t i = 0; i < o->n_notes; i++)
+			sw_jw_str(&w, NULL, o->notes[i].text);
+		sw_jw_arr_end(&w);
+	}
+	if (o->n_tells) {
+		sw_jw_arr(&w, "tells");
+		for (size_t i = 0; i < o->n_tells; i++)
+			sw_jw_str(&w, NULL, o->tells[i].aggregate);
+		sw_jw_arr_end(&w);
+	}
+	sw_jw_opt(&w, "start", o->start_action);
+	sw_jw_obj_end(&w);
+	o->journal = sw_arena_strndup(s->a, b.p, b.n);
+	sw_buf_fini(&b);
+}
+
+int sw_engine_step(const struct sw_engine *e, const struct sw_step_in *in, struct sw_arena *a, struct sw_step *ret, struct sw_err *err)
+{
+	struct step s = { .e = e, .in = in, .a = a, .out = ret, .err = err, .now = in->now };
+	int r;
+
+	memset(ret, 0, sizeof *ret);
+	ret->a = a;
+	if (in->state) {
+		sw_ms last = sw_jint(in->state, "t", 0);
+
+		if (last > s.now) /* our time never goes back for one aggregate */
+			s.now = last;
+	}
+	if (sw_starts(in->aggregate, "place:"))
+		r = sw_place_step(&s);
+	else if (sw_starts(in->aggregate, "line:"))
+		r = sw_line_step(&s);
+	else if (sw_starts(in->aggregate, "alert:"))
+		r = sw_alert_step(&s);
+	else
+		r = sw_err_set(err, EBADMSG, "no such kind of aggregate: \"%.60s\"", in->aggregate);
+	if (r < 0)
+		return r;
+	if (ret->n_needs) {
+		size_t n = ret->n_needs;
+		const char *needs[SW_COUNT(ret->needs)];
+
+		memcpy(needs, ret->needs, sizeof needs);
+		memset(ret, 0, sizeof *ret);
+		ret->a = a;
+		ret->n_needs = n;
+		memcpy(ret->needs, needs, sizeof needs);
+		return 0;
+	}
+	step_journal(&s);
+	return 0;
+}

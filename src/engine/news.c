@@ -1,0 +1,117 @@
+/* What people are told: an alert filled from event, place and rule, sent to the alert's own aggregate. */
+#include <string.h>
+
+#include "base/str.h"
+#include "engine/place.h"
+#include "engine/step.h"
+
+/* {name} of a template replaced by value; texts without it stay as they are. */
+static const char *news_template(struct step *s, const char *tmpl, const char *name, const char *value)
+{
+	struct sw_buf b = SW_BUF_INIT;
+	size_t n = strlen(name);
+	const char *p = tmpl, *at, *ret;
+
+	if (!tmpl || !value)
+		return NULL;
+	while ((at = strstr(p, name))) {
+		sw_buf_catn(&b, p, (size_t)(at - p));
+		sw_pct_encode(&b, value, strlen(value));
+		p = at + n;
+	}
+	sw_buf_cat(&b, p);
+	ret = sw_arena_strdup(s->a, sw_buf_str(&b));
+	sw_buf_fini(&b);
+	return ret;
+}
+
+static const char **news_channels(struct step *s, const struct sw_rule *rule, const struct sw_place *place)
+{
+	for (size_t i = 0; rule && i < rule->n_then; i++)
+		if (rule->then[i].kind == SW_THEN_ALERT && rule->then[i].channels && rule->then[i].channels[0])
+			return rule->then[i].channels;
+	if (place && place->channels && place->channels[0])
+		return place->channels;
+	return (const char **)(uintptr_t)s->e->alerts;
+}
+
+void sw_news_of(struct step *s, const struct sw_rule *rule, const struct sw_place *place, const char *service,
+                const struct sw_event *ev, const char *alert_id, struct news *ret)
+{
+	struct sw_alert *al = &ret->al;
+
+	memset(ret, 0, sizeof *ret);
+	ret->alert_id = alert_id;
+	ret->channels = news_channels(s, rule, place);
+	ret->roles = rule ? rule->mention : NULL;
+	al->id = alert_id;
+	al->severity = rule ? rule->severity : SW_SEV_WARNING;
+	al->rule = rule ? rule->name : NULL;
+	al->summary = rule ? rule->summary : NULL;
+	al->service = service;
+	al->environment = place ? place->environment : ev->environment;
+	al->kind = sw_kind_name(ev->kind);
+	al->event_status = ev->status == SW_ST_NONE ? NULL : sw_status_name(ev->status);
+	al->repo = ev->repo;
+	al->branch = ev->branch;
+	al->tag = ev->tag;
+	al->version = ev->version;
+	al->sha = ev->sha ? ev->sha : ev->short_sha;
+	al->user = ev->user ? ev->user : ev->user_name;
+	al->author = ev->author;
+	al->title = ev->title;
+	al->deployed_at = ev->finished_at ? ev->finished_at : ev->at;
+	al->fired_at = s->now;
+	al->ci_run_id = ev->ci_run_id;
+	al->links[SW_LINK_CI_LOG] = ev->url;
+	al->links[SW_LINK_COMPARE] = ev->compare_url;
+	al->links[SW_LINK_ENVIRONMENT] = ev->env_url;
+	al->links[SW_LINK_RUNBOOK] = rule ? rule->runbook : NULL;
+	al->links[SW_LINK_LOGS] = news_template(s, s->e->log_url, "{ci_run_id}", ev->ci_run_id);
+	if (ev->kind == SW_EV_PUSH && ev->n_commits) {
+		al->commits = SW_ARENA_ARRAY(s->a, struct sw_commit, ev->n_commits);
+		for (size_t i = 0; i < ev->n_commits; i++) /* newest first */
+			al->commits[i] = ev->commits[ev->n_commits - 1 - i];
+		al->n_commits = ev->n_commits;
+		al->commits_total = ev->commits_total;
+	}
+}
+
+void sw_news_findings(struct step *s, const struct sw_judged *j, struct sw_alert *al)
+{
+	al->findings = SW_ARENA_ARRAY(s->a, struct sw_finding, j->n_saw ? j->n_saw : 1);
+	al->n_findings = 0;
+	for (size_t i = 0; i < j->n_saw; i++) {
+		if (j->saw[i].truth == SW_FALSE)
+			continue; /* what did not contribute is not told */
+		al->findings[al->n_findings++] =
+			(struct sw_finding){ .text = j->saw[i].text, .value = j->saw[i].value, .limit = j->saw[i].limit };
+	}
+}
+
+void sw_news_tell(struct step *s, const struct news *n, enum sw_alert_news what, const char *detail)
+{
+	struct sw_buf b = SW_BUF_INIT;
+	struct sw_alert al = n->al;
+	struct sw_jw w;
+
+	al.news = what;
+	al.delivery = sw_arena_printf(s->a, "%s-%s%s%s", n->alert_id, sw_news_name(what), detail ? "-" : "", detail ? detail : "");
+	sw_jw_init(&w, &b);
+	sw_jw_obj(&w, NULL);
+	sw_jw_str(&w, "t", "news");
+	sw_jw_arr(&w, "channels");
+	for (size_t i = 0; n->channels && n->channels[i]; i++)
+		sw_jw_str(&w, NULL, n->channels[i]);
+	sw_jw_arr_end(&w);
+	if (n->roles && n->roles[0]) {
+		sw_jw_arr(&w, "roles");
+		for (size_t i = 0; n->roles[i]; i++)
+			sw_jw_str(&w, NULL, n->roles[i]);
+		sw_jw_arr_end(&w);
+	}
+	sw_alert_write(&al, &w, "alert");
+	sw_jw_obj_end(&w);
+	sw_step_tell(s, sw_arena_printf(s->a, "alert:%s", n->alert_id), sw_arena_strndup(s->a, b.p, b.n));
+	sw_buf_fini(&b);
+}

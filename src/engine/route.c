@@ -1,0 +1,177 @@
+/* Routing: which aggregates an event concerns; and the commits that a push leaves behind for later messages. */
+#include <string.h>
+
+#include "base/str.h"
+#include "engine/engine.h"
+
+#define NAME_MAX_BYTES 400
+
+/* Names from outside stand in keys: bounded, and without line ends. */
+static const char *route_name(struct sw_arena *a, const char *s)
+{
+	struct sw_buf b = SW_BUF_INIT;
+	const char *ret;
+	size_t n = s ? strlen(s) : 0;
+
+	sw_utf8_clean(&b, s ? s : "", sw_utf8_cut(s ? s : "", n, NAME_MAX_BYTES), true);
+	ret = sw_arena_strdup(a, sw_buf_str(&b));
+	sw_buf_fini(&b);
+	return ret;
+}
+
+static const char *route_fact(struct sw_arena *a, const struct sw_event *ev, enum sw_claim how, bool commits)
+{
+	struct sw_buf b = SW_BUF_INIT;
+	const char *ret;
+	struct sw_jw w;
+
+	sw_jw_init(&w, &b);
+	sw_jw_obj(&w, NULL);
+	sw_jw_str(&w, "t", "fact");
+	sw_jw_int(&w, "how", how);
+	sw_event_write(ev, commits, &w, "ev");
+	sw_jw_obj_end(&w);
+	ret = sw_arena_strndup(a, b.p, b.n);
+	sw_buf_fini(&b);
+	return ret;
+}
+
+static const char *route_ref(const struct sw_event *ev)
+{
+	if (ev->ref)
+		return ev->ref;
+	if (ev->branch)
+		return ev->branch;
+	if (ev->tag)
+		return ev->tag;
+	return ev->merge_request ? "merge-requests" : "-";
+}
+
+const char *sw_engine_pushes_key(struct sw_arena *a, const char *repo, const char *ref)
+{
+	if (ref && sw_starts(ref, "refs/heads/"))
+		ref += strlen("refs/heads/");
+	return sw_arena_printf(a, "pushes:%s/%s", route_name(a, repo), route_name(a, ref ? ref : "-"));
+}
+
+/* What a push leaves: shas, and its commits with their files. */
+static void route_keep(const struct sw_event *ev, struct sw_arena *a, struct sw_routed *ret)
+{
+	struct sw_buf b = SW_BUF_INIT;
+	struct sw_jw w;
+
+	if (ev->kind != SW_EV_PUSH || !ev->branch || ev->deleted || !ev->sha || !ev->repo)
+		return;
+	sw_jw_init(&w, &b);
+	sw_jw_obj(&w, NULL);
+	sw_jw_opt(&w, "before", ev->before);
+	sw_jw_str(&w, "sha", ev->sha);
+	sw_event_write(ev, true, &w, "ev");
+	sw_jw_obj_end(&w);
+	ret->keep_key = sw_engine_pushes_key(a, ev->repo, ev->branch);
+	ret->keep_value = sw_arena_strndup(a, b.p, b.n);
+	sw_buf_fini(&b);
+}
+
+void sw_engine_route(const struct sw_engine *e, const struct sw_event *ev, struct sw_arena *a, struct sw_routed *ret)
+{
+	struct sw_claimed claims[32];
+	size_t n = sw_places_claim(e->places, ev, a, claims, SW_COUNT(claims));
+	bool ours = ev->repo && sw_places_service_of(e->places, ev, a);
+
+	memset(ret, 0, sizeof *ret);
+	ret->facts = SW_ARENA_ARRAY(a, struct sw_step_tell, n + 1);
+	for (size_t i = 0; i < n; i++)
+		ret->facts[ret->n_facts++] = (struct sw_step_tell){
+			.aggregate = sw_arena_printf(a, "place:%s/%s", claims[i].place->service, claims[i].place->environment),
+			.msg = route_fact(a, ev, claims[i].how, false) };
+	if (ours && ev->kind != SW_EV_DEPLOYMENT && ev->kind != SW_EV_NONE)
+		ret->facts[ret->n_facts++] = (struct sw_step_tell){
+			.aggregate = sw_arena_printf(a, "line:%s/%s/%s", ev->source, route_name(a, ev->repo), route_name(a, route_ref(ev))),
+			.msg = route_fact(a, ev, SW_CLAIM_NONE, ev->kind == SW_EV_PUSH) };
+	ret->unclaimed = n == 0 && ev->environment && (ev->kind == SW_EV_DEPLOYMENT || ev->kind == SW_EV_JOB || ev->kind == SW_EV_REPORT);
+	if (ours)
+		route_keep(ev, a, ret);
+}
+
+/* ---- commits between two shas ---- */
+
+static bool range_same(const char *a, const char *b)
+{
+	size_t n, m;
+
+	if (!a || !b)
+		return false;
+	n = strlen(a);
+	m = strlen(b);
+	return SW_MIN(n, m) >= 7 && strncasecmp(a, b, SW_MIN(n, m)) == 0;
+}
+
+static void range_files(struct sw_arena *a, struct sw_alert *al)
+{
+	size_t total = 0;
+
+	for (size_t i = 0; i < al->n_commits; i++)
+		total += al->commits[i].n_files;
+	al->files = SW_ARENA_ARRAY(a, const char *, total ? total : 1);
+	al->n_files = 0;
+	for (size_t i = 0; i < al->n_commits; i++) {
+		for (size_t k = 0; k < al->commits[i].n_files && al->n_files < SW_EVENT_FILES; k++) {
+			const char *f = al->commits[i].files[k];
+			bool known = false;
+
+			for (size_t m = 0; m < al->n_files && !known; m++)
+				known = strcmp(al->files[m], f) == 0;
+			if (!known)
+				al->files[al->n_files++] = f;
+		}
+	}
+}
+
+/* One push: its commits newest first until `from` is met. Return: true when it was. */
+static bool range_push(const struct sw_jnode *push, const char *from, const char *to, bool *inside, struct sw_arena *a, struct sw_alert *al)
+{
+	struct sw_event ev;
+
+	sw_event_read(sw_jget(push, "ev"), a, &ev);
+	for (size_t i = ev.n_commits; i-- > 0;) {
+		if (range_same(ev.commits[i].sha, from))
+			return true;
+		*inside |= range_same(ev.commits[i].sha, to);
+		if (*inside && al->n_commits < SW_EVENT_COMMITS)
+			al->commits[al->n_commits++] = ev.commits[i];
+	}
+	if (*inside) {
+		al->files_cut |= ev.files_cut;
+		al->commits_total += ev.commits_total > (int64_t)ev.n_commits ? ev.commits_total : (int64_t)ev.n_commits;
+	}
+	return range_same(sw_jstr(push, "before"), from);
+}
+
+void sw_engine_commits(const struct sw_jnode *pushes, const char *from_sha, const char *to_sha, struct sw_arena *a, struct sw_alert *al)
+{
+	bool inside = false, whole = false;
+	const char *expect = NULL;
+
+	al->commits = SW_ARENA_ARRAY(a, struct sw_commit, SW_EVENT_COMMITS);
+	al->n_commits = 0;
+	al->commits_total = 0;
+	al->files_cut = false;
+	for (const struct sw_jnode *p = pushes ? pushes->child : NULL; p && !whole; p = p->next) {
+		bool was = inside;
+
+		inside |= range_same(sw_jstr(p, "sha"), to_sha);
+		if (was && expect && !range_same(sw_jstr(p, "sha"), expect))
+			break; /* a push between them was not seen */
+		whole = range_push(p, from_sha, to_sha, &inside, a, al);
+		expect = inside ? sw_jstr(p, "before") : NULL;
+		if (!from_sha && inside)
+			break; /* what ran before is not known: the newest push is what can be shown */
+	}
+	if (from_sha && !whole) {
+		al->n_commits = 0;
+		al->commits_total = -1;
+		al->files_cut = true;
+	}
+	range_files(a, al);
+}

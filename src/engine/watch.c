@@ -1,0 +1,486 @@
+/*
+ * Watches: one rule following one deployment until it has a verdict.
+ *
+ *            open                first good answer, or grace over          condition held
+ *   (none) ───────▶ waiting ───────────────────────────────▶ watching ─────────────────────▶ following ──▶ done (fail)
+ *                      │                                        │ end of the window,            calm for 3 checks: resolved;
+ *                      │ newer success                          │ known enough                  60 min: closed
+ *                      ▼                                        ▼
+ *                  done (superseded)                       done (pass | inconclusive)
+ *
+ *   waiting→watching  watch_clock        watching→following  watch_fail       watching→done  watch_window
+ *   any→done          watch_end          following→done      watch_follow
+ *
+ * 1. A verdict needs a reading that came after we were last asleep (tilt).
+ * 2. A window is extended, to 30 min from its start, while too little is known; then the rule's no_data decides.
+ * 3. fail is final: what follows only tells whether it got better.
+ */
+#include <string.h>
+
+#include "base/str.h"
+#include "engine/place.h"
+
+#define EXTEND_TO   (30 * SW_MINUTE)
+#define FOLLOW_FOR  (60 * SW_MINUTE)
+#define CALM_CHECKS 3
+#define ASLEEP      (30 * SW_SECOND)
+#define LOOK_AGAIN  (2 * SW_MINUTE)
+
+static const char *dep_sha(const struct deployment *d)
+{
+	return d->ev.sha ? d->ev.sha : d->ev.short_sha;
+}
+
+struct sw_rules *watch_rules(struct step *s, const struct watch *w, const struct sw_rule **rule)
+{
+	bool lost;
+	struct sw_rules *rules = sw_step_rules(s, w->hash, &lost);
+
+	*rule = rules ? sw_rules_find(rules, w->rule) : NULL;
+	return rules;
+}
+
+/* For the rhythm the rule's own `every` matters; the set in force is near enough when the pinned one is not at hand. */
+static const struct sw_rule *watch_rule_near(struct step *s, const struct watch *w)
+{
+	struct sw_rules *r = s->e->rules;
+
+	if (r && !sw_streq(r->hash, w->hash) && s->e->pinned && s->e->pinned(s->e->arg, w->hash))
+		r = s->e->pinned(s->e->arg, w->hash);
+	return r ? sw_rules_find(r, w->rule) : NULL;
+}
+
+sw_dur watch_rhythm(struct step *s, const struct place_state *p)
+{
+	const struct sw_health_conf *h = p->conf ? &p->conf->health : NULL;
+	sw_dur every = 0;
+
+	if (!h || !h->url)
+		return 0;
+	for (size_t i = 0; i < p->n_watches; i++) {
+		const struct watch *w = &p->watches[i];
+		const struct sw_rule *rule = w->state == WATCH_DONE ? NULL : watch_rule_near(s, w);
+		sw_dur own = rule && rule->every ? rule->every : h->every;
+
+		if (w->state != WATCH_DONE && (!every || own < every))
+			every = own;
+	}
+	return every ? every : h->background;
+}
+
+void watch_open(struct step *s, struct place_state *p, struct deployment *d, const struct sw_rule *rule)
+{
+	const char *id = sw_engine_id(s->a, s->in->aggregate, d->id, rule->name, NULL);
+	sw_dur grace = p->conf ? p->conf->health.grace : 0;
+	struct watch *w;
+
+	if (place_watch(p, id))
+		return;
+	if (p->n_watches == PLACE_WATCHES) {
+		size_t n = 0;
+
+		for (size_t i = 0; i < p->n_watches; i++)
+			if (p->watches[i].state != WATCH_DONE || sw_streq(p->watches[i].dep, d->id))
+				p->watches[n++] = p->watches[i];
+		p->n_watches = n;
+	}
+	if (p->n_watches == PLACE_WATCHES) {
+		sw_step_note(s, SW_NOTE_ERROR, d->ev.ci_run_id, NULL, "more than %d watches at one place: rule \"%s\" does not watch", PLACE_WATCHES,
+		             rule->name);
+		return;
+	}
+	w = &p->watches[p->n_watches++];
+	*w = (struct watch){
+		.id = id, .dep = d->id, .rule = rule->name, .hash = s->e->rules->hash, .state = WATCH_WAITING, .opened = d->finished,
+		.from = d->finished, .until = d->finished + rule->watch_for, .grace_until = d->finished + grace,
+		.n_holds = sw_expr_holds(rule->cond),
+	};
+	s->out->pin = s->e->rules;
+	sw_step_note(s, SW_NOTE_INFO, d->ev.ci_run_id, id, "watch opened by rule \"%s\" for %s", rule->name, d->id);
+}
+
+/* ---- samples ---- */
+
+static struct series *place_series(struct place_state *p, const char *name)
+{
+	for (size_t i = 0; i < p->n_series; i++)
+		if (sw_streq(p->series[i].name, name))
+			return &p->series[i];
+	if (p->n_series == PLACE_SERIES)
+		return NULL;
+	p->series[p->n_series] = (struct series){ .name = name };
+	return &p->series[p->n_series++];
+}
+
+static void series_add(struct series *sr, const struct sw_sample *x)
+{
+	size_t i = sr->n;
+
+	if (sr->n == PLACE_SAMPLES) {
+		if (x->at <= sr->s[0].at)
+			return;
+		memmove(sr->s, sr->s + 1, (PLACE_SAMPLES - 1) * sizeof sr->s[0]);
+		i = --sr->n;
+	}
+	while (i > 0 && sr->s[i - 1].at > x->at)
+		i--;
+	if (i > 0 && sr->s[i - 1].at == x->at)
+		return; /* told twice */
+	memmove(&sr->s[i + 1], &sr->s[i], (sr->n - i) * sizeof sr->s[0]);
+	sr->s[i] = *x;
+	sr->n++;
+}
+
+static enum sw_reading reading_of(const char *r)
+{
+	for (int i = SW_R_OK; i <= SW_R_TOO_FEW; i++)
+		if (sw_streq(r, sw_reading_name((enum sw_reading)i)))
+			return (enum sw_reading)i;
+	return SW_R_ERROR;
+}
+
+/* Does what answers name the deployed version? Either may be the short form. */
+static bool version_fits(const struct deployment *d, const char *text)
+{
+	return text && (sw_sha_equal(text, dep_sha(d)) || (d->ev.version && sw_streq(text, d->ev.version)));
+}
+
+/* The first good answer (of the new version, where that is asked) ends the grace time. */
+static void watch_clock(struct step *s, struct place_state *p, struct watch *w, const struct sw_sample *x)
+{
+	const struct deployment *d = place_dep(p, w->dep);
+	const struct sw_rule *rule = watch_rule_near(s, w);
+	bool versioned = p->conf && p->conf->health.version;
+
+	if (w->good_at || !d || x->at < w->opened || x->reading != SW_R_OK || x->value < 0.5)
+		return;
+	if (versioned && !version_fits(d, x->text))
+		return;
+	w->good_at = x->at;
+	if (versioned && w->state == WATCH_WAITING && rule) {
+		w->from = x->at; /* the clock starts when the new version answers */
+		w->until = w->from + rule->watch_for;
+	}
+	if (w->state == WATCH_WAITING)
+		w->state = WATCH_WATCHING;
+}
+
+static void samples_failing(struct step *s, struct place_state *p)
+{
+	const struct series *sr = place_series(p, "health");
+	bool bad = sr && sr->n >= 3;
+
+	for (size_t i = 0; bad && i < 3; i++)
+		bad = sr->s[sr->n - 1 - i].reading == SW_R_OK && sr->s[sr->n - 1 - i].value < 0.5;
+	if (bad == p->failing)
+		return;
+	p->failing = bad;
+	if (bad)
+		s->out->fails_add = p->service;
+	else
+		s->out->fails_del = p->service;
+}
+
+void watch_samples(struct step *s, struct place_state *p, const struct sw_jnode *msg)
+{
+	const struct deployment *run = place_running(p);
+	const char *dep = sw_jstr(msg, "dep") ? sw_jstr(msg, "dep") : run ? run->id : "none";
+
+	for (const struct sw_jnode *n = sw_jget(msg, "items") ? sw_jget(msg, "items")->child : NULL; n; n = n->next) {
+		struct sw_sample x = { .signal = sw_jstr(n, "signal"), .at = sw_jint(n, "at", 0), .reading = reading_of(sw_jstr(n, "r")),
+		                       .value = sw_jnum(n, "v", 0), .text = sw_jstr(n, "text") };
+		struct series *sr = x.signal ? place_series(p, x.signal) : NULL;
+
+		if (!sr || x.at <= 0 || x.at > s->now + SW_MINUTE)
+			continue;
+		series_add(sr, &x);
+		sw_step_ring(s, sw_arena_printf(s->a, "%s:%s", dep, x.signal), &x);
+		for (size_t i = 0; sw_streq(x.signal, "health") && i < p->n_watches; i++)
+			watch_clock(s, p, &p->watches[i], &x);
+	}
+	samples_failing(s, p);
+}
+
+/* ---- verdicts ---- */
+
+/* All watches of a deployment have ended: was it good? */
+void watch_settle(struct step *s, struct place_state *p, struct deployment *d)
+{
+	bool all = true, any = false, bad = false;
+
+	for (size_t i = 0; i < p->n_watches; i++) {
+		const struct watch *w = &p->watches[i];
+		const struct sw_rule *rule;
+
+		if (!sw_streq(w->dep, d->id))
+			continue;
+		rule = watch_rule_near(s, w);
+		if (rule && rule->n_then == 1 && rule->then[0].kind == SW_THEN_LABEL)
+			continue; /* judges nothing */
+		any = true;
+		all &= w->state == WATCH_DONE && sw_streq(w->verdict, "pass");
+		bad |= sw_streq(w->verdict, "fail");
+	}
+	if (any && all && d->good < 0) {
+		d->good = 1;
+		place_remember(p->good, &p->n_good, dep_sha(d));
+		sw_step_note(s, SW_NOTE_INFO, d->ev.ci_run_id, NULL, "deployment %s is good: all its watches passed", d->id);
+	} else if (bad && d->good) {
+		d->good = 0;
+		place_remember(p->bad, &p->n_bad, dep_sha(d));
+	}
+}
+
+void watch_end(struct step *s, struct place_state *p, struct watch *w, const char *verdict, const char *reason)
+{
+	struct deployment *d = place_dep(p, w->dep);
+
+	if (!w->verdict) {
+		sw_step_tally(s, SW_TALLY_VERDICT, verdict);
+		sw_step_note(s, SW_NOTE_INFO, d ? d->ev.ci_run_id : NULL, w->id, "watch of rule \"%s\" ended: %s (%s)", w->rule, verdict, reason);
+		w->verdict = verdict;
+		w->reason = reason;
+	}
+	w->state = WATCH_DONE;
+	if (d)
+		watch_settle(s, p, d);
+}
+
+static void watch_news(struct step *s, struct place_state *p, const struct watch *w, const struct deployment *d,
+                       const struct sw_rule *rule, const struct sw_judged *j, struct news *n)
+{
+	sw_news_of(s, rule, p->conf, p->service, &d->ev, w->id, n);
+	n->al.environment = p->environment;
+	n->al.watch_id = w->id;
+	n->al.verdict = w->verdict;
+	n->al.reason = w->reason;
+	n->al.prev_sha = d->prev_sha;
+	n->al.prev_version = d->prev_version;
+	if (j)
+		sw_news_findings(s, j, &n->al);
+}
+
+static void watch_fail(struct step *s, struct place_state *p, struct watch *w, struct deployment *d, const struct sw_rule *rule,
+                       const struct sw_judged *j, const char *reason)
+{
+	struct news n;
+
+	w->verdict = "fail";
+	w->reason = reason;
+	w->state = WATCH_FOLLOWING;
+	w->fail_at = s->now;
+	w->fired = true;
+	sw_step_tally(s, SW_TALLY_VERDICT, "fail");
+	sw_step_tally(s, SW_TALLY_FIRED, rule->name);
+	sw_step_note(s, SW_NOTE_WARN, d->ev.ci_run_id, w->id, "rule \"%s\": verdict fail (%s) for deployment %s", rule->name, reason, d->id);
+	watch_settle(s, p, d);
+	watch_news(s, p, w, d, rule, j, &n);
+	place_then(s, p, d, w, rule, &n.al);
+	sw_news_tell(s, &n, SW_NEWS_FIRING, NULL);
+}
+
+/* A rule whose only consequence is a label judges nothing: it fires, and that is all. */
+static bool watch_labels(const struct sw_rule *rule)
+{
+	bool label = false;
+
+	for (size_t i = 0; i < rule->n_then; i++) {
+		if (rule->then[i].kind == SW_THEN_ROLLBACK)
+			return false;
+		label |= rule->then[i].kind == SW_THEN_LABEL && rule->then[i].good;
+	}
+	return label;
+}
+
+static void watch_label(struct step *s, struct place_state *p, struct watch *w, struct deployment *d, const struct sw_rule *rule,
+                        const struct sw_judged *j)
+{
+	struct news n;
+
+	watch_end(s, p, w, "pass", "evidence");
+	watch_news(s, p, w, d, rule, j, &n);
+	place_then(s, p, d, w, rule, &n.al);
+	for (size_t i = 0; i < rule->n_then; i++)
+		if (rule->then[i].kind == SW_THEN_ALERT) {
+			sw_news_tell(s, &n, SW_NEWS_NOTICE, NULL);
+			break;
+		}
+}
+
+static void watch_inconclusive(struct step *s, struct place_state *p, struct watch *w, struct deployment *d,
+                               const struct sw_rule *rule, const struct sw_judged *j)
+{
+	struct news n;
+
+	watch_end(s, p, w, "inconclusive", "no-data");
+	if (d->told_inconclusive)
+		return;
+	d->told_inconclusive = true; /* once per deployment, without mentions */
+	watch_news(s, p, w, d, rule, j, &n);
+	n.roles = NULL;
+	n.al.severity = SW_SEV_WARNING;
+	sw_news_tell(s, &n, SW_NEWS_INCONCLUSIVE, NULL);
+}
+
+/* The window is over: pass if enough is known, else wait on, else what no_data says. */
+static void watch_window(struct step *s, struct place_state *p, struct watch *w, struct deployment *d, const struct sw_rule *rule,
+                         const struct sw_judged *j)
+{
+	if (w->total > 0 && w->last_known && w->known * 5 >= w->total * 4) {
+		if (watch_labels(rule))
+			watch_end(s, p, w, "inconclusive", "deadline");
+		else
+			watch_end(s, p, w, "pass", "evidence");
+		return;
+	}
+	if (s->now < SW_MAX(w->from + EXTEND_TO, w->until))
+		return;
+	switch (rule->no_data) {
+	case SW_ND_FAIL: watch_fail(s, p, w, d, rule, j, "no-data"); break;
+	case SW_ND_PASS: watch_end(s, p, w, "pass", "no-data"); break;
+	case SW_ND_LAST:
+		if (w->last_at && s->now - w->last_at <= rule->no_data_last + EXTEND_TO && w->known)
+			watch_end(s, p, w, "pass", "no-data");
+		else
+			watch_inconclusive(s, p, w, d, rule, j);
+		break;
+	case SW_ND_INCONCLUSIVE: watch_inconclusive(s, p, w, d, rule, j); break;
+	}
+}
+
+/* After a fail: is it over? */
+static void watch_follow(struct step *s, struct place_state *p, struct watch *w, struct deployment *d, const struct sw_rule *rule,
+                         const struct sw_judged *j, bool fresh)
+{
+	struct news n;
+
+	if (fresh)
+		w->calm = j->truth == SW_FALSE ? w->calm + 1 : j->truth == SW_TRUE ? 0 : w->calm;
+	if (w->calm >= CALM_CHECKS) {
+		watch_news(s, p, w, d, rule, NULL, &n);
+		sw_news_tell(s, &n, SW_NEWS_RESOLVED, NULL);
+		act_recovered(s, p, w);
+		watch_end(s, p, w, "fail", w->reason);
+	} else if (s->now >= w->fail_at + FOLLOW_FOR) {
+		watch_news(s, p, w, d, rule, NULL, &n);
+		sw_news_tell(s, &n, SW_NEWS_CLOSED, NULL);
+		watch_end(s, p, w, "fail", w->reason);
+	}
+}
+
+/* Newest reading of the signals the rule needs; 0: none since it opened. */
+static sw_ms watch_newest(const struct place_state *p, const struct watch *w, const struct sw_rule *rule)
+{
+	sw_ms at = 0;
+
+	for (size_t k = 0; rule->signals && rule->signals[k]; k++)
+		for (size_t i = 0; i < p->n_series; i++)
+			if (sw_streq(p->series[i].name, rule->signals[k]) && p->series[i].n)
+				at = SW_MAX(at, p->series[i].s[p->series[i].n - 1].at);
+	return at >= w->opened ? at : 0;
+}
+
+/* The moment from which a true condition may count: after sleep or a jump of the clock we look again first. */
+static void watch_awake(struct step *s, struct place_state *p, struct watch *w)
+{
+	sw_dur limit = SW_MAX(ASLEEP, 3 * watch_rhythm(s, p));
+
+	if (w->last_eval && s->now - w->last_eval > limit) {
+		w->tilt = s->now;
+		w->last_known = false;
+	} else if (w->tilt && w->last_at > w->tilt)
+		w->tilt = 0;
+	w->last_eval = s->now;
+}
+
+static void watch_lost(struct step *s, struct place_state *p, struct watch *w)
+{
+	sw_step_note(s, SW_NOTE_ERROR, NULL, w->id, "the rules this watch was opened with are gone, it ends");
+	watch_end(s, p, w, "inconclusive", "no-data");
+}
+
+static void watch_eval(struct step *s, struct place_state *p, struct watch *w)
+{
+	const struct sw_rule *rule;
+	struct sw_rules *rules = watch_rules(s, w, &rule);
+	struct deployment *d = place_dep(p, w->dep);
+	struct facts f;
+	struct sw_facts facts;
+	struct sw_judged j;
+	sw_ms newest;
+	bool fresh;
+
+	if (!rules && s->out->n_needs)
+		return; /* asked for; this step is run again with them */
+	if (!rule || !d || !rule->cond) {
+		watch_lost(s, p, w);
+		return;
+	}
+	newest = watch_newest(p, w, rule);
+	fresh = newest > w->last_at;
+	if (fresh)
+		w->last_at = newest;
+	if (w->state == WATCH_WAITING && s->now >= w->grace_until)
+		w->state = WATCH_WATCHING;
+	watch_awake(s, p, w);
+	f = (struct facts){ .s = s, .ev = &d->ev, .place = p->conf, .service = p->service, .state = p, .dep = d, .watch = w, .rules = rules };
+	sw_facts_fill(&f, &facts);
+	sw_expr_eval(rule->cond, &facts, w->holds, s->a, &j);
+	if (fresh) {
+		w->last_known = j.truth != SW_UNKNOWN;
+		if (w->state == WATCH_WATCHING) {
+			w->total++;
+			w->known += w->last_known;
+		}
+	}
+	if (w->state == WATCH_FOLLOWING)
+		watch_follow(s, p, w, d, rule, &j, fresh);
+	else if (j.truth == SW_TRUE && !w->tilt && watch_labels(rule))
+		watch_label(s, p, w, d, rule, &j);
+	else if (j.truth == SW_TRUE && !w->tilt)
+		watch_fail(s, p, w, d, rule, &j, "evidence");
+	else if (s->now >= w->until && w->state == WATCH_WATCHING && (!w->tilt || s->now >= w->tilt + LOOK_AGAIN))
+		watch_window(s, p, w, d, rule, &j);
+}
+
+/* When this watch has to be looked at without a new reading. */
+static sw_ms watch_due(const struct watch *w, sw_ms now)
+{
+	sw_ms due = w->state == WATCH_FOLLOWING ? w->fail_at + FOLLOW_FOR : w->state == WATCH_WAITING ? w->grace_until : w->until;
+
+	if (w->state == WATCH_WATCHING && now >= w->until)
+		due = SW_MAX(w->from + EXTEND_TO, w->until);
+	if (w->tilt && w->tilt + LOOK_AGAIN > now)
+		due = SW_MIN(due, w->tilt + LOOK_AGAIN);
+	return due > now ? due : now + SW_MINUTE;
+}
+
+void watch_tick(struct step *s, struct place_state *p, sw_ms *next)
+{
+	for (size_t i = 0; i < p->n_watches; i++) {
+		struct watch *w = &p->watches[i];
+		sw_ms due;
+
+		if (w->state != WATCH_DONE)
+			watch_eval(s, p, w);
+		if (w->state == WATCH_DONE)
+			continue;
+		due = watch_due(w, s->now);
+		if (!*next || due < *next)
+			*next = due;
+	}
+}
+
+void watch_superseded(struct step *s, struct place_state *p, const struct deployment *newer)
+{
+	for (size_t i = 0; i < p->n_watches; i++) {
+		struct watch *w = &p->watches[i];
+
+		if (sw_streq(w->dep, newer->id) || (w->state != WATCH_WAITING && w->state != WATCH_WATCHING))
+			continue;
+		watch_end(s, p, w, "superseded", "newer");
+	}
+	for (size_t i = 0; i < p->n_deps; i++)
+		if (!sw_streq(p->deps[i].id, newer->id))
+			act_cancel(s, p, p->deps[i].id, "a newer deployment succeeded");
+}
