@@ -54,6 +54,13 @@ struct sw_bus_info {
 	sw_dur rtt_ms;
 };
 const struct sw_bus_info *sw_bus_info(const struct sw_bus *bus); /* NULL before the first contact */
+/*
+ * -errno of all callbacks: -EIO connection lost or no answer in time, outcome unknown; -ENOTCONN not connected, nothing was done;
+ * -ECANCELED the bus is being freed; -EAGAIN busy or loading; -ENOMEM maxmemory reached; -ENOSPC its disk is full or broken
+ * (MISCONF); -EROFS a replica; -EACCES not allowed; -EBADMSG a key of ours holds a wrong type; -EPROTO anything else.
+ * All but -EIO and -ECANCELED: nothing was done. What Redis said last when it refused, escaped; "" if it never did.
+ */
+const char *sw_bus_error(const struct sw_bus *bus);
 /* Durable at once: appendonly and appendfsync always. */
 bool sw_bus_durable(const struct sw_bus *bus);
 
@@ -78,6 +85,8 @@ typedef void (*sw_enqueue_cb)(void *arg, int r, const char *stream_id);
 void sw_bus_enqueue(struct sw_bus *bus, const struct sw_entry_in *e, sw_enqueue_cb cb, void *arg);
 /* From the spool of `gateway`: entries in order and the new offset, one script; those already in are skipped. r: 0 or -errno. */
 typedef void (*sw_done_cb)(void *arg, int r);
+/* -ENOMEM: full (as SW_ENQ_FULL); nothing was taken and the offset stands. */
+#define SW_DRAIN_MAX 128 /* entries in one call */
 void sw_bus_drain(struct sw_bus *bus, const char *gateway, const struct sw_entry_in *e, size_t n, int64_t offset, sw_done_cb cb, void *arg);
 /* Presence of a gateway: bytes waiting in its spool; forgotten after 30 s. Returns through cb the drained offset (-1: none known). */
 typedef void (*sw_int_cb)(void *arg, int r, int64_t value);
@@ -129,7 +138,7 @@ void sw_bus_intake(struct sw_bus *bus, const struct sw_intake *in, sw_done_cb cb
 struct sw_load {
 	const char *aggregate;
 	const char *const *rings;   /* "<deployment>:<signal>", NULL-ended or NULL */
-	const char *const *keeps;   /* keys below {sw}: ("sha:…", "pushes:…"), NULL-ended or NULL; lists come as a JSON array text */
+	const char *const *keeps;   /* keys below {sw}: ("sha:…", "pushes:…"), NULL-ended or NULL; lists come as a JSON array text (their items are JSON) */
 };
 struct sw_loaded {
 	int64_t v;                  /* 0: does not exist */
@@ -188,8 +197,10 @@ struct sw_change {
 };
 struct sw_committed {
 	int64_t v;                  /* OK: the new version */
-	const char *reason;         /* REFUSED: "hold", "started", "backlog", "spool", "redis-back", "cap", "paced", "held" */
+	const char *reason;         /* REFUSED: "hold", "started", "backlog", "spool", "redis-back", "cap", "paced", "held";
+	                               "fmt": written by a newer program; "timers": 200,000 are set */
 	sw_dur wait;                /* REFUSED by pace: at least so long */
+	const char *gone;           /* GONE: the first ack that is; the others may still be pending: commit again without it */
 	sw_ms now;
 };
 typedef void (*sw_commit_cb)(void *arg, int r, const struct sw_committed *c); /* r: SW_COMMIT_* or -errno */
@@ -213,6 +224,8 @@ void sw_bus_remember(struct sw_bus *bus, const char *path);
 void sw_bus_trying(struct sw_bus *bus, enum sw_stream s, const char *id, sw_int_cb cb, void *arg);
 /* To the dead letters with the reason, acknowledged, one script. Only entries of this bus. */
 void sw_bus_bury(struct sw_bus *bus, enum sw_stream s, const char *id, const char *reason, sw_done_cb cb, void *arg);
+/* Back to whoever sweeps next (a newer worker, for a newer format): comes again as reclaimed, after 5 s at the earliest. */
+void sw_bus_give_back(struct sw_bus *bus, enum sw_stream s, const char *id, sw_done_cb cb, void *arg);
 /* A dead letter about something that is no stream entry (an undeliverable message): kind "alert", body JSON. */
 void sw_bus_dead_add(struct sw_bus *bus, const char *kind, const char *reason, const char *body, sw_done_cb cb, void *arg);
 

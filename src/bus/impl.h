@@ -1,0 +1,123 @@
+/* Inside of the bus: what an implementation offers, and the parts of the one on Redis that know each other. */
+#ifndef SW_BUS_IMPL_H
+#define SW_BUS_IMPL_H
+
+#include "base/map.h"
+#include "bus/bus.h"
+#include "bus/redis.h"
+#include "shipwatch/mem.h"
+
+struct bus_ops {
+	void (*free)(struct sw_bus *bus);
+	bool (*up)(const struct sw_bus *bus);
+	sw_ms (*now)(const struct sw_bus *bus);
+	const struct sw_bus_info *(*info)(const struct sw_bus *bus);
+	void (*enqueue)(struct sw_bus *bus, const struct sw_entry_in *e, sw_enqueue_cb cb, void *arg);
+	void (*drain)(struct sw_bus *bus, const char *gateway, const struct sw_entry_in *e, size_t n, int64_t offset, sw_done_cb cb, void *arg);
+	void (*gateway)(struct sw_bus *bus, const char *gateway, int64_t spool_bytes, sw_int_cb cb, void *arg);
+	void (*read)(struct sw_bus *bus, const char *consumer, unsigned count, sw_read_cb cb, void *arg);
+	void (*read_more)(struct sw_bus *bus);
+	void (*read_stop)(struct sw_bus *bus);
+	void (*intake)(struct sw_bus *bus, const struct sw_intake *in, sw_done_cb cb, void *arg);
+	void (*load)(struct sw_bus *bus, const struct sw_load *l, sw_load_cb cb, void *arg);
+	void (*commit)(struct sw_bus *bus, const struct sw_change *c, sw_commit_cb cb, void *arg);
+	void (*append)(struct sw_bus *bus, const char *aggregate, const char *msg, sw_done_cb cb, void *arg);
+	void (*tick)(struct sw_bus *bus, sw_tick_cb cb, void *arg);
+	void (*remember)(struct sw_bus *bus, const char *path);
+	void (*trying)(struct sw_bus *bus, enum sw_stream s, const char *id, sw_int_cb cb, void *arg);
+	void (*bury)(struct sw_bus *bus, enum sw_stream s, const char *id, const char *reason, sw_done_cb cb, void *arg);
+	void (*give_back)(struct sw_bus *bus, enum sw_stream s, const char *id, sw_done_cb cb, void *arg);
+	void (*dead_add)(struct sw_bus *bus, const char *kind, const char *reason, const char *body, sw_done_cb cb, void *arg);
+	void (*hold)(struct sw_bus *bus, const char *scope, bool on, const char *who, const char *why, sw_done_cb cb, void *arg);
+	void (*query)(struct sw_bus *bus, const char *what, sw_text_cb cb, void *arg);
+	void (*rules)(struct sw_bus *bus, const char *hash, sw_text_cb cb, void *arg);
+	const char *(*error)(const struct sw_bus *bus);
+};
+
+struct sw_bus { const struct bus_ops *ops; };
+
+#define BUS_DIGEST 12
+#define BUS_BODY_INLINE 65536          /* compressed; larger bodies lie beside the stream */
+#define BUS_RAW_MAX (80LL << 20)       /* of one body inflated: the largest that the gateway takes, and some */
+#define BUS_RING_BYTES 16000
+#define BUS_RINGS_MAX SW_COUNT(((struct sw_loaded *)0)->rings)
+#define BUS_KEEPS_MAX SW_COUNT(((struct sw_loaded *)0)->keeps)
+
+/* The delivery, and the entry itself, as short digests. */
+void bus_digest(const char *source, const char *text, unsigned char ret[BUS_DIGEST]);
+/* "dead list + 20" into words; returns how many. Cut into buf. */
+size_t bus_words(const char *what, char buf[256], const char *words[4]);
+/* {"id":…,"kind":…,…,"body":…} from the fields of a dead letter. */
+struct bus_field { const char *name, *value; size_t n; };
+void bus_dead_json(struct sw_buf *out, const char *id, const struct bus_field *f, size_t n, const void *kept, size_t kept_n);
+
+/* What lineage and counter this process has seen, in a small file. */
+struct bus_memory { int fd; char lineage[40]; int64_t counter; };
+void bus_memory_open(struct bus_memory *m, const char *path);
+void bus_memory_note(struct bus_memory *m, const char *lineage, int64_t counter);
+void bus_memory_close(struct bus_memory *m);
+
+struct sw_bus *bus_mem_new(struct sw_loop *loop, const struct sw_bus_options *opt);
+int bus_remote_new(struct sw_loop *loop, const struct sw_bus_options *opt, struct sw_bus **ret, struct sw_err *err);
+
+/* ---- the implementation on Redis: remote.c, and reader.c for its reading ---- */
+
+struct remote;
+
+struct reader {
+	struct remote *b;
+	struct sw_link *link;      /* blocking reads; NULL: not reading */
+	char *consumer;
+	unsigned count;
+	sw_read_cb cb;
+	void *arg;
+	bool wanting;              /* read_more was called: the next entries may be handed out */
+	bool asking;               /* a blocking read is under way */
+	bool claiming;             /* a sweep is under way */
+	bool began;                /* the first sweep for entries of our own name was done */
+	bool own;                  /* the sweep under way looks through our own entries too */
+	sw_dur own_at;             /* when that was done last */
+	bool history;              /* our own entries must be looked through: the connection was lost */
+	struct held *first, **last;
+	size_t fetching;           /* bodies that lie beside the stream, asked for */
+	struct sw_map known;       /* "w:<id>": entries handed out and not yet done */
+	struct sw_defer later;
+	struct sw_timer pause;     /* after a refusal */
+};
+
+struct enq_item;
+
+struct remote {
+	struct sw_bus base;
+	struct sw_loop *loop;
+	struct sw_bus_options opt;
+	struct sw_client *client;
+	struct sw_link *work, **enq;
+	unsigned n_enq;
+	struct sw_timer minute;
+	struct sw_bus_info info;
+	bool have_info, was_up;
+	sw_dur asked_at;
+	sw_ms now;                 /* as Redis told at now_boot */
+	sw_dur now_boot;
+	struct enq_item *first, **last;
+	size_t n_items;
+	int64_t bytes;
+	struct sw_defer flush;
+	int64_t journal_mean;
+	sw_ms tick_now;            /* of the last tick, and when that was here: what the next may be */
+	sw_dur tick_boot;
+	struct bus_memory memory;
+	struct reader reader;
+};
+
+static inline struct remote *remote_of(struct sw_bus *bus) { return (struct remote *)(void *)bus; }
+
+void reader_read(struct sw_bus *bus, const char *consumer, unsigned count, sw_read_cb cb, void *arg);
+void reader_more(struct sw_bus *bus);
+void reader_stop(struct sw_bus *bus);
+void reader_sweep(struct remote *b, bool left);      /* a tick was done; left: somebody silent left entries */
+void reader_work_up(struct remote *b);               /* the work connection is (again) there */
+void reader_done(struct remote *b, enum sw_stream s, const char *id); /* this entry is off our hands */
+
+#endif
