@@ -68,4 +68,12 @@ size_t sw_places_claim(const struct sw_places *ps, const struct sw_event *ev, st
 /* Is the repository one of a configured service? Name of the service (for wildcard: last part of the path), or NULL. */
 const char *sw_places_service_of(const struct sw_places *ps, const struct sw_event *ev, struct sw_arena *a);
 
+/* "production" → "prod", "stage" → "staging", anything else → itself; case is folded for these words only. */
+const char *sw_place_tier(const char *environment);
+/*
+ * Can one event fit both places? They tell of the same kind of service (both named or both "*"): elsewhere the named one wins.
+ * ret_a, ret_b: the numbers of the matches that overlap (0 when the place has none).
+ */
+bool sw_places_overlap(const struct sw_place *a, const struct sw_place *b, size_t *ret_a, size_t *ret_b);
+
 #endif
