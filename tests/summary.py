@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Reads meson's testlog.json files and prints one line over all tests: N passed, N failed, N skipped.
+"""Reads meson's testlog.json files, shows what failed and why, and prints one line over all tests: N passed, N failed, N skipped.
 
 A TAP test counts each of its points, any other test counts as one. Exit status 1 when something failed or nothing ran.
 """
@@ -37,13 +37,31 @@ def count_test(test):
     return p, f + int(result in BAD and f == 0), s
 
 
+def show_failures(test):
+    """Meson shows no standard output of a TAP test; the points that failed and the notes below them stand there."""
+    if test["result"] not in BAD:
+        return
+    print(f"--- {test['name']}: {test['result']}")
+    shown, failed = 0, False
+    for line in test.get("stdout", "").splitlines():
+        if POINT.match(line):
+            failed = line.startswith("not ok") and "# skip" not in line.lower()
+        elif not line.startswith("#"):
+            continue
+        if failed and shown < 60:
+            print(line[:400])
+            shown += 1
+
+
 def main(paths):
     total = [0, 0, 0]
     for path in paths:
         try:
             with open(path, encoding="utf-8", errors="replace") as log:
                 for line in log:
-                    total = [a + b for a, b in zip(total, count_test(json.loads(line)))]
+                    test = json.loads(line)
+                    show_failures(test)
+                    total = [a + b for a, b in zip(total, count_test(test))]
         except FileNotFoundError:
             print(f"{path}: not there, no test ran", file=sys.stderr)
     print("%d passed, %d failed, %d skipped" % tuple(total))
