@@ -1,0 +1,20 @@
+/* Samples: names of readings and a small bounded list. */
+#include "shipwatch/sample.h"
+
+static const char *const reading_names[] = { "ok", "absent", "nan", "stale", "error", "too_few" };
+
+const char *sw_reading_name(enum sw_reading r)
+{
+	return reading_names[r];
+}
+
+struct sw_sample *sw_samples_add(struct sw_samples *s, const char *signal, sw_ms at, enum sw_reading r, double value)
+{
+	struct sw_sample *x;
+
+	if (s->n == SW_COUNT(s->items))
+		return NULL;
+	x = &s->items[s->n++];
+	*x = (struct sw_sample){ .signal = signal, .at = at, .reading = r, .value = value };
+	return x;
+}
