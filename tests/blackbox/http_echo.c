@@ -1,0 +1,240 @@
+/*
+ * A server for the tests of the HTTP layer: the real gate, parser and connections with a handler that tells what it was given.
+ *
+ *   http_echo [key=value]…   keys: the limits (body_max, held_max, conns_max, head, request, idle, reply, write, linger) and
+ *                            listen (an address; default 127.0.0.1:0). The first line on stdout is the address.
+ *
+ * POST /echo   answers method, path, query, headers and body (its length and FNV-1a hash)
+ * POST /later  the same, at the end of the loop's turn; POST /never is never answered by the handler; POST /keep is
+ *              answered by the next POST /release
+ * GET /stats   what the server counts; GET /big 3 MiB; POST /small has a body_max of 10; POST /early is refused at its head
+ * SIGTERM      a graceful stop of at most 2 s; then the line "stopped" on stdout
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "io/http_server.h"
+#include "io/listen.h"
+#include "shipwatch/buf.h"
+#include "shipwatch/mem.h"
+
+struct echo {
+	struct sw_loop *loop;
+	struct sw_http_server *server;
+	struct sw_http_req *later[64], *kept;
+	struct sw_buf later_body[64];
+	unsigned n_later, heads, done, answers;
+	struct sw_defer defer;
+};
+
+static void echo_field(struct sw_buf *b, const char *name, const char *value)
+{
+	sw_buf_printf(b, "\"%s\":", name);
+	sw_buf_json(b, value);
+	sw_buf_putc(b, ',');
+}
+
+static void echo_text(const struct sw_http_req *req, struct sw_buf *b)
+{
+	uint32_t hash = 2166136261u;
+
+	for (size_t i = 0; i < req->body_n; i++)
+		hash = (hash ^ (unsigned char)req->body[i]) * 16777619u;
+	sw_buf_putc(b, '{');
+	echo_field(b, "method", req->method);
+	echo_field(b, "path", req->path);
+	echo_field(b, "query", req->query);
+	sw_buf_cat(b, "\"headers\":[");
+	for (size_t i = 0; i < req->n_headers; i++) {
+		sw_buf_cat(b, i ? ",[" : "[");
+		sw_buf_json(b, req->headers[i].name);
+		sw_buf_putc(b, ',');
+		sw_buf_json(b, req->headers[i].value);
+		sw_buf_putc(b, ']');
+	}
+	sw_buf_printf(b, "],\"n\":%zu,\"hash\":%u}", req->body_n, hash);
+}
+
+static void echo_reply(struct sw_http_req *req, int status, const char *p, size_t n)
+{
+	struct sw_http_answer a = { .status = status, .body = p, .body_n = n };
+
+	sw_http_reply(req, &a);
+}
+
+static void echo_on_head(void *arg, struct sw_http_req *req)
+{
+	struct echo *e = arg;
+
+	e->heads++;
+	if (strcmp(req->path, "/small") == 0)
+		req->body_max = 10;
+	if (strcmp(req->path, "/early") == 0)
+		echo_reply(req, 404, "{\"error\":\"early\"}", 17);
+}
+
+static void echo_stats(struct echo *e, struct sw_http_req *req)
+{
+	struct sw_buf b = SW_BUF_INIT;
+	struct sw_http_stats st;
+
+	sw_http_server_stats(e->server, &st);
+	sw_buf_printf(&b, "{\"conns\":%u,\"idle\":%u,\"requests\":%u,\"held\":%lld,\"accepted\":%llu,\"heads\":%u,\"done\":%u,\"answers\":%u}",
+	              st.conns, st.conns_idle, st.requests, (long long)st.held_bytes, (unsigned long long)st.accepted, e->heads,
+	              e->done, e->answers);
+	echo_reply(req, 200, b.p, b.n);
+	sw_buf_fini(&b);
+}
+
+static void echo_big(struct sw_http_req *req)
+{
+	size_t n = 3 * 1024 * 1024;
+	char *p = sw_malloc(n);
+
+	memset(p, 'x', n);
+	echo_reply(req, 200, p, n);
+	free(p);
+}
+
+static void echo_on_request(void *arg, struct sw_http_req *req)
+{
+	struct echo *e = arg;
+	struct sw_buf b = SW_BUF_INIT;
+
+	if (strcmp(req->path, "/stats") == 0) {
+		echo_stats(e, req);
+		return;
+	}
+	if (strcmp(req->path, "/big") == 0) {
+		echo_big(req);
+		return;
+	}
+	if (strcmp(req->path, "/keep") == 0 && !e->kept) {
+		e->kept = req;
+		return;
+	}
+	if (strcmp(req->path, "/never") == 0)
+		return;
+	if (strcmp(req->path, "/release") == 0 && e->kept)
+		echo_reply(SW_TAKE(e->kept), 200, "{}", 2);
+	echo_text(req, &b);
+	if (strcmp(req->path, "/later") == 0 && e->n_later < SW_COUNT(e->later)) {
+		e->later[e->n_later] = req;
+		e->later_body[e->n_later++] = b;
+		sw_loop_defer(e->loop, &e->defer);
+		return;
+	}
+	echo_reply(req, 200, b.p, b.n);
+	sw_buf_fini(&b);
+}
+
+static void echo_deferred(void *arg)
+{
+	struct echo *e = arg;
+
+	while (e->n_later) {
+		struct sw_buf *b = &e->later_body[--e->n_later];
+
+		echo_reply(e->later[e->n_later], 200, b->p, b->n);
+		sw_buf_fini(b);
+	}
+}
+
+static void echo_on_answer(void *arg, const struct sw_http_req *req, int status, const char *why, sw_dur took)
+{
+	((struct echo *)arg)->answers++;
+}
+
+static void echo_on_done(void *arg, struct sw_http_req *req)
+{
+	((struct echo *)arg)->done++;
+}
+
+static void echo_on_trouble(void *arg, const char *what)
+{
+	(void)fprintf(stderr, "trouble: %s\n", what);
+}
+
+static void echo_stopped(void *arg)
+{
+	sw_loop_stop(((struct echo *)arg)->loop);
+}
+
+static void echo_term(void *arg)
+{
+	sw_http_server_stop(((struct echo *)arg)->server, 2000, echo_stopped, arg);
+}
+
+static bool echo_limit(struct sw_http_limits *l, const char *key, int64_t v)
+{
+	if (strcmp(key, "body_max") == 0)
+		l->body_max = v;
+	else if (strcmp(key, "held_max") == 0)
+		l->held_max = v;
+	else if (strcmp(key, "conns_max") == 0)
+		l->conns_max = (unsigned)v;
+	else if (strcmp(key, "head") == 0)
+		l->head = v;
+	else if (strcmp(key, "request") == 0)
+		l->request = v;
+	else if (strcmp(key, "idle") == 0)
+		l->idle = v;
+	else if (strcmp(key, "reply") == 0)
+		l->reply = v;
+	else if (strcmp(key, "write") == 0)
+		l->write = v;
+	else if (strcmp(key, "linger") == 0)
+		l->linger = v;
+	else
+		return false;
+	return true;
+}
+
+static const char *echo_options(int argc, char **argv, struct sw_http_limits *lim)
+{
+	const char *listen_at = "127.0.0.1:0";
+
+	for (int i = 1; i < argc; i++) {
+		char *eq = strchr(argv[i], '=');
+
+		if (!eq)
+			return NULL;
+		*eq = '\0';
+		if (strcmp(argv[i], "listen") == 0)
+			listen_at = eq + 1;
+		else if (!echo_limit(lim, argv[i], strtoll(eq + 1, NULL, 10)))
+			return NULL;
+	}
+	return listen_at;
+}
+
+int main(int argc, char **argv)
+{
+	struct sw_http_limits lim = sw_http_limits_default;
+	const char *listen_at = echo_options(argc, argv, &lim);
+	struct sw_err err = SW_ERR_INIT;
+	struct echo e = { 0 };
+	struct sw_http_handler h = { &e, echo_on_head, echo_on_request, echo_on_answer, echo_on_done, echo_on_trouble };
+	char name[160];
+	int fd;
+
+	if (!listen_at || sw_listen(listen_at, 1, &fd, &err) < 0 || sw_loop_new(&e.loop) < 0 ||
+	    sw_http_server_new(e.loop, &lim, &h, &e.server) < 0 || sw_http_server_listen(e.server, fd) < 0 ||
+	    sw_loop_signal(e.loop, SIGTERM, echo_term, &e) < 0) {
+		(void)fprintf(stderr, "http_echo: %s\n", err.text);
+		return 1;
+	}
+	e.defer = (struct sw_defer){ .cb = echo_deferred, .arg = &e };
+	sw_listen_name(fd, name, sizeof name);
+	(void)printf("%s\n", name);
+	(void)fflush(stdout);
+	if (sw_loop_run(e.loop) < 0)
+		return 1;
+	sw_http_server_free(e.server);
+	sw_loop_free(e.loop);
+	(void)printf("stopped\n");
+	return 0;
+}
