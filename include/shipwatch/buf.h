@@ -23,7 +23,7 @@ void sw_buf_cat(struct sw_buf *b, const char *s);
 void sw_buf_catn(struct sw_buf *b, const void *p, size_t n);
 void sw_buf_putc(struct sw_buf *b, char c);
 void sw_buf_printf(struct sw_buf *b, const char *fmt, ...) SW_PRINTF(2, 3);
-void sw_buf_vprintf(struct sw_buf *b, const char *fmt, va_list ap);
+void sw_buf_vprintf(struct sw_buf *b, const char *fmt, va_list ap) SW_PRINTF(2, 0);
 /*
  * Appends s as a JSON string with its quotes; raw UTF-8, only what must be escaped is. Broken UTF-8 becomes U+FFFD.
  * NULL is written as null.
