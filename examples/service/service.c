@@ -203,6 +203,7 @@ static int service_listen(struct evhttp *http, const char *listen)
 	char host[64], *end;
 	long port;
 
+	errno = 0;
 	if (!colon || colon == listen || (size_t)(colon - listen) >= sizeof host)
 		return -1;
 	memcpy(host, listen, (size_t)(colon - listen));
@@ -290,13 +291,44 @@ static int arguments(struct knobs *k, int argc, char **argv, const char **listen
 	return 0;
 }
 
+/* Serves until a signal. Return: the exit status. */
+static int service_run(struct service *s, struct evhttp *http, const char *listen, const char *port_file)
+{
+	struct event *term, *intr;
+	int port;
+
+	evhttp_set_max_body_size(http, BODY_MAX - 1);
+	evhttp_set_timeout(http, 900);
+	(void)evhttp_set_cb(http, "/", on_root, s);
+	(void)evhttp_set_cb(http, "/health", on_health, s);
+	(void)evhttp_set_cb(http, "/metrics", on_metrics, s);
+	(void)evhttp_set_cb(http, "/knobs", on_knobs, s);
+	port = service_listen(http, listen);
+	if (port < 0) {
+		(void)fprintf(stderr, "example-service: cannot listen on \"%s\"%s%s\n", listen, errno ? ": " : "", errno ? strerror(errno) : "");
+		return 1;
+	}
+	if (port_file && port_file_write(port_file, port) < 0) {
+		(void)fprintf(stderr, "example-service: %s: %s\n", port_file, strerror(errno));
+		return 1;
+	}
+	term = evsignal_new(s->base, SIGTERM, on_signal, s->base);
+	intr = evsignal_new(s->base, SIGINT, on_signal, s->base);
+	(void)event_add(term, NULL);
+	(void)event_add(intr, NULL);
+	(void)fprintf(stderr, "example-service %s (%s) on port %d\n", s->knobs.version, s->knobs.commit, port);
+	(void)event_base_dispatch(s->base);
+	event_free(term);
+	event_free(intr);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct service s = { 0 };
 	const char *listen = "127.0.0.1:8081", *port_file = NULL;
-	struct event *term, *intr;
 	struct evhttp *http;
-	int r, port;
+	int r;
 
 	knobs_init(&s.knobs);
 	r = arguments(&s.knobs, argc, argv, &listen, &port_file);
@@ -307,30 +339,8 @@ int main(int argc, char **argv)
 	http = s.base ? evhttp_new(s.base) : NULL;
 	if (!http)
 		return 1;
-	evhttp_set_max_body_size(http, BODY_MAX - 1);
-	evhttp_set_timeout(http, 900);
-	(void)evhttp_set_cb(http, "/", on_root, &s);
-	(void)evhttp_set_cb(http, "/health", on_health, &s);
-	(void)evhttp_set_cb(http, "/metrics", on_metrics, &s);
-	(void)evhttp_set_cb(http, "/knobs", on_knobs, &s);
-	port = service_listen(http, listen);
-	if (port < 0) {
-		(void)fprintf(stderr, "example-service: cannot listen on \"%s\": %s\n", listen, strerror(errno));
-		return 1;
-	}
-	if (port_file && port_file_write(port_file, port) < 0) {
-		(void)fprintf(stderr, "example-service: %s: %s\n", port_file, strerror(errno));
-		return 1;
-	}
-	term = evsignal_new(s.base, SIGTERM, on_signal, s.base);
-	intr = evsignal_new(s.base, SIGINT, on_signal, s.base);
-	(void)event_add(term, NULL);
-	(void)event_add(intr, NULL);
-	(void)fprintf(stderr, "example-service %s (%s) on port %d\n", s.knobs.version, s.knobs.commit, port);
-	(void)event_base_dispatch(s.base);
-	event_free(term);
-	event_free(intr);
+	r = service_run(&s, http, listen, port_file);
 	evhttp_free(http);
 	event_base_free(s.base);
-	return 0;
+	return r;
 }

@@ -86,9 +86,11 @@ static void die(const char *what, const char *why)
 static void body_read(struct body *b, const char *path)
 {
 	FILE *f = fopen(path, "rb");
-	long n;
+	long n = -1;
 
-	if (!f || fseek(f, 0, SEEK_END) < 0 || (n = ftell(f)) < 0 || fseek(f, 0, SEEK_SET) < 0)
+	if (f && fseek(f, 0, SEEK_END) == 0)
+		n = ftell(f);
+	if (n < 0 || fseek(f, 0, SEEK_SET) < 0)
 		die(path, strerror(errno));
 	b->data = malloc((size_t)n + 1);
 	if (!b->data || fread(b->data, 1, (size_t)n, f) != (size_t)n)
