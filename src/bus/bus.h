@@ -233,12 +233,17 @@ void sw_bus_dead_add(struct sw_bus *bus, const char *kind, const char *reason, c
 
 /* who: name of the person; on everything (scope NULL) or "service" or "service/env". r: 0 or -errno */
 void sw_bus_hold(struct sw_bus *bus, const char *scope, bool on, const char *who, const char *why, sw_done_cb cb, void *arg);
-/* A text reply: JSON. keys: "status" (queue lengths, ages, ctl, workers, gateways, holds, dead count, timers count),
+/* A text reply: JSON; NULL with r 0: there is no such thing; -EINVAL: no such query. dead list: newest first; from: "-" or the id
+ * of the last one seen. keys: "status" (queue lengths, ages, ctl, workers, gateways, holds, dead count, timers count),
  * "dead list <from> <count>", "dead show <id>", "aggregates <prefix> <count>" (names), "aggregate <name>" (v, state) */
 typedef void (*sw_text_cb)(void *arg, int r, const char *json);
 void sw_bus_query(struct sw_bus *bus, const char *what, sw_text_cb cb, void *arg);
 /* Text of pinned rules; NULL if unknown. */
 void sw_bus_rules(struct sw_bus *bus, const char *hash, sw_text_cb cb, void *arg);
+
+/* Memory only: its clock (0: the loop's again), and running what is due when it was made without a loop (loop NULL). */
+void sw_bus_mem_clock(struct sw_bus *bus, sw_ms now);
+bool sw_bus_mem_run(struct sw_bus *bus); /* whether anything was called back */
 
 /* A new own entry id: 26 characters, time first, unique. */
 #define SW_ID_SIZE 27
