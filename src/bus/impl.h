@@ -113,6 +113,46 @@ struct remote {
 
 static inline struct remote *remote_of(struct sw_bus *bus) { return (struct remote *)(void *)bus; }
 
+/* A call with a callback of one of the kinds; ids: what is off our hands when it went well. */
+struct op {
+	struct remote *b;
+	union { sw_done_cb done; sw_int_cb number; sw_text_cb text; sw_load_cb load; sw_commit_cb commit; sw_tick_cb tick; } cb;
+	void *arg;
+	enum sw_stream stream;
+	char **ids;
+	size_t n_ids, n_rings, n_keeps;
+	char *word;                    /* query: its argument */
+	size_t limit;
+	struct sw_map names;
+	struct bus_field fields[32];
+	size_t n_fields;
+	struct sw_arena arena;
+};
+
+struct op *op_new(struct sw_bus *bus, void *arg);
+void op_free(struct op *o);
+void op_id(struct op *o, const char *id);
+void op_send(struct op *o, struct sw_cmd *cmd, sw_rep_cb cb);   /* on the working connection */
+void op_done(void *arg, int r, const struct sw_rep *rep);       /* for op_send: the plain endings */
+void op_number(void *arg, int r, const struct sw_rep *rep);
+void op_text(void *arg, int r, const struct sw_rep *rep);
+void remote_now_set(struct remote *b, sw_ms now);
+
+/* enqueue.c */
+void remote_enqueue(struct sw_bus *bus, const struct sw_entry_in *e, sw_enqueue_cb cb, void *arg);
+void remote_drain(struct sw_bus *bus, const char *gateway, const struct sw_entry_in *e, size_t n, int64_t offset, sw_done_cb cb, void *arg);
+void remote_gateway(struct sw_bus *bus, const char *gateway, int64_t spool_bytes, sw_int_cb cb, void *arg);
+void enqueue_flush(void *remote);
+void enqueue_cancel(struct remote *b);               /* what still waits: -ECANCELED */
+
+/* query.c */
+void remote_query(struct sw_bus *bus, const char *what, sw_text_cb cb, void *arg);
+void remote_rules(struct sw_bus *bus, const char *hash, sw_text_cb cb, void *arg);
+
+/* info.c: asked at every connect and once a minute; the last answer makes the connection ready. */
+void info_ask(void *remote);
+
+/* reader.c */
 void reader_read(struct sw_bus *bus, const char *consumer, unsigned count, sw_read_cb cb, void *arg);
 void reader_more(struct sw_bus *bus);
 void reader_stop(struct sw_bus *bus);

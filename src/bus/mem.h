@@ -86,6 +86,20 @@ void mem_agg_free(void *p);
 void mem_bytes_free(void *p);
 void mem_keep_free(void *p);
 
+struct mem_time *mem_time(struct sw_map *map, const char *key);       /* there from now on */
+void mem_run_number(struct mem_late *l);
+void mem_reply(struct mem *m, int r, sw_done_cb cb, void *arg);
+
+/* mem_in.c */
+void mem_enqueue(struct sw_bus *bus, const struct sw_entry_in *e, sw_enqueue_cb cb, void *arg);
+void mem_drain(struct sw_bus *bus, const char *gateway, const struct sw_entry_in *e, size_t n, int64_t offset, sw_done_cb cb, void *arg);
+void mem_gateway(struct sw_bus *bus, const char *gateway, int64_t spool_bytes, sw_int_cb cb, void *arg);
+void mem_read(struct sw_bus *bus, const char *consumer, unsigned count, sw_read_cb cb, void *arg);
+void mem_read_more(struct sw_bus *bus);
+void mem_read_stop(struct sw_bus *bus);
+void mem_deliver(struct mem *m);
+
+/* mem_commit.c */
 void mem_load(struct sw_bus *bus, const struct sw_load *l, sw_load_cb cb, void *arg);
 void mem_commit(struct sw_bus *bus, const struct sw_change *c, sw_commit_cb cb, void *arg);
 void mem_query(struct sw_bus *bus, const char *what, sw_text_cb cb, void *arg);

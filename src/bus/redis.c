@@ -14,7 +14,6 @@
 #include "bus/redis.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -30,6 +29,7 @@
 #pragma GCC diagnostic pop
 
 #include "base/str.h"
+#include "bus/address.h"
 #include "shipwatch/clock.h"
 #include "shipwatch/mem.h"
 
@@ -73,8 +73,7 @@ struct sw_link {
 struct sw_client {
 	struct sw_loop *loop;
 	struct sw_link *links;
-	char *host, *path, *user, *password; /* host is an address, resolved at start; path: unix socket */
-	int port, db;
+	struct sw_address address;
 	sw_dur timeout;
 	char error[256];
 };
@@ -465,16 +464,16 @@ static void link_hello(struct sw_link *l)
 	struct sw_client *c = l->client;
 	struct sw_cmd cmd;
 
-	if (c->password) {
+	if (c->address.password) {
 		sw_cmd_plain(&cmd, "AUTH");
-		if (c->user)
-			sw_cmd_str(&cmd, c->user);
-		sw_cmd_str(&cmd, c->password);
+		if (c->address.user)
+			sw_cmd_str(&cmd, c->address.user);
+		sw_cmd_str(&cmd, c->address.password);
 		link_inner(l, &cmd, link_hello_reply, l);
 	}
-	if (c->db) {
+	if (c->address.db) {
 		sw_cmd_plain(&cmd, "SELECT");
-		sw_cmd_int(&cmd, c->db);
+		sw_cmd_int(&cmd, c->address.db);
 		link_inner(l, &cmd, link_hello_reply, l);
 	}
 	sw_cmd_plain(&cmd, "PING");
@@ -509,7 +508,7 @@ static void link_on_disconnect(const redisAsyncContext *ac, int status)
 static void link_connect(struct sw_link *l)
 {
 	struct sw_client *c = l->client;
-	redisAsyncContext *ac = c->path ? redisAsyncConnectUnix(c->path) : redisAsyncConnect(c->host, c->port);
+	redisAsyncContext *ac = c->address.path ? redisAsyncConnectUnix(c->address.path) : redisAsyncConnect(c->address.host, c->address.port);
 	char why[256];
 
 	if (!ac) {
@@ -529,7 +528,7 @@ static void link_connect(struct sw_link *l)
 	(void)redisLibeventAttach(ac, c->loop->base);
 	(void)redisAsyncSetConnectCallback(ac, link_on_connect);
 	(void)redisAsyncSetDisconnectCallback(ac, link_on_disconnect);
-	if (!c->path)
+	if (!c->address.path)
 		(void)redisEnableKeepAlive(&ac->c);
 	sw_timer_set(&l->timer, c->timeout);
 }
@@ -581,107 +580,13 @@ void sw_link_drop(struct sw_link *l, const char *why)
 
 /* ---- the client ---- */
 
-/* Names are resolved once, here: hiredis would do it at every connect, blocking the loop. */
-static int client_resolve(struct sw_client *c, const char *host, struct sw_err *err)
-{
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *ai = NULL;
-	char text[NI_MAXHOST];
-	int r = getaddrinfo(host, NULL, &hints, &ai);
-
-	if (r != 0)
-		return sw_err_set(err, EHOSTUNREACH, "redis: host \"%s\": %s", host, gai_strerror(r));
-	r = getnameinfo(ai->ai_addr, ai->ai_addrlen, text, sizeof text, NULL, 0, NI_NUMERICHOST);
-	freeaddrinfo(ai);
-	if (r != 0)
-		return sw_err_set(err, EHOSTUNREACH, "redis: host \"%s\": %s", host, gai_strerror(r));
-	c->host = sw_strdup(text);
-	return 0;
-}
-
-static int client_number(const char *s, long max, int *ret)
-{
-	char *end;
-	long v;
-
-	errno = 0;
-	v = strtol(s, &end, 10);
-	if (end == s || *end || errno || v < 0 || v > max)
-		return -EINVAL;
-	*ret = (int)v;
-	return 0;
-}
-
-static int client_unix(struct sw_client *c, const char *s, struct sw_err *err)
-{
-	const char *q = strchr(s, '?');
-
-	c->path = q ? sw_strndup(s, (size_t)(q - s)) : sw_strdup(s);
-	if (c->path[0] != '/' || strlen(c->path) > 100)
-		return sw_err_set(err, EINVAL, "redis: a unix socket is written unix:///path, at most 100 bytes long");
-	if (q && (!sw_starts(q, "?db=") || client_number(q + 4, 1023, &c->db) < 0))
-		return sw_err_set(err, EINVAL, "redis: after the path of a unix socket only ?db=<number> may stand");
-	return 0;
-}
-
-/* The password may hold any character as %XX. */
-static int client_login(struct sw_client *c, const char *s, size_t n, struct sw_err *err)
-{
-	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
-	const char *colon = memchr(s, ':', n);
-	size_t user_n = colon ? (size_t)(colon - s) : n;
-
-	if (!colon || sw_pct_decode(&b, colon + 1, n - user_n - 1, false) < 0)
-		return sw_err_set(err, EINVAL, "redis: a login is written redis://[user]:password@host");
-	c->password = sw_strdup(sw_buf_str(&b));
-	if (user_n)
-		c->user = sw_strndup(s, user_n);
-	return 0;
-}
-
-static int client_tcp(struct sw_client *c, const char *s, struct sw_err *err)
-{
-	const char *at = strrchr(s, '@'), *slash, *colon, *host_end;
-	SW_CLEANUP(sw_freep) char *host = NULL, *port = NULL;
-	int r;
-
-	if (at) {
-		r = client_login(c, s, (size_t)(at - s), err);
-		if (r < 0)
-			return r;
-		s = at + 1;
-	}
-	slash = strchr(s, '/');
-	if (slash && slash[1] && client_number(slash + 1, 1023, &c->db) < 0)
-		return sw_err_set(err, EINVAL, "redis: the database after '/' is a number");
-	host_end = slash ? slash : s + strlen(s);
-	colon = *s == '[' ? memchr(s, ']', (size_t)(host_end - s)) : s;
-	colon = colon ? memchr(colon, ':', (size_t)(host_end - colon)) : NULL;
-	c->port = 6379;
-	if (colon) {
-		port = sw_strndup(colon + 1, (size_t)(host_end - colon - 1));
-		if (client_number(port, 65535, &c->port) < 0 || c->port == 0)
-			return sw_err_set(err, EINVAL, "redis: \"%s\" is not a port", port);
-		host_end = colon;
-	}
-	if (*s == '[' && host_end > s + 1)
-		host = sw_strndup(s + 1, (size_t)(host_end - s - 2));
-	else
-		host = sw_strndup(s, (size_t)(host_end - s));
-	return client_resolve(c, *host ? host : "127.0.0.1", err);
-}
-
 int sw_client_new(struct sw_loop *loop, const struct sw_client_options *opt, struct sw_client **ret, struct sw_err *err)
 {
 	struct sw_client *c = sw_calloc(1, sizeof *c);
 	int r;
 
 	*c = (struct sw_client){ .loop = loop, .timeout = opt->timeout };
-	if (sw_starts(opt->url, "unix://"))
-		r = client_unix(c, opt->url + 7, err);
-	else if (sw_starts(opt->url, "redis://"))
-		r = client_tcp(c, opt->url + 8, err);
-	else
-		r = sw_err_set(err, EINVAL, "redis: an address begins with redis:// or unix://");
+	r = sw_address_parse(opt->url, &c->address, err);
 	if (r < 0) {
 		sw_client_free(c);
 		return r;
@@ -696,12 +601,7 @@ void sw_client_free(struct sw_client *c)
 		return;
 	while (c->links)
 		sw_link_free(c->links);
-	if (c->password)
-		explicit_bzero(c->password, strlen(c->password));
-	free(c->host);
-	free(c->path);
-	free(c->user);
-	free(c->password);
+	sw_address_fini(&c->address);
 	free(c);
 }
 
