@@ -43,13 +43,13 @@ struct sw_diags;
  * Fills conf (conf_size zeroed bytes) from a YAML map by the rows: defaults first, then what is written. Unknown keys, wrong
  * types, units and ranges are told with their place; skip: NULL-ended names that the caller reads by itself. All strings are
  * borrowed from the tree's arena a. node NULL: defaults only (required ones are then told at `at`).
- * Return: 0, or -EINVAL when anything was told as an error.
+ * Return: 0, or -EINVAL when anything was told as an error (and is counted in d, so that the return may be left alone).
  */
-SW_CHECKED int sw_keys_read(const struct sw_key *keys, const struct sw_ynode *node, const struct sw_ynode *at,
-                            const char *const *skip, struct sw_arena *a, void *conf, struct sw_diags *d);
+int sw_keys_read(const struct sw_key *keys, const struct sw_ynode *node, const struct sw_ynode *at,
+                 const char *const *skip, struct sw_arena *a, void *conf, struct sw_diags *d);
 /* One value by one row (for short forms). */
-SW_CHECKED int sw_key_read_one(const struct sw_key *key, const struct sw_ynode *value, struct sw_arena *a, void *conf,
-                               struct sw_diags *d);
+int sw_key_read_one(const struct sw_key *key, const struct sw_ynode *value, struct sw_arena *a, void *conf,
+                    struct sw_diags *d);
 /* "25MiB" to bytes. Return: 0, or -EINVAL. */
 SW_CHECKED int sw_size_parse(const char *s, int64_t *ret);
 

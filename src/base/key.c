@@ -51,6 +51,8 @@ static int key_want(const struct key_reader *k, const char *want)
 
 static int key_text(const struct key_reader *k, const char *want, const char **ret)
 {
+	if (k->node->broken)
+		return -EINVAL;
 	if (k->node->type != SW_Y_SCALAR || sw_yaml_is_null(k->node))
 		return key_want(k, want);
 	*ret = k->node->text;
@@ -60,7 +62,7 @@ static int key_text(const struct key_reader *k, const char *want, const char **r
 /* A number or a word in quotes is text, unless the quotes are there for ${…}. */
 static int key_plain(const struct key_reader *k, const char *want, const char **ret)
 {
-	if (k->node->type == SW_Y_SCALAR && k->node->quoted && !k->node->from_env)
+	if (k->node->type == SW_Y_SCALAR && k->node->quoted && !k->node->from_env && !k->node->broken)
 		return key_want(k, sw_arena_printf(k->a, "%s without quotes", want));
 	return key_text(k, want, ret);
 }

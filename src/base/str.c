@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "shipwatch/mem.h"
 
@@ -193,6 +194,8 @@ bool sw_glob_overlap(const char *a, const char *b)
 	unsigned char *seen;
 	bool found;
 
+	if (!strpbrk(a, "*?") && !strpbrk(b, "*?"))
+		return strcasecmp(a, b) == 0;
 	if (an >= GLOB_PAIRS || bn >= GLOB_PAIRS || (an + 1) * (bn + 1) > GLOB_PAIRS)
 		return true;
 	seen = sw_calloc(an + 1, bn + 1);

@@ -38,6 +38,7 @@ void sw_diags_init(struct sw_diags *d, struct sw_arena *a)
 	*d = (struct sw_diags){ .arena = a };
 }
 
+SW_PRINTF(6, 0)
 static void diag_add(struct sw_diags *d, bool warning, const char *file, unsigned line, unsigned col, const char *fmt, va_list ap)
 {
 	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
@@ -251,6 +252,8 @@ static void yaml_expand(struct yaml_reader *y, struct sw_ynode *n)
 	SW_CLEANUP(sw_buf_fini) struct sw_buf out = SW_BUF_INIT;
 	const char *p = n->text, *at, *end;
 
+	unsigned before = y->d->errors;
+
 	if (!y->env || !strstr(p, "${"))
 		return;
 	n->text_col = 0;
@@ -265,6 +268,7 @@ static void yaml_expand(struct yaml_reader *y, struct sw_ynode *n)
 		end = strchr(at, '}');
 		if (!end) {
 			sw_diag_error(y->d, n, "a ${ without its }");
+			n->broken = true;
 			return;
 		}
 		yaml_expand_one(y, n, sw_arena_strndup(y->a, at + 2, (size_t)(end - at) - 2), &out);
@@ -273,6 +277,7 @@ static void yaml_expand(struct yaml_reader *y, struct sw_ynode *n)
 	}
 	sw_buf_cat(&out, p);
 	n->text = sw_arena_strndup(y->a, sw_buf_str(&out), out.n);
+	n->broken = y->d->errors > before;
 }
 
 /* ---- the tree ---- */
@@ -455,6 +460,7 @@ static int yaml_value(struct yaml_reader *y, yaml_event_t *ev, struct sw_ynode *
 		/* An alias stands for a whole value, so reading can go on with an empty one. */
 		n->type = SW_Y_SCALAR;
 		n->text = "";
+		n->broken = true;
 		sw_diag_error(y->d, n, "aliases (*name) are not allowed; a value that begins with * must be in quotes");
 	}
 	yaml_event_delete(ev);

@@ -20,6 +20,7 @@ struct sw_ynode {
 	const char *text;        /* SCALAR */
 	bool quoted;             /* SCALAR was in quotes or a block: then it is always a string */
 	bool from_env;           /* SCALAR had a ${…} in it: not written in plain text here */
+	bool broken;             /* a mistake in it was told already: readers stay silent about it */
 	bool exposed;            /* the file it stands in can be read by everybody */
 	unsigned text_col;       /* SCALAR: column of text[0] when every character of it stands there as it is; 0: not so */
 	struct sw_ynode *child, *next;
@@ -51,11 +52,14 @@ struct sw_yenv {
 };
 extern const struct sw_yenv sw_yenv_process; /* getenv and files */
 
-/* Parses text. *ret is NULL for an empty document. Mistakes go to d; return: 0, or -EINVAL if there was any error. */
-SW_CHECKED int sw_yaml_parse(struct sw_arena *a, const char *file, const char *text, size_t n, const struct sw_yenv *env,
+/*
+ * Parses text. *ret is NULL for an empty document. Mistakes go to d.
+ * Return: 0, or -EINVAL if there was any error; then *ret may still be a tree that is worth reading on.
+ */
+int sw_yaml_parse(struct sw_arena *a, const char *file, const char *text, size_t n, const struct sw_yenv *env,
                              struct sw_ynode **ret, struct sw_diags *d);
 /* Reads the file first. */
-SW_CHECKED int sw_yaml_load(struct sw_arena *a, const char *path, const struct sw_yenv *env, struct sw_ynode **ret,
+int sw_yaml_load(struct sw_arena *a, const char *path, const struct sw_yenv *env, struct sw_ynode **ret,
                             struct sw_diags *d);
 const struct sw_ynode *sw_yget(const struct sw_ynode *map, const char *key);
 /* YAML 1.2 core words for a plain scalar: null, ~ or empty. */

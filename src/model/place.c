@@ -40,7 +40,7 @@ static bool place_own_name(const struct sw_place *p, const char *environment)
 
 /* ---- templates ---- */
 
-static const char *place_fill(const char *text, const char *service, struct sw_arena *a)
+const char *sw_place_fill(const char *text, const char *service, struct sw_arena *a)
 {
 	static const char mark[] = "{service}";
 	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
@@ -64,14 +64,14 @@ static const struct sw_place *place_make(const struct sw_place *template, const 
 
 	*p = *template;
 	p->service = sw_arena_strdup(a, service);
-	p->health.url = place_fill(p->health.url, service, a);
-	p->health.version = place_fill(p->health.version, service, a);
-	p->health.expect = place_fill(p->health.expect, service, a);
-	p->rollback = place_fill(p->rollback, service, a);
+	p->health.url = sw_place_fill(p->health.url, service, a);
+	p->health.version = sw_place_fill(p->health.version, service, a);
+	p->health.expect = sw_place_fill(p->health.expect, service, a);
+	p->rollback = sw_place_fill(p->rollback, service, a);
 	labels = p->n_labels ? SW_ARENA_ARRAY(a, struct sw_label, p->n_labels) : NULL;
 	for (size_t i = 0; i < p->n_labels; i++) {
 		labels[i].name = p->labels[i].name;
-		labels[i].value = place_fill(p->labels[i].value, service, a);
+		labels[i].value = sw_place_fill(p->labels[i].value, service, a);
 	}
 	p->labels = labels;
 	return p;

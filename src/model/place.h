@@ -68,6 +68,8 @@ size_t sw_places_claim(const struct sw_places *ps, const struct sw_event *ev, st
 /* Is the repository one of a configured service? Name of the service (for wildcard: last part of the path), or NULL. */
 const char *sw_places_service_of(const struct sw_places *ps, const struct sw_event *ev, struct sw_arena *a);
 
+/* The text with every {service} replaced; NULL in, NULL out. */
+const char *sw_place_fill(const char *text, const char *service, struct sw_arena *a);
 /* "production" → "prod", "stage" → "staging", anything else → itself; case is folded for these words only. */
 const char *sw_place_tier(const char *environment);
 /*

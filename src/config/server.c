@@ -1,0 +1,181 @@
+/* The processes themselves: where they listen, whom they trust, which Redis they share. */
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "config/config.h"
+#include "config/parts.h"
+
+#define GW(name) offsetof(struct sw_conf_gateway, name)
+static const struct sw_key gateway_keys[] = {
+	{ "listen", SW_KEY_STRING, GW(listen), "0.0.0.0:8080", "address:port, or unix:/path", 0, 0, NULL },
+	{ "body_max", SW_KEY_SIZE, GW(body_max), "25MiB", "largest JSON body; forms may be three times as large", 1024, 1 << 30, NULL },
+	{ "trusted_proxies", SW_KEY_STRINGS, GW(trusted_proxies), NULL, "addresses or CIDR whose X-Forwarded-For counts", 0, 0, NULL },
+	{ "approvals", SW_KEY_BOOL, GW(approvals), "false", "serve the approval pages", 0, 0, NULL },
+	{ "workers", SW_KEY_INT, GW(workers), "0", "processes; 0: one per core", 0, 256, NULL },
+	{ "spool_max", SW_KEY_SIZE, GW(spool_max), "4GiB", "of the spool for the time Redis is away", 1 << 20, (int64_t)1 << 40, NULL },
+	{ 0 },
+};
+
+static bool server_is_port(const char *s)
+{
+	size_t n = strlen(s);
+
+	return n > 0 && n <= 5 && s[strspn(s, "0123456789")] == '\0' && atoi(s) < 65536;
+}
+
+/* "0.0.0.0:8080", "[::]:8080", "localhost:8080", ":8080" is not enough, "unix:/run/x.sock". */
+static bool server_is_listen(const char *s)
+{
+	const char *colon = strrchr(s, ':');
+	char host[64];
+
+	if (sw_starts(s, "unix:"))
+		return s[5] == '/' && strlen(s + 5) < 108;
+	if (!colon || colon == s || (size_t)(colon - s) >= sizeof host || !server_is_port(colon + 1))
+		return false;
+	memcpy(host, s, (size_t)(colon - s));
+	host[colon - s] = '\0';
+	if (*host == '[') {
+		struct in6_addr six;
+
+		if (!sw_ends(host, "]"))
+			return false;
+		host[strlen(host) - 1] = '\0';
+		return inet_pton(AF_INET6, host + 1, &six) == 1;
+	}
+	return !strpbrk(host, ":/ ");
+}
+
+static bool server_is_cidr(const char *s)
+{
+	const char *slash = strchr(s, '/');
+	size_t n = slash ? (size_t)(slash - s) : strlen(s);
+	unsigned char addr[16];
+	char host[64];
+	int bits;
+
+	if (n >= sizeof host)
+		return false;
+	memcpy(host, s, n);
+	host[n] = '\0';
+	bits = inet_pton(AF_INET, host, addr) == 1 ? 32 : inet_pton(AF_INET6, host, addr) == 1 ? 128 : 0;
+	if (!bits || !slash)
+		return bits > 0;
+	return slash[1] && strlen(slash + 1) <= 3 && slash[1 + strspn(slash + 1, "0123456789")] == '\0' && atoi(slash + 1) <= bits;
+}
+
+static void server_listen(struct config_load *l, const struct sw_ynode *node, const char *listen)
+{
+	const struct sw_ynode *at = sw_yget(node, "listen");
+
+	if (at && listen && !server_is_listen(listen))
+		sw_diag_error(l->d, at, "listen: want address:port or unix:/path, got \"%s\"", listen);
+}
+
+void config_gateway(struct config_load *l, const struct sw_ynode *node)
+{
+	struct sw_conf_gateway *g = &l->c->gateway;
+	const struct sw_ynode *proxies = sw_yget(node, "trusted_proxies");
+
+	(void)sw_keys_read(gateway_keys, node, node, NULL, l->a, g, l->d);
+	server_listen(l, node, g->listen);
+	for (const char **p = g->trusted_proxies; p && *p; p++)
+		if (!server_is_cidr(*p))
+			sw_diag_error(l->d, proxies, "trusted_proxies: want addresses such as 10.0.0.0/8, got \"%s\"", *p);
+}
+
+static const char *const roles[] = { "viewer", "operator", NULL };
+
+static const struct sw_key user_keys[] = {
+	{ "name", SW_KEY_STRING, offsetof(struct sw_conf_user, name), "!", "", 0, 0, NULL },
+	{ "password_hash", SW_KEY_SECRET, offsetof(struct sw_conf_user, password_hash), "!", "", 0, 0, NULL },
+	{ "role", SW_KEY_ENUM, offsetof(struct sw_conf_user, role), "viewer", "", 0, 0, roles },
+	{ 0 },
+};
+
+struct dashboard { const char *listen; const struct sw_ynode *users; };
+
+static const struct sw_key dashboard_keys[] = {
+	{ "listen", SW_KEY_STRING, offsetof(struct dashboard, listen), "127.0.0.1:8081", "address:port", 0, 0, NULL },
+	{ "users", SW_KEY_NODE, offsetof(struct dashboard, users), NULL, "who may sign in", 0, 0, NULL },
+	{ 0 },
+};
+
+void config_dashboard(struct config_load *l, const struct sw_ynode *node)
+{
+	struct sw_conf_dashboard *out = &l->c->dashboard;
+	struct dashboard raw = { 0 };
+
+	(void)sw_keys_read(dashboard_keys, node, node, NULL, l->a, &raw, l->d);
+	out->set = node != NULL;
+	out->listen = raw.listen;
+	server_listen(l, node, raw.listen);
+	if (!raw.users || sw_yaml_is_null(raw.users))
+		return;
+	if (raw.users->type != SW_Y_LIST) {
+		sw_diag_error(l->d, raw.users, "users: want a list");
+		return;
+	}
+	out->users = SW_ARENA_ARRAY(l->a, struct sw_conf_user, raw.users->n);
+	for (const struct sw_ynode *v = raw.users->child; v; v = v->next)
+		(void)sw_keys_read(user_keys, v, v, NULL, l->a, &out->users[out->n_users++], l->d);
+}
+
+/* redis://[user:password@]host[:port][/db] */
+static bool server_is_redis(const char *s)
+{
+	const char *host = s + strlen("redis://"), *at = strrchr(host, '@'), *colon;
+	size_t n;
+
+	if (at)
+		host = at + 1;
+	n = strcspn(host, "/");
+	if (host[n] && host[n + 1 + strspn(host + n + 1, "0123456789")])
+		return false;
+	if (n == 0 || memchr(host, ' ', n))
+		return false;
+	if (*host == '[') {
+		const char *end = memchr(host, ']', n);
+
+		if (!end)
+			return false;
+		colon = (size_t)(end + 1 - host) < n ? end + 1 : NULL;
+		if (colon && *colon != ':')
+			return false;
+	} else {
+		colon = memchr(host, ':', n);
+	}
+	if (!colon)
+		return true;
+	n -= (size_t)(colon + 1 - host);
+	return colon > host && n > 0 && n <= 5 && strspn(colon + 1, "0123456789") == n && atoi(colon + 1) > 0 && atoi(colon + 1) < 65536;
+}
+
+void config_redis(struct config_load *l, const struct sw_ynode *node)
+{
+	static const struct sw_key keys[] = { { "url", SW_KEY_STRING, 0, "!", "redis://host:6379 or unix:///path", 0, 0, NULL }, { 0 } };
+	const struct sw_ynode *at = sw_yget(node, "url");
+	const char *url = NULL;
+
+	if (!node)
+		return;
+	if (node->type == SW_Y_SCALAR && !sw_yaml_is_null(node)) {
+		at = node;
+		(void)sw_key_read_one(&keys[0], node, l->a, &url, l->d);
+	} else {
+		(void)sw_keys_read(keys, node, node, NULL, l->a, &url, l->d);
+	}
+	if (!url)
+		return;
+	l->c->redis_url = url;
+	if (sw_starts(url, "redis+sentinel://"))
+		sw_diag_error(l->d, at, "redis+sentinel: not in this version");
+	else if (sw_starts(url, "rediss://"))
+		sw_diag_error(l->d, at, "rediss: not in this version");
+	else if (sw_starts(url, "unix://") ? url[7] != '/' : !sw_starts(url, "redis://") || !server_is_redis(url))
+		sw_diag_error(l->d, at, "url: want redis://[:password@]host:port[/db] or unix:///path");
+	else if (strchr(url, '@') && at->exposed && !at->from_env)
+		sw_diag_error(l->d, at, "url: a password in plain text in a file that everybody can read; use ${NAME} or ${file:PATH}, or chmod o-r");
+}

@@ -1,0 +1,101 @@
+/* Who may send events, and who the people are that the events name. */
+#include <string.h>
+
+#include "config/config.h"
+#include "config/parts.h"
+
+static const char *const sources_later[] = { "cloudevents", "alertmanager", "redis-stream", "generic", NULL };
+static const char *const sources_skip[] = { "kind", "silent_after", NULL };
+
+static const struct sw_key sources_keys[] = {
+	{ "silent_after", SW_KEY_DUR, offsetof(struct sw_conf_source, silent_after), NULL, "warn when nothing came for so long", SW_MINUTE,
+	  365 * SW_DAY, NULL },
+	{ 0 },
+};
+
+static const struct sw_plugin **sources_plugins(struct config_load *l)
+{
+	const struct sw_plugin **list;
+	size_t n = 0;
+
+	while (l->plugins->sources[n])
+		n++;
+	list = SW_ARENA_ARRAY(l->a, const struct sw_plugin *, n + 1);
+	for (size_t i = 0; i < n; i++)
+		list[i] = &l->plugins->sources[i]->base;
+	return list;
+}
+
+/* Its own settings are the plug-in's; ours are picked out of the same map. */
+static bool source_read(struct config_load *l, const struct sw_ynode *node, const struct sw_plugin *const *plugins, struct sw_conf_source *s)
+{
+	const struct sw_ynode *silent = sw_yget(node, "silent_after");
+	int i = config_kind(l, node, node->key, "source", plugins, sources_later, &s->kind);
+
+	if (i < 0)
+		return false;
+	s->name = node->key;
+	s->where = config_where(l, node);
+	s->plugin = l->plugins->sources[i];
+	s->conf = sw_arena_alloc(l->a, s->plugin->base.conf_size);
+	if (silent)
+		(void)sw_key_read_one(&sources_keys[0], silent, l->a, s, l->d);
+	(void)sw_keys_read(s->plugin->base.keys, node, node, sources_skip, l->a, s->conf, l->d);
+	return true;
+}
+
+void config_sources(struct config_load *l)
+{
+	const struct sw_plugin **plugins = sources_plugins(l);
+	struct sw_config *c = l->c;
+	const struct sw_conf_source *report;
+
+	if (!l->sources)
+		return;
+	c->sources = SW_ARENA_ARRAY(l->a, struct sw_conf_source, l->sources->n);
+	for (const struct sw_ynode *v = l->sources->child; v; v = v->next) {
+		struct sw_conf_source *s = &c->sources[c->n_sources];
+
+		if (!config_name_ok(l, v, "source") || !source_read(l, v, plugins, s))
+			continue;
+		report = sw_config_report_source(c);
+		if (report && strcmp(s->kind, "report") == 0)
+			sw_diag_key(l->d, v, "a second source of kind report: /ci-report is \"%s\" already; give one source both secrets",
+			            report->name);
+		c->n_sources++;
+	}
+}
+
+#define PERSON(name) offsetof(struct sw_conf_person, name)
+static const struct sw_key people_keys[] = {
+	{ "github", SW_KEY_STRING, PERSON(github), NULL, "login", 0, 0, NULL },
+	{ "gitlab", SW_KEY_STRING, PERSON(gitlab), NULL, "login", 0, 0, NULL },
+	{ "gitea", SW_KEY_STRING, PERSON(gitea), NULL, "login", 0, 0, NULL },
+	{ "email", SW_KEY_STRING, PERSON(email), NULL, "as in commits", 0, 0, NULL },
+	{ "mobile", SW_KEY_STRING, PERSON(mobile), NULL, "by which DingTalk and WeCom mention", 0, 0, NULL },
+	{ "dingtalk", SW_KEY_STRING, PERSON(dingtalk), NULL, "user id", 0, 0, NULL },
+	{ "wecom", SW_KEY_STRING, PERSON(wecom), NULL, "user id", 0, 0, NULL },
+	{ 0 },
+};
+
+void config_people(struct config_load *l)
+{
+	static const char *const roles[] = { "deployer", "authors", "oncall", "all", NULL };
+	struct sw_config *c = l->c;
+
+	if (!l->people)
+		return;
+	c->people = SW_ARENA_ARRAY(l->a, struct sw_conf_person, l->people->n);
+	for (const struct sw_ynode *v = l->people->child; v; v = v->next) {
+		struct sw_conf_person *p = &c->people[c->n_people++];
+
+		p->name = v->key;
+		(void)config_name_ok(l, v, "person");
+		for (size_t i = 0; roles[i]; i++)
+			if (strcmp(roles[i], v->key) == 0)
+				sw_diag_key(l->d, v, "\"%s\" is a role, it cannot be the name of a person", v->key);
+		(void)sw_keys_read(people_keys, v, v, NULL, l->a, p, l->d);
+		if (p->mobile && p->mobile[strspn(p->mobile, "+0123456789")])
+			sw_diag_error(l->d, sw_yget(v, "mobile"), "mobile: want digits only");
+	}
+}
