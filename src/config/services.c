@@ -91,24 +91,6 @@ static const struct sw_key match_keys[] = {
 	{ 0 },
 };
 
-/* All names of our tables, for keys that another table of the same map reads. */
-static const char **services_skip(struct config_load *l, const struct sw_key *keys, const char *const *more)
-{
-	const char **list;
-	size_t n = 0, i = 0;
-
-	while (keys[n].name)
-		n++;
-	while (more && more[i])
-		i++;
-	list = SW_ARENA_ARRAY(l->a, const char *, n + i + 1);
-	for (size_t k = 0; k < n; k++)
-		list[k] = keys[k].name;
-	for (size_t k = 0; k < i; k++)
-		list[n + k] = more[k];
-	return list;
-}
-
 /* ---- settings ---- */
 
 /* "200" or "200-299" */
@@ -385,7 +367,9 @@ static void service_read(struct config_load *l, const struct sw_ynode *node, con
 		return;
 	}
 	settings_read(l, node, skip, &s);
-	(void)sw_keys_read(service_keys, node, node, services_skip(l, settings_keys, NULL), l->a, &svc, l->d);
+	for (const struct sw_key *key = service_keys; key->name; key++)
+		if (sw_yget(node, key->name))
+			(void)sw_key_read_one(key, sw_yget(node, key->name), l->a, &svc, l->d);
 	repos = service_repos(l, node, &svc);
 	if (template && !repos)
 		sw_diag_key(l->d, node, "\"*\" needs repos: which repositories are services");
@@ -446,7 +430,7 @@ void config_services(struct config_load *l, const struct sw_ynode *services, con
 		.health_conf = { .every = 10 * SW_SECOND, .timeout = 2 * SW_SECOND, .grace = SW_MINUTE, .background = SW_MINUTE,
 		                 .status_min = 200, .status_max = 299 },
 	};
-	const char **skip = services_skip(l, service_keys, NULL);
+	static const char *const skip[] = { "repo", "repos", "environments", NULL };
 	const struct sw_ynode **at;
 	unsigned before = l->d->errors;
 	size_t n;
