@@ -110,11 +110,21 @@ static void buf_json_control(struct sw_buf *b, unsigned char c)
 	const char *word = NULL;
 
 	switch (c) {
-	case '"': word = "\\\""; break;
-	case '\\': word = "\\\\"; break;
-	case '\n': word = "\\n"; break;
-	case '\r': word = "\\r"; break;
-	case '\t': word = "\\t"; break;
+	case '"':
+		word = "\\\"";
+		break;
+	case '\\':
+		word = "\\\\";
+		break;
+	case '\n':
+		word = "\\n";
+		break;
+	case '\r':
+		word = "\\r";
+		break;
+	case '\t':
+		word = "\\t";
+		break;
 	}
 	if (word)
 		sw_buf_catn(b, word, 2);

@@ -38,8 +38,17 @@ static bool clock_digit(char c)
 }
 
 /* Longest name first, so that "ms" is not read as "m". */
-static const struct { const char *name; double us; } clock_units[] = {
-	{ "us", 1 }, { "ms", 1e3 }, { "s", 1e6 }, { "m", 60e6 }, { "h", 3600e6 }, { "d", 24 * 3600e6 }, { "w", 7 * 24 * 3600e6 },
+static const struct {
+	const char *name;
+	double us;
+} clock_units[] = {
+	{ "us", 1 },
+	{ "ms", 1e3 },
+	{ "s", 1e6 },
+	{ "m", 60e6 },
+	{ "h", 3600e6 },
+	{ "d", 24 * 3600e6 },
+	{ "w", 7 * 24 * 3600e6 },
 };
 
 static double clock_unit(const char **s)
@@ -87,7 +96,10 @@ int sw_dur_parse(const char *s, sw_dur *ret)
 
 void sw_dur_print(sw_dur d, struct sw_buf *out)
 {
-	static const struct { sw_dur len; const char *name; } units[] = {
+	static const struct {
+		sw_dur len;
+		const char *name;
+	} units[] = {
 		{ SW_DAY, "d" }, { SW_HOUR, "h" }, { SW_MINUTE, "m" }, { SW_SECOND, "s" }, { 1, "ms" },
 	};
 

@@ -69,7 +69,8 @@ const char *sw_err_quote(const char *s, size_t n, char *out, size_t out_size)
 	while (i < n) {
 		unsigned len = sw_utf8_len(s + i, n - i);
 		unsigned char c = (unsigned char)s[i];
-		bool raw = len > 1 ? !(c == 0xc2 && (unsigned char)s[i + 1] < 0xa0) : len == 1 && c >= 0x20 && c != 0x7f;
+		bool raw =
+		    len > 1 ? !(c == 0xc2 && (unsigned char)s[i + 1] < 0xa0) : len == 1 && c >= 0x20 && c != 0x7f;
 
 		if (at + 8 >= out_size) {
 			memcpy(out + at, "\xe2\x80\xa6", 3);

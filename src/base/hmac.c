@@ -11,8 +11,13 @@
 
 #define HMAC_BLOCK 64
 
-struct sw_hmac_key { EVP_MD_CTX *inner, *outer; };
-struct sw_hmac { EVP_MD_CTX *ctx; const struct sw_hmac_key *key; };
+struct sw_hmac_key {
+	EVP_MD_CTX *inner, *outer;
+};
+struct sw_hmac {
+	EVP_MD_CTX *ctx;
+	const struct sw_hmac_key *key;
+};
 
 /* OpenSSL looks a digest up by name on each EVP_sha256() use; fetched once it is not. */
 static const EVP_MD *hmac_md(void)

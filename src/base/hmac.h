@@ -25,7 +25,8 @@ void sw_hmac_sha256(const void *key, size_t key_n, const void *msg, size_t n, un
 void sw_sha256(const void *p, size_t n, unsigned char out[SW_SHA256_BYTES]);
 /* Compares in time that depends on n only. */
 bool sw_mem_equal(const void *a, const void *b, size_t n);
-/* Compares two texts of any length in time that does not depend on where they differ (HMACs both with a key made at start). */
+/* Compares two texts of any length in time that does not depend on where they differ (HMACs both with a key made at
+ * start). */
 bool sw_secret_equal(const char *a, size_t a_n, const char *b, size_t b_n);
 /* Cryptographic random bytes; aborts if the system has none. */
 void sw_random(void *p, size_t n);

@@ -12,7 +12,7 @@
 #include "shipwatch/clock.h"
 
 #define KEY_LIST_MAX 1000
-#define KEY_GOT_MAX  80   /* characters of a wrong value that are shown */
+#define KEY_GOT_MAX  80 /* characters of a wrong value that are shown */
 
 struct key_reader {
 	const struct sw_key *key;
@@ -76,7 +76,10 @@ static void key_print_limit(const struct sw_key *key, int64_t v, struct sw_buf *
 	else if (key->type == SW_KEY_SIZE && v && v % (1 << 10) == 0)
 		sw_buf_printf(out, "%lldKiB", (long long)(v >> 10));
 	else
-		sw_buf_printf(out, "%lld%s", (long long)v, key->type == SW_KEY_PERCENT ? "%" : key->type == SW_KEY_SIZE ? "B" : "");
+		sw_buf_printf(out, "%lld%s", (long long)v,
+		              key->type == SW_KEY_PERCENT ? "%"
+		              : key->type == SW_KEY_SIZE  ? "B"
+		                                          : "");
 }
 
 static int key_range(const struct key_reader *k, double v)
@@ -249,7 +252,9 @@ static int key_secret(const struct key_reader *k, const char **ret)
 		return -EINVAL;
 	}
 	if (k->node->exposed && !k->node->from_env) {
-		sw_diag_error(k->d, k->node, "%s: a secret in plain text in a file that everybody can read; use ${NAME} or ${file:PATH}, or chmod o-r",
+		sw_diag_error(k->d, k->node,
+		              "%s: a secret in plain text in a file that everybody can read; use ${NAME} or "
+		              "${file:PATH}, or chmod o-r",
 		              k->key->name);
 		return -EINVAL;
 	}
@@ -334,25 +339,39 @@ static int key_strmap(struct key_reader *k, const char ***ret)
 	return r;
 }
 
-int sw_key_read_one(const struct sw_key *key, const struct sw_ynode *value, struct sw_arena *a, void *conf, struct sw_diags *d)
+int sw_key_read_one(const struct sw_key *key, const struct sw_ynode *value, struct sw_arena *a, void *conf,
+                    struct sw_diags *d)
 {
 	struct key_reader k = { .key = key, .a = a, .d = d, .node = value };
 	void *at = key_at(key, conf);
 
 	switch (key->type) {
-	case SW_KEY_STRING: return key_text(&k, "a text", at);
-	case SW_KEY_SECRET: return key_secret(&k, at);
-	case SW_KEY_SECRETS: return key_list(&k, true, at);
-	case SW_KEY_STRINGS: return key_list(&k, false, at);
-	case SW_KEY_BOOL: return key_bool(&k, at);
-	case SW_KEY_INT: return key_int(&k, at);
-	case SW_KEY_NUMBER: return key_number(&k, false, at);
-	case SW_KEY_DUR: return key_dur(&k, at);
-	case SW_KEY_SIZE: return key_size(&k, at);
-	case SW_KEY_PERCENT: return key_number(&k, true, at);
-	case SW_KEY_URL: return key_url(&k, at);
-	case SW_KEY_ENUM: return key_enum(&k, at);
-	case SW_KEY_STRMAP: return key_strmap(&k, at);
+	case SW_KEY_STRING:
+		return key_text(&k, "a text", at);
+	case SW_KEY_SECRET:
+		return key_secret(&k, at);
+	case SW_KEY_SECRETS:
+		return key_list(&k, true, at);
+	case SW_KEY_STRINGS:
+		return key_list(&k, false, at);
+	case SW_KEY_BOOL:
+		return key_bool(&k, at);
+	case SW_KEY_INT:
+		return key_int(&k, at);
+	case SW_KEY_NUMBER:
+		return key_number(&k, false, at);
+	case SW_KEY_DUR:
+		return key_dur(&k, at);
+	case SW_KEY_SIZE:
+		return key_size(&k, at);
+	case SW_KEY_PERCENT:
+		return key_number(&k, true, at);
+	case SW_KEY_URL:
+		return key_url(&k, at);
+	case SW_KEY_ENUM:
+		return key_enum(&k, at);
+	case SW_KEY_STRMAP:
+		return key_strmap(&k, at);
 	case SW_KEY_NODE:
 		*(const struct sw_ynode **)at = value;
 		return 0;
@@ -360,9 +379,12 @@ int sw_key_read_one(const struct sw_key *key, const struct sw_ynode *value, stru
 	return -EINVAL;
 }
 
-static int keys_default(const struct sw_key *key, const struct sw_ynode *at, struct sw_arena *a, void *conf, struct sw_diags *d)
+static int keys_default(const struct sw_key *key, const struct sw_ynode *at, struct sw_arena *a, void *conf,
+                        struct sw_diags *d)
 {
-	struct sw_ynode v = { .type = SW_Y_SCALAR, .text = key->def, .from_env = true }; /* not subject to what files may hold */
+	struct sw_ynode v = { .type = SW_Y_SCALAR,
+		              .text = key->def,
+		              .from_env = true }; /* not subject to what files may hold */
 
 	if (!key->def)
 		return 0;
@@ -383,8 +405,8 @@ static bool keys_has(const char *const *names, const char *name)
 	return false;
 }
 
-static void keys_unknown(const struct sw_key *keys, const struct sw_ynode *v, const char *const *skip, struct sw_arena *a,
-                         struct sw_diags *d)
+static void keys_unknown(const struct sw_key *keys, const struct sw_ynode *v, const char *const *skip,
+                         struct sw_arena *a, struct sw_diags *d)
 {
 	SW_CLEANUP(sw_buf_fini) struct sw_buf all = SW_BUF_INIT;
 	const char *near, **words;
@@ -403,11 +425,12 @@ static void keys_unknown(const struct sw_key *keys, const struct sw_ynode *v, co
 	if (near)
 		sw_diag_key(d, v, "unknown key \"%s\", did you mean \"%s\"?", v->key, near);
 	else
-		sw_diag_key(d, v, "unknown key \"%s\"; there %s %s", v->key, n + i == 1 ? "is only" : "are", all.n ? all.p : "none");
+		sw_diag_key(d, v, "unknown key \"%s\"; there %s %s", v->key, n + i == 1 ? "is only" : "are",
+		            all.n ? all.p : "none");
 }
 
-int sw_keys_read(const struct sw_key *keys, const struct sw_ynode *node, const struct sw_ynode *at, const char *const *skip,
-                 struct sw_arena *a, void *conf, struct sw_diags *d)
+int sw_keys_read(const struct sw_key *keys, const struct sw_ynode *node, const struct sw_ynode *at,
+                 const char *const *skip, struct sw_arena *a, void *conf, struct sw_diags *d)
 {
 	bool empty = !node || sw_yaml_is_null(node);
 	int r = 0;
@@ -437,8 +460,12 @@ int sw_keys_read(const struct sw_key *keys, const struct sw_ynode *node, const s
 
 int sw_size_parse(const char *s, int64_t *ret)
 {
-	static const struct { const char *name; double bytes; } units[] = {
-		{ "B", 1 }, { "KB", 1e3 }, { "MB", 1e6 }, { "GB", 1e9 }, { "KiB", 1 << 10 }, { "MiB", 1 << 20 }, { "GiB", 1 << 30 },
+	static const struct {
+		const char *name;
+		double bytes;
+	} units[] = {
+		{ "B", 1 },         { "KB", 1e3 },      { "MB", 1e6 },      { "GB", 1e9 },
+		{ "KiB", 1 << 10 }, { "MiB", 1 << 20 }, { "GiB", 1 << 30 },
 	};
 	char *end;
 	double v;

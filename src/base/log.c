@@ -1,4 +1,4 @@
-/* The log: each line is put together in memory and leaves by one write, so that lines of several processes do not mix. */
+/* The log: each line is put together first and leaves by one write, so that lines of processes do not mix. */
 #include "shipwatch/log.h"
 
 #include <errno.h>
@@ -37,7 +37,9 @@ void sw_log_ids_set(const struct sw_log_ids *ids)
 
 static void log_ids_write(struct sw_buf *b, bool json)
 {
-	const struct { const char *name, *value; } ids[] = {
+	const struct {
+		const char *name, *value;
+	} ids[] = {
 		{ "ci_run_id", log_ids.ci_run_id }, { "event_id", log_ids.event_id },
 		{ "delivery", log_ids.delivery },   { "attempt", log_ids.attempt },
 		{ "service", log_ids.service },     { "environment", log_ids.environment },
@@ -62,7 +64,8 @@ static void log_write(const struct sw_buf *b)
 	const char *p = b->p;
 	size_t n = b->n;
 
-	/* Only a full pipe or a signal makes a second write of the rest; a log that cannot be written is not worth dying for. */
+	/* Only a full pipe or a signal makes a second write of the rest; a log that cannot be written is not worth
+	 * dying for. */
 	while (n) {
 		ssize_t w = write(log_to.fd, p, n);
 

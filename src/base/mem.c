@@ -1,8 +1,8 @@
 /* Allocation that aborts when there is none, arenas, and the assert that stays on. */
 #include "shipwatch/mem.h"
 
-#include <stdarg.h>
 #include <stdalign.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -8,9 +8,9 @@
 
 #include "shipwatch/mem.h"
 
-#define GLOB_STACK   512
-#define GLOB_PAIRS   (1 << 20)
-#define EDIT_MAX     128
+#define GLOB_STACK 512
+#define GLOB_PAIRS (1 << 20)
+#define EDIT_MAX   128
 
 bool sw_streq(const char *a, const char *b)
 {
@@ -65,7 +65,8 @@ static bool glob_same(const char *a, size_t a_n, const char *b, size_t b_n, bool
 }
 
 /* All states at once over one character of the text; returns whether any is left. */
-static bool glob_step(const char *p, size_t n, const unsigned char *from, unsigned char *to, const char *ch, size_t ch_n, bool fold)
+static bool glob_step(const char *p, size_t n, const unsigned char *from, unsigned char *to, const char *ch,
+                      size_t ch_n, bool fold)
 {
 	bool any = false, slash = *ch == '/';
 	size_t len;
@@ -273,10 +274,18 @@ unsigned sw_utf8_len(const char *s, size_t n)
 		return 0;
 	/* The second byte carries what keeps out overlong forms, surrogates and what is past U+10FFFF. */
 	switch (p[0]) {
-	case 0xe0: low = 0xa0; break;
-	case 0xed: high = 0x9f; break;
-	case 0xf0: low = 0x90; break;
-	case 0xf4: high = 0x8f; break;
+	case 0xe0:
+		low = 0xa0;
+		break;
+	case 0xed:
+		high = 0x9f;
+		break;
+	case 0xf0:
+		low = 0x90;
+		break;
+	case 0xf4:
+		high = 0x8f;
+		break;
 	}
 	if (p[1] < low || p[1] > high)
 		return 0;
@@ -311,7 +320,8 @@ static bool utf8_hidden(const char *s, unsigned len)
 		return c < 0xa0 || c == 0xad || c == 0x61c;
 	case 3:
 		c = (p[0] & 0x0fu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
-		return (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
+		return (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) ||
+		       c == 0xfeff;
 	}
 	c = (p[0] & 0x07u) << 18 | (p[1] & 0x3fu) << 12 | (p[2] & 0x3fu) << 6 | (p[3] & 0x3fu);
 	return c >= 0xe0000 && c <= 0xe007f;
@@ -381,9 +391,10 @@ void sw_b64_encode(struct sw_buf *out, const void *p, size_t n)
 	sw_buf_reserve(out, (n + 2) / 3 * 4);
 	for (size_t i = 0; i < n; i += 3) {
 		size_t left = n - i;
-		uint32_t v = (uint32_t)b[i] << 16 | (left > 1 ? (uint32_t)b[i + 1] << 8 : 0) | (left > 2 ? b[i + 2] : 0);
-		char four[4] = { b64_digits[v >> 18], b64_digits[v >> 12 & 63], left > 1 ? b64_digits[v >> 6 & 63] : '=',
-		                 left > 2 ? b64_digits[v & 63] : '=' };
+		uint32_t v =
+		    (uint32_t)b[i] << 16 | (left > 1 ? (uint32_t)b[i + 1] << 8 : 0) | (left > 2 ? b[i + 2] : 0);
+		char four[4] = { b64_digits[v >> 18], b64_digits[v >> 12 & 63],
+			         left > 1 ? b64_digits[v >> 6 & 63] : '=', left > 2 ? b64_digits[v & 63] : '=' };
 
 		sw_buf_catn(out, four, 4);
 	}

@@ -5,7 +5,7 @@
 #include "shipwatch/base.h"
 #include "shipwatch/buf.h"
 
-bool sw_streq(const char *a, const char *b);  /* NULL equals NULL only */
+bool sw_streq(const char *a, const char *b); /* NULL equals NULL only */
 bool sw_starts(const char *s, const char *prefix);
 bool sw_ends(const char *s, const char *suffix);
 
@@ -14,7 +14,8 @@ bool sw_ends(const char *s, const char *suffix);
  * Linear in pattern times text; no recursion. fold_case: ASCII only.
  */
 bool sw_glob_match(const char *pattern, const char *text, bool fold_case);
-/* True when some text matches both patterns (used to find two places that can both match). May say true for rare pairs that cannot. */
+/* True when some text matches both patterns (used to find two places that can both match). May say true for rare pairs
+ * that cannot. */
 bool sw_glob_overlap(const char *a, const char *b);
 
 /* Damerau-Levenshtein; capped at max + 1. */

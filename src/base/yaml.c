@@ -39,7 +39,8 @@ void sw_diags_init(struct sw_diags *d, struct sw_arena *a)
 }
 
 SW_PRINTF(6, 0)
-static void diag_add(struct sw_diags *d, bool warning, const char *file, unsigned line, unsigned col, const char *fmt, va_list ap)
+static void diag_add(struct sw_diags *d, bool warning, const char *file, unsigned line, unsigned col, const char *fmt,
+                     va_list ap)
 {
 	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
 	struct sw_diag *g;
@@ -99,7 +100,14 @@ void sw_diag_key(struct sw_diags *d, const struct sw_ynode *at, const char *fmt,
 	va_list ap;
 
 	va_start(ap, fmt);
-	diag_add(d, false, at ? at->file : NULL, key ? at->key_line : at ? at->line : 0, key ? at->key_col : at ? at->col : 0, fmt, ap);
+	diag_add(d, false, at ? at->file : NULL,
+	         key  ? at->key_line
+	         : at ? at->line
+	              : 0,
+	         key  ? at->key_col
+	         : at ? at->col
+	              : 0,
+	         fmt, ap);
 	va_end(ap);
 }
 
@@ -237,7 +245,8 @@ static void yaml_expand_one(struct yaml_reader *y, const struct sw_ynode *at, co
 	}
 	if (!y->env->get || !yaml_is_name(what)) {
 		sw_diag_error(y->d, at, "${%s}: %s", what,
-		              y->env->get ? "want ${NAME} or ${file:PATH}; write $${ for a plain ${" : "not possible here");
+		              y->env->get ? "want ${NAME} or ${file:PATH}; write $${ for a plain ${"
+		                          : "not possible here");
 		return;
 	}
 	v = y->env->get(y->env->arg, what);
@@ -304,7 +313,8 @@ static int yaml_broken(struct yaml_reader *y)
 		}
 	}
 	if (strstr(what, "cannot start any token"))
-		diag_at(y->d, y->file, line, col, "not YAML: a value cannot begin with this character, put it in quotes");
+		diag_at(y->d, y->file, line, col,
+		        "not YAML: a value cannot begin with this character, put it in quotes");
 	else
 		diag_at(y->d, y->file, line, col, "not YAML: %s", what);
 	return -EINVAL;
@@ -320,7 +330,8 @@ static struct sw_ynode *yaml_node(struct yaml_reader *y, const yaml_event_t *ev)
 	struct sw_ynode *n;
 
 	if (++y->nodes > YAML_NODES) {
-		diag_at(y->d, y->file, (unsigned)ev->start_mark.line + 1, 1, "more than %u values in one file", YAML_NODES);
+		diag_at(y->d, y->file, (unsigned)ev->start_mark.line + 1, 1, "more than %u values in one file",
+		        YAML_NODES);
 		return NULL;
 	}
 	n = SW_ARENA_NEW(y->a, struct sw_ynode);
@@ -341,19 +352,24 @@ static void yaml_scalar(struct yaml_reader *y, struct sw_ynode *n, const yaml_ev
 	if (memchr(text, '\0', len))
 		sw_diag_error(y->d, n, "a NUL character");
 	n->text = sw_arena_strndup(y->a, text, len);
-	if (ev->data.scalar.style == YAML_SINGLE_QUOTED_SCALAR_STYLE || ev->data.scalar.style == YAML_DOUBLE_QUOTED_SCALAR_STYLE)
+	if (ev->data.scalar.style == YAML_SINGLE_QUOTED_SCALAR_STYLE ||
+	    ev->data.scalar.style == YAML_DOUBLE_QUOTED_SCALAR_STYLE)
 		quotes = 1;
 	if (from->line == to->line && to->column - from->column == yaml_chars(text, len) + 2 * quotes)
 		n->text_col = n->col + quotes;
 }
 
-static void yaml_no_extras(struct yaml_reader *y, const struct sw_ynode *n, const yaml_char_t *anchor, const yaml_char_t *tag)
+static void yaml_no_extras(struct yaml_reader *y, const struct sw_ynode *n, const yaml_char_t *anchor,
+                           const yaml_char_t *tag)
 {
 	if (anchor)
-		sw_diag_error(y->d, n, "anchors (&%s) are not allowed; a value that begins with & must be in quotes", (const char *)anchor);
+		sw_diag_error(y->d, n, "anchors (&%s) are not allowed; a value that begins with & must be in quotes",
+		              (const char *)anchor);
 	if (tag)
-		sw_diag_error(y->d, n, "tags (%s) are not allowed; a value that begins with ! must be in quotes: quote this expression",
-		              (const char *)tag);
+		sw_diag_error(
+		    y->d, n,
+		    "tags (%s) are not allowed; a value that begins with ! must be in quotes: quote this expression",
+		    (const char *)tag);
 }
 
 static int yaml_value(struct yaml_reader *y, yaml_event_t *ev, struct sw_ynode **ret);
@@ -497,8 +513,8 @@ static int yaml_document(struct yaml_reader *y, struct sw_ynode **ret)
 			return 0;
 		case YAML_DOCUMENT_START_EVENT:
 			if (docs++ > 0) {
-				diag_at(y->d, y->file, (unsigned)ev.start_mark.line + 1, (unsigned)ev.start_mark.column + 1,
-				        "a second document; want one in a file");
+				diag_at(y->d, y->file, (unsigned)ev.start_mark.line + 1,
+				        (unsigned)ev.start_mark.column + 1, "a second document; want one in a file");
 				yaml_event_delete(&ev);
 				return -EINVAL;
 			}
@@ -544,7 +560,8 @@ int sw_yaml_parse(struct sw_arena *a, const char *file, const char *text, size_t
 	return yaml_read(&y, n, ret);
 }
 
-int sw_yaml_load(struct sw_arena *a, const char *path, const struct sw_yenv *env, struct sw_ynode **ret, struct sw_diags *d)
+int sw_yaml_load(struct sw_arena *a, const char *path, const struct sw_yenv *env, struct sw_ynode **ret,
+                 struct sw_diags *d)
 {
 	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
 	struct yaml_reader y = { .a = a, .file = sw_arena_strdup(a, path), .env = env, .d = d };

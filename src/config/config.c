@@ -1,4 +1,4 @@
-/* The top of shipwatch.yaml: what is said once, the order in which the parts are read, and how names find each other. */
+/* The top of shipwatch.yaml: what is said once, in which order parts are read, how names find each other. */
 #include "config/config.h"
 
 #include <errno.h>
@@ -20,40 +20,41 @@ struct config_top {
 	int locale;
 	sw_dur stuck_after;
 	bool dry_run;
-	const struct sw_ynode *redis, *gateway, *dashboard, *sources, *people, *defaults, *services, *channels, *alerts, *oncall,
-		*actions, *rules, *heartbeat, *pushgateway, *programs;
+	const struct sw_ynode *redis, *gateway, *dashboard, *sources, *people, *defaults, *services, *channels, *alerts,
+	    *oncall, *actions, *rules, *heartbeat, *pushgateway, *programs;
 };
 
 static const char *const config_locales[] = { "en", "zh-CN", "zh", NULL };
 
 #define TOP(name) offsetof(struct config_top, name)
 static const struct sw_key config_keys[] = {
-	{ "public_url", SW_KEY_URL, TOP(public_url), NULL, "where people reach the dashboard", 0, 0, NULL },
-	{ "hooks_url", SW_KEY_URL, TOP(hooks_url), NULL, "where hosts reach the gateway, if another", 0, 0, NULL },
+	{ "public_url", SW_KEY_URL, TOP(public_url), NULL, "where people reach the dashboard" },
+	{ "hooks_url", SW_KEY_URL, TOP(hooks_url), NULL, "where hosts reach the gateway, if another" },
 	{ "locale", SW_KEY_ENUM, TOP(locale), "en", "language of messages and pages", 0, 0, config_locales },
-	{ "timezone", SW_KEY_STRING, TOP(timezone), "UTC", "of the times in messages", 0, 0, NULL },
-	{ "state_dir", SW_KEY_STRING, TOP(state_dir), NULL, "folder of the spool and the private Redis", 0, 0, NULL },
-	{ "redis", SW_KEY_NODE, TOP(redis), NULL, "the shared Redis; absent: a private one", 0, 0, NULL },
-	{ "proxy", SW_KEY_STRING, TOP(proxy), NULL, "for outgoing requests", 0, 0, NULL },
-	{ "ca_file", SW_KEY_STRING, TOP(ca_file), NULL, "a private certificate authority", 0, 0, NULL },
-	{ "alerts", SW_KEY_NODE, TOP(alerts), NULL, "channels for what nothing else says", 0, 0, NULL },
-	{ "log_url", SW_KEY_URL, TOP(log_url), NULL, "where logs of a {ci_run_id} are found", 0, 0, NULL },
-	{ "programs", SW_KEY_NODE, TOP(programs), NULL, "absolute paths of programs that exec may start", 0, 0, NULL },
-	{ "stuck_after", SW_KEY_DUR, TOP(stuck_after), "20m", "a deployment that runs longer is stuck", SW_MINUTE, 7 * SW_DAY, NULL },
-	{ "dry_run", SW_KEY_BOOL, TOP(dry_run), "false", "no action starts anywhere", 0, 0, NULL },
-	{ "gateway", SW_KEY_NODE, TOP(gateway), NULL, "where webhooks come in", 0, 0, NULL },
-	{ "dashboard", SW_KEY_NODE, TOP(dashboard), NULL, "pages for people", 0, 0, NULL },
-	{ "sources", SW_KEY_NODE, TOP(sources), NULL, "who may send events", 0, 0, NULL },
-	{ "people", SW_KEY_NODE, TOP(people), NULL, "who is who, for mentions", 0, 0, NULL },
-	{ "defaults", SW_KEY_NODE, TOP(defaults), NULL, "for every environment", 0, 0, NULL },
-	{ "services", SW_KEY_NODE, TOP(services), NULL, "what is deployed, and where", 0, 0, NULL },
-	{ "channels", SW_KEY_NODE, TOP(channels), NULL, "where people are told", 0, 0, NULL },
-	{ "oncall", SW_KEY_NODE, TOP(oncall), NULL, "who is on call", 0, 0, NULL },
-	{ "actions", SW_KEY_NODE, TOP(actions), NULL, "what can be done", 0, 0, NULL },
-	{ "rules", SW_KEY_NODE, TOP(rules), NULL, "a folder, a file or a list; absent: the shipped safe rules", 0, 0, NULL },
-	{ "heartbeat", SW_KEY_NODE, TOP(heartbeat), NULL, "an address that is called while all is well", 0, 0, NULL },
-	{ "reference", SW_KEY_URL, TOP(reference), NULL, "when this fails too, it is our own network", 0, 0, NULL },
-	{ "pushgateway", SW_KEY_NODE, TOP(pushgateway), NULL, "where builds are forwarded", 0, 0, NULL },
+	{ "timezone", SW_KEY_STRING, TOP(timezone), "UTC", "of the times in messages" },
+	{ "state_dir", SW_KEY_STRING, TOP(state_dir), NULL, "folder of the spool and the private Redis" },
+	{ "redis", SW_KEY_NODE, TOP(redis), NULL, "the shared Redis; absent: a private one" },
+	{ "proxy", SW_KEY_STRING, TOP(proxy), NULL, "for outgoing requests" },
+	{ "ca_file", SW_KEY_STRING, TOP(ca_file), NULL, "a private certificate authority" },
+	{ "alerts", SW_KEY_NODE, TOP(alerts), NULL, "channels for what nothing else says" },
+	{ "log_url", SW_KEY_URL, TOP(log_url), NULL, "where logs of a {ci_run_id} are found" },
+	{ "programs", SW_KEY_NODE, TOP(programs), NULL, "absolute paths of programs that exec may start" },
+	{ "stuck_after", SW_KEY_DUR, TOP(stuck_after), "20m", "a deployment that runs longer is stuck", SW_MINUTE,
+	  7 * SW_DAY },
+	{ "dry_run", SW_KEY_BOOL, TOP(dry_run), "false", "no action starts anywhere" },
+	{ "gateway", SW_KEY_NODE, TOP(gateway), NULL, "where webhooks come in" },
+	{ "dashboard", SW_KEY_NODE, TOP(dashboard), NULL, "pages for people" },
+	{ "sources", SW_KEY_NODE, TOP(sources), NULL, "who may send events" },
+	{ "people", SW_KEY_NODE, TOP(people), NULL, "who is who, for mentions" },
+	{ "defaults", SW_KEY_NODE, TOP(defaults), NULL, "for every environment" },
+	{ "services", SW_KEY_NODE, TOP(services), NULL, "what is deployed, and where" },
+	{ "channels", SW_KEY_NODE, TOP(channels), NULL, "where people are told" },
+	{ "oncall", SW_KEY_NODE, TOP(oncall), NULL, "who is on call" },
+	{ "actions", SW_KEY_NODE, TOP(actions), NULL, "what can be done" },
+	{ "rules", SW_KEY_NODE, TOP(rules), NULL, "a folder, a file or a list; absent: the shipped safe rules" },
+	{ "heartbeat", SW_KEY_NODE, TOP(heartbeat), NULL, "an address that is called while all is well" },
+	{ "reference", SW_KEY_URL, TOP(reference), NULL, "when this fails too, it is our own network" },
+	{ "pushgateway", SW_KEY_NODE, TOP(pushgateway), NULL, "where builds are forwarded" },
 	{ 0 },
 };
 
@@ -74,15 +75,16 @@ bool config_name_ok(struct config_load *l, const struct sw_ynode *named, const c
 	size_t n = strlen(named->key);
 
 	for (const unsigned char *p = (const unsigned char *)named->key; *p && n <= CONFIG_NAME_MAX; p++) {
-		bool ok = (*p >= '0' && *p <= '9') || ((*p | 32) >= 'a' && (*p | 32) <= 'z') || *p >= 0x80 || strchr("._-", *p);
+		bool ok = (*p >= '0' && *p <= '9') || ((*p | 32) >= 'a' && (*p | 32) <= 'z') || *p >= 0x80 ||
+		          strchr("._-", *p);
 
 		if (!ok)
 			n = CONFIG_NAME_MAX + 1;
 	}
 	if (n > 0 && n <= CONFIG_NAME_MAX)
 		return true;
-	sw_diag_key(l->d, named, "\"%s\": want a name of a %s of letters, digits, \".\", \"_\" and \"-\", at most %d", named->key, what,
-	            CONFIG_NAME_MAX);
+	sw_diag_key(l->d, named, "\"%s\": want a name of a %s of letters, digits, \".\", \"_\" and \"-\", at most %d",
+	            named->key, what, CONFIG_NAME_MAX);
 	return false;
 }
 
@@ -104,7 +106,8 @@ void config_names_add(const char **list, size_t *n, const char *name)
 	list[(*n)++] = name;
 }
 
-bool config_known(struct config_load *l, const struct sw_ynode *at, const char *name, const struct sw_ynode *map, const char *what)
+bool config_known(struct config_load *l, const struct sw_ynode *at, const char *name, const struct sw_ynode *map,
+                  const char *what)
 {
 	const char *near;
 
@@ -129,7 +132,8 @@ void config_known_all(struct config_load *l, const struct sw_ynode *list, const 
 
 const char *config_where(struct config_load *l, const struct sw_ynode *at)
 {
-	return sw_arena_printf(l->a, "%s:%u:%u", at->file, at->key_line ? at->key_line : at->line, at->key_line ? at->key_col : at->col);
+	return sw_arena_printf(l->a, "%s:%u:%u", at->file, at->key_line ? at->key_line : at->line,
+	                       at->key_line ? at->key_col : at->col);
 }
 
 const char *config_path(struct config_load *l, const char *path)
@@ -145,8 +149,8 @@ static bool config_in(const char *const *list, const char *name)
 	return false;
 }
 
-static void config_kind_unknown(struct config_load *l, const struct sw_ynode *kind, const struct sw_ynode *node, const char *word,
-                                const char *what, const struct sw_plugin *const *plugins)
+static void config_kind_unknown(struct config_load *l, const struct sw_ynode *kind, const struct sw_ynode *node,
+                                const char *word, const char *what, const struct sw_plugin *const *plugins)
 {
 	SW_CLEANUP(sw_buf_fini) struct sw_buf all = SW_BUF_INIT;
 	const char *names[64], *near;
@@ -237,22 +241,26 @@ static void config_timezone(struct config_load *l, const struct sw_ynode *at, co
 static void config_outgoing(struct config_load *l, const struct sw_ynode *root, const struct config_top *t)
 {
 	if (t->proxy && *t->proxy) {
-		if (!sw_starts(t->proxy, "http://") && !sw_starts(t->proxy, "https://") && !sw_starts(t->proxy, "socks5"))
-			sw_diag_error(l->d, sw_yget(root, "proxy"), "proxy: want http://host:port or socks5h://host:port");
+		if (!sw_starts(t->proxy, "http://") && !sw_starts(t->proxy, "https://") &&
+		    !sw_starts(t->proxy, "socks5"))
+			sw_diag_error(l->d, sw_yget(root, "proxy"),
+			              "proxy: want http://host:port or socks5h://host:port");
 		l->c->proxy = t->proxy;
 	}
 	if (t->ca_file) {
 		l->c->ca_file = config_path(l, t->ca_file);
 		if (access(l->c->ca_file, R_OK) < 0)
-			sw_diag_error(l->d, sw_yget(root, "ca_file"), "ca_file: %s: %s", l->c->ca_file, strerror(errno));
+			sw_diag_error(l->d, sw_yget(root, "ca_file"), "ca_file: %s: %s", l->c->ca_file,
+			              strerror(errno));
 	}
 	if (t->log_url && !strstr(t->log_url, "{ci_run_id}"))
-		sw_diag_warn(l->d, sw_yget(root, "log_url"), "log_url: has no {ci_run_id} in it: it is the same for every message");
+		sw_diag_warn(l->d, sw_yget(root, "log_url"),
+		             "log_url: has no {ci_run_id} in it: it is the same for every message");
 }
 
 static void config_alerts(struct config_load *l, const struct sw_ynode *node)
 {
-	static const struct sw_key key = { "alerts", SW_KEY_STRINGS, 0, NULL, "", 0, 0, NULL };
+	static const struct sw_key key = { "alerts", SW_KEY_STRINGS, 0, NULL, "channels for what nothing else says" };
 	struct sw_config *c = l->c;
 	bool silent = false;
 
@@ -269,15 +277,17 @@ static void config_alerts(struct config_load *l, const struct sw_ynode *node)
 	for (size_t i = 0; i < c->places.n; i++)
 		silent = silent || !c->places.items[i].channels;
 	if (silent && c->channel_names[0])
-		sw_diag_warn(l->d, l->channels, "several channels and no `alerts:`: what no rule, environment or service says a channel for is told to nobody");
+		sw_diag_warn(l->d, l->channels,
+		             "several channels and no `alerts:`: what no rule, environment or service says a channel "
+		             "for is told to nobody");
 }
 
 static void config_oncall(struct config_load *l, const struct sw_ynode *node)
 {
 	static const struct sw_key keys[] = {
-		{ "people", SW_KEY_STRINGS, offsetof(struct sw_conf_oncall, people), NULL, "", 0, 0, NULL },
-		{ "file", SW_KEY_STRING, offsetof(struct sw_conf_oncall, file), NULL, "", 0, 0, NULL },
-		{ "url", SW_KEY_URL, offsetof(struct sw_conf_oncall, url), NULL, "", 0, 0, NULL },
+		{ "people", SW_KEY_STRINGS, offsetof(struct sw_conf_oncall, people), NULL, "who is on call" },
+		{ "file", SW_KEY_STRING, offsetof(struct sw_conf_oncall, file), NULL, "a rota" },
+		{ "url", SW_KEY_URL, offsetof(struct sw_conf_oncall, url), NULL, "a rota elsewhere" },
 		{ 0 },
 	};
 	struct sw_conf_oncall *o = &l->c->oncall;
@@ -294,8 +304,9 @@ static void config_oncall(struct config_load *l, const struct sw_ynode *node)
 static void config_heartbeat(struct config_load *l, const struct sw_ynode *node)
 {
 	static const struct sw_key keys[] = {
-		{ "url", SW_KEY_URL, offsetof(struct sw_conf_heartbeat, url), "!", "called while all is well", 0, 0, NULL },
-		{ "every", SW_KEY_DUR, offsetof(struct sw_conf_heartbeat, every), "1m", "how often", SW_SECOND, SW_DAY, NULL },
+		{ "url", SW_KEY_URL, offsetof(struct sw_conf_heartbeat, url), "!", "called while all is well" },
+		{ "every", SW_KEY_DUR, offsetof(struct sw_conf_heartbeat, every), "1m", "how often", SW_SECOND,
+		  SW_DAY },
 		{ 0 },
 	};
 	struct sw_conf_heartbeat *h = &l->c->heartbeat;
@@ -312,7 +323,8 @@ static void config_heartbeat(struct config_load *l, const struct sw_ynode *node)
 
 static void config_programs(struct config_load *l, const struct sw_ynode *node)
 {
-	static const struct sw_key key = { "programs", SW_KEY_STRINGS, 0, NULL, "", 0, 0, NULL };
+	static const struct sw_key key = { "programs", SW_KEY_STRINGS, 0, NULL,
+		                           "absolute paths of programs that exec may start" };
 
 	if (!node || sw_key_read_one(&key, node, l->a, &l->c->programs, l->d) < 0)
 		return;
@@ -405,8 +417,8 @@ static const char *config_dir(struct sw_config *c)
 	return sw_arena_printf(&c->arena, "%s%s", real, real[1] ? "/" : "");
 }
 
-static int config_finish(struct sw_config *c, const struct sw_ynode *root, const struct sw_plugins *plugins, unsigned before,
-                         struct sw_config **ret, struct sw_diags *d)
+static int config_finish(struct sw_config *c, const struct sw_ynode *root, const struct sw_plugins *plugins,
+                         unsigned before, struct sw_config **ret, struct sw_diags *d)
 {
 	struct config_load l = { .c = c, .a = &c->arena, .d = d, .plugins = plugins, .dir = config_dir(c) };
 
@@ -414,7 +426,8 @@ static int config_finish(struct sw_config *c, const struct sw_ynode *root, const
 	if (root)
 		config_top(&l, root);
 	else if (d->errors == before)
-		sw_diag_error(d, &(struct sw_ynode){ .file = c->path }, "is empty; the smallest one has sources, channels and services");
+		sw_diag_error(d, &(struct sw_ynode){ .file = c->path },
+		              "is empty; the smallest one has sources, channels and services");
 	sw_diags_sort(d);
 	if (d->errors > before) {
 		sw_config_put(c);
@@ -424,8 +437,8 @@ static int config_finish(struct sw_config *c, const struct sw_ynode *root, const
 	return 0;
 }
 
-int sw_config_load(const char *path, const struct sw_plugins *plugins, const struct sw_yenv *env, struct sw_config **ret,
-                   struct sw_diags *d)
+int sw_config_load(const char *path, const struct sw_plugins *plugins, const struct sw_yenv *env,
+                   struct sw_config **ret, struct sw_diags *d)
 {
 	struct sw_config *c = config_new(path);
 	unsigned before = d->errors;
@@ -435,8 +448,8 @@ int sw_config_load(const char *path, const struct sw_plugins *plugins, const str
 	return config_finish(c, root, plugins, before, ret, d);
 }
 
-int sw_config_load_text(const char *path, const char *text, size_t n, const struct sw_plugins *plugins, const struct sw_yenv *env,
-                        struct sw_config **ret, struct sw_diags *d)
+int sw_config_load_text(const char *path, const char *text, size_t n, const struct sw_plugins *plugins,
+                        const struct sw_yenv *env, struct sw_config **ret, struct sw_diags *d)
 {
 	struct sw_config *c = config_new(path);
 	unsigned before = d->errors;
@@ -497,7 +510,8 @@ static const char *config_login(const struct sw_conf_person *p, const char *sour
 	return strcmp(source_kind, "gitea") == 0 ? p->gitea : NULL;
 }
 
-const struct sw_conf_person *sw_config_person_of(const struct sw_config *c, const char *source_kind, const char *login, const char *email)
+const struct sw_conf_person *sw_config_person_of(const struct sw_config *c, const char *source_kind, const char *login,
+                                                 const char *email)
 {
 	for (size_t i = 0; source_kind && login && i < c->n_people; i++) {
 		const char *known = config_login(&c->people[i], source_kind);

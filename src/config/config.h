@@ -1,7 +1,7 @@
 /*
- * The configuration: shipwatch.yaml as the structs the processes work with. Text in, settings out: all mistakes at once, each
- * with its place; nothing is connected, resolved or started here. Immutable once loaded; counted, so that what was begun
- * under an old one can end under it.
+ * The configuration: shipwatch.yaml as the structs the processes work with. Text in, settings out: all mistakes at
+ * once, each with its place; nothing is connected, resolved or started here. Immutable once loaded; counted, so that
+ * what was begun under an old one can end under it.
  */
 #ifndef SW_CONFIG_CONFIG_H
 #define SW_CONFIG_CONFIG_H
@@ -22,16 +22,19 @@ struct sw_plugins {
 };
 
 struct sw_conf_gateway {
-	const char *listen;            /* "0.0.0.0:8080", "[::1]:8080", "unix:/path"; checked: host:port */
-	int64_t body_max;              /* bytes, 25 MiB */
-	const char **trusted_proxies;  /* NULL or NULL-ended: addresses or CIDR, checked */
-	bool approvals;                /* parsed; the pages are not in this version */
-	int64_t workers;               /* processes; 0: one per core */
-	int64_t spool_max;             /* bytes, 4 GiB */
+	const char *listen;           /* "0.0.0.0:8080", "[::1]:8080", "unix:/path"; checked: host:port */
+	int64_t body_max;             /* bytes, 25 MiB */
+	const char **trusted_proxies; /* NULL or NULL-ended: addresses or CIDR, checked */
+	bool approvals;               /* parsed; the pages are not in this version */
+	int64_t workers;              /* processes; 0: one per core */
+	int64_t spool_max;            /* bytes, 4 GiB */
 };
 
-struct sw_conf_user { const char *name, *password_hash; int role; /* 0 viewer, 1 operator */ };
-struct sw_conf_dashboard {             /* parsed and kept for the issue that builds it */
+struct sw_conf_user {
+	const char *name, *password_hash;
+	int role; /* 0 viewer, 1 operator */
+};
+struct sw_conf_dashboard { /* parsed and kept for the issue that builds it */
 	bool set;
 	const char *listen;
 	struct sw_conf_user *users;
@@ -41,9 +44,9 @@ struct sw_conf_dashboard {             /* parsed and kept for the issue that bui
 struct sw_conf_source {
 	const char *name, *kind;
 	const struct sw_source *plugin;
-	void *conf;                    /* plugin->base.conf_size bytes, for verify and parse */
-	sw_dur silent_after;           /* 0: no warning */
-	const char *where;             /* "shipwatch.yaml:12:3" */
+	void *conf;          /* plugin->base.conf_size bytes, for verify and parse */
+	sw_dur silent_after; /* 0: no warning */
+	const char *where;   /* "shipwatch.yaml:12:3" */
 };
 
 struct sw_conf_person {
@@ -56,10 +59,12 @@ struct sw_conf_channel {
 	const char *name, *kind;
 	const struct sw_channel *plugin;
 	void *conf;
-	const char **mention[SW_SEV_CRITICAL + 1]; /* by severity: NULL = not said, else NULL-ended: deployer, authors, oncall, all, a person */
-	const char **mobiles;          /* NULL or NULL-ended: mentioned on every message */
-	const char *fallback;          /* name of a channel, or NULL; there are no circles */
-	const char *credential;        /* digest of the robot's credential, 16 hex digits: channels that share a robot share it */
+	const char **mention[SW_SEV_CRITICAL + 1]; /* by severity: NULL = not said, else NULL-ended: deployer, authors,
+	                                              oncall, all, a person */
+	const char **mobiles;                      /* NULL or NULL-ended: mentioned on every message */
+	const char *fallback;                      /* name of a channel, or NULL; there are no circles */
+	const char
+	    *credential; /* digest of the robot's credential, 16 hex digits: channels that share a robot share it */
 	const char *where;
 };
 
@@ -68,55 +73,59 @@ struct sw_conf_action {
 	const struct sw_action *plugin;
 	void *conf;
 	bool dry_run;
-	sw_dur timeout;                /* after which its outcome is unknown; 30 s unless said */
+	sw_dur timeout; /* after which its outcome is unknown; 30 s unless said */
 	const char *where;
 };
 
-struct sw_conf_oncall {                /* one of them; all NULL: nobody is on call */
+struct sw_conf_oncall { /* one of them; all NULL: nobody is on call */
 	const char **people;
-	const char *file;              /* absolute path, read by the worker */
+	const char *file; /* absolute path, read by the worker */
 	const char *url;
 };
 
-struct sw_conf_heartbeat { const char *url; sw_dur every; }; /* url NULL: none */
+struct sw_conf_heartbeat {
+	const char *url;
+	sw_dur every;
+}; /* url NULL: none */
 
 struct sw_config {
-	const char *path;              /* of the file, as given; "<built in>" for text */
-	const char *public_url, *hooks_url;    /* no slash at the end; hooks_url is public_url unless said; NULL: not known */
+	const char *path; /* of the file, as given; "<built in>" for text */
+	const char *public_url,
+	    *hooks_url; /* no slash at the end; hooks_url is public_url unless said; NULL: not known */
 	enum sw_locale locale;
-	const char *timezone;          /* "Asia/Shanghai"; the name exists; "UTC" unless said */
-	const char *state_dir;         /* absolute, or NULL: the caller's default */
-	const char *redis_url;         /* redis://… or unix://…, checked; NULL: a private one */
-	const char *proxy, *ca_file;   /* NULL: none */
-	const char **alerts;           /* NULL-ended, maybe empty: default channels */
-	const char *log_url;           /* with {ci_run_id}; NULL: none */
-	const char **programs;         /* NULL: not said; else NULL-ended absolute paths that exec may start */
-	sw_dur stuck_after;            /* 20 min */
-	bool dry_run;                  /* no action starts anywhere: told what would have happened */
+	const char *timezone;        /* "Asia/Shanghai"; the name exists; "UTC" unless said */
+	const char *state_dir;       /* absolute, or NULL: the caller's default */
+	const char *redis_url;       /* redis://… or unix://…, checked; NULL: a private one */
+	const char *proxy, *ca_file; /* NULL: none */
+	const char **alerts;         /* NULL-ended, maybe empty: default channels */
+	const char *log_url;         /* with {ci_run_id}; NULL: none */
+	const char **programs;       /* NULL: not said; else NULL-ended absolute paths that exec may start */
+	sw_dur stuck_after;          /* 20 min */
+	bool dry_run;                /* no action starts anywhere: told what would have happened */
 	struct sw_conf_gateway gateway;
 	struct sw_conf_dashboard dashboard;
 	struct sw_conf_source *sources;
 	size_t n_sources;
 	struct sw_conf_person *people;
 	size_t n_people;
-	struct sw_places places;       /* services and environments, defaults applied */
+	struct sw_places places; /* services and environments, defaults applied */
 	struct sw_conf_channel *channels;
 	size_t n_channels;
 	struct sw_conf_action *actions;
 	size_t n_actions;
 	struct sw_conf_oncall oncall;
-	const char **rules;            /* NULL: the shipped safe rules; else NULL-ended absolute paths of files */
+	const char **rules; /* NULL: the shipped safe rules; else NULL-ended absolute paths of files */
 	struct sw_conf_heartbeat heartbeat;
-	const char *reference;         /* NULL: none */
+	const char *reference; /* NULL: none */
 	/* Names for the loader of rules (struct sw_rules_names); all NULL-ended. */
 	const char **channel_names, **action_names, **people_names, **limit_names, **target_names;
 	unsigned refs;
-	struct sw_arena arena;         /* everything above */
+	struct sw_arena arena; /* everything above */
 };
 
 /*
- * Loads a file. *ret has one reference. Mistakes and warnings go to d, which must outlive nothing: texts are in d->arena.
- * Return: 0; -EINVAL when there was any error in d.
+ * Loads a file. *ret has one reference. Mistakes and warnings go to d, which must outlive nothing: texts are in
+ * d->arena. Return: 0; -EINVAL when there was any error in d.
  */
 SW_CHECKED int sw_config_load(const char *path, const struct sw_plugins *plugins, const struct sw_yenv *env,
                               struct sw_config **ret, struct sw_diags *d);
@@ -134,13 +143,15 @@ const struct sw_conf_person *sw_config_person(const struct sw_config *c, const c
 /* The source of kind report, which /ci-report is; NULL: there is none. */
 const struct sw_conf_source *sw_config_report_source(const struct sw_config *c);
 /*
- * Who is meant by a login of a host (source_kind "github", "gitlab", "gitea") or an e-mail address of a commit; either may be
- * NULL. NULL: nobody we know.
+ * Who is meant by a login of a host (source_kind "github", "gitlab", "gitea") or an e-mail address of a commit; either
+ * may be NULL. NULL: nobody we know.
  */
-const struct sw_conf_person *sw_config_person_of(const struct sw_config *c, const char *source_kind, const char *login, const char *email);
+const struct sw_conf_person *sw_config_person_of(const struct sw_config *c, const char *source_kind, const char *login,
+                                                 const char *email);
 
 struct sw_buf;
-/* One line, no newline: `web/prod: GitLab acme/web environment "production"; health every 10s; rollback undo-web; alerts oncall`. */
+/* One line, no newline: `web/prod: GitLab acme/web environment "production"; health every 10s; rollback undo-web;
+ * alerts oncall`. */
 void sw_config_summary(const struct sw_config *c, const struct sw_place *p, struct sw_buf *out);
 /* The channels a place's alert goes to where the rule names none; NULL-ended, maybe empty. */
 const char *const *sw_config_place_channels(const struct sw_config *c, const struct sw_place *p);

@@ -48,7 +48,8 @@ static void files_folder(struct config_load *l, struct rule_files *f, const stru
 	else if (n == 0)
 		sw_diag_error(l->d, at, "rules: there is no *.yaml in %s", path);
 	for (int i = 0; i < n; i++) {
-		files_add(l, f, at, sw_arena_printf(l->a, "%s%s%s", path, sw_ends(path, "/") ? "" : "/", found[i]->d_name));
+		files_add(l, f, at,
+		          sw_arena_printf(l->a, "%s%s%s", path, sw_ends(path, "/") ? "" : "/", found[i]->d_name));
 		free(found[i]);
 	}
 	free(found);

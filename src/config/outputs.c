@@ -7,25 +7,36 @@
 #include "config/parts.h"
 #include "shipwatch/clock.h"
 
-static const char *const channels_later[] = { "feishu", "slack", "telegram", "alertmanager", "email", "pagerduty", NULL };
+static const char *const channels_later[] = {
+	"feishu", "slack", "telegram", "alertmanager", "email", "pagerduty", NULL
+};
 static const char *const channels_skip[] = { "kind", "mention", "fallback", NULL };
 static const char *const actions_later[] = { "gitlab", "github", NULL };
 static const char *const actions_skip[] = { "kind", "dry_run", "timeout", NULL };
 static const char *const roles[] = { "deployer", "authors", "oncall", "all", NULL };
 
-struct mention { const char **by[SW_SEV_CRITICAL + 1]; const char **mobiles; };
+struct mention {
+	const char **by[SW_SEV_CRITICAL + 1];
+	const char **mobiles;
+};
 
 static const struct sw_key mention_keys[] = {
-	{ "info", SW_KEY_STRINGS, offsetof(struct mention, by[SW_SEV_INFO]), NULL, "", 0, 0, NULL },
-	{ "warning", SW_KEY_STRINGS, offsetof(struct mention, by[SW_SEV_WARNING]), NULL, "", 0, 0, NULL },
-	{ "critical", SW_KEY_STRINGS, offsetof(struct mention, by[SW_SEV_CRITICAL]), NULL, "", 0, 0, NULL },
-	{ "mobiles", SW_KEY_STRINGS, offsetof(struct mention, mobiles), NULL, "on every message", 0, 0, NULL },
+	{ "info", SW_KEY_STRINGS, offsetof(struct mention, by[SW_SEV_INFO]), NULL, "whom an info mentions" },
+	{ "warning", SW_KEY_STRINGS, offsetof(struct mention, by[SW_SEV_WARNING]), NULL, "whom a warning mentions" },
+	{ "critical", SW_KEY_STRINGS, offsetof(struct mention, by[SW_SEV_CRITICAL]), NULL,
+	  "whom a critical one mentions" },
+	{ "mobiles", SW_KEY_STRINGS, offsetof(struct mention, mobiles), NULL, "on every message" },
 	{ 0 },
 };
 
-static const struct sw_key fallback_key = { "fallback", SW_KEY_STRING, offsetof(struct sw_conf_channel, fallback), NULL, "", 0, 0, NULL };
-static const struct sw_key dry_run_key = { "dry_run", SW_KEY_BOOL, offsetof(struct sw_conf_action, dry_run), NULL, "", 0, 0, NULL };
-static const struct sw_key timeout_key = { "timeout", SW_KEY_DUR, offsetof(struct sw_conf_action, timeout), NULL, "", SW_SECOND, SW_HOUR, NULL };
+static const struct sw_key fallback_key = { "fallback", SW_KEY_STRING, offsetof(struct sw_conf_channel, fallback), NULL,
+	                                    "the channel that is told when this one cannot be" };
+static const struct sw_key dry_run_key = { "dry_run", SW_KEY_BOOL, offsetof(struct sw_conf_action, dry_run), NULL,
+	                                   "told what would have happened, not done" };
+static const struct sw_key timeout_key = {
+	"timeout", SW_KEY_DUR, offsetof(struct sw_conf_action, timeout), NULL, "after which its outcome is unknown",
+	SW_SECOND, SW_HOUR
+};
 
 /* Roles are few, people are many: both may stand in a mention. */
 static void mention_check(struct config_load *l, const struct sw_ynode *list)
@@ -49,7 +60,9 @@ static void mention_check(struct config_load *l, const struct sw_ynode *list)
 		if (near)
 			sw_diag_error(l->d, v, "unknown person or role \"%s\", did you mean \"%s\"?", v->text, near);
 		else
-			sw_diag_error(l->d, v, "unknown person or role \"%s\"; roles are deployer, authors, oncall and all", v->text);
+			sw_diag_error(l->d, v,
+			              "unknown person or role \"%s\"; roles are deployer, authors, oncall and all",
+			              v->text);
 	}
 }
 
@@ -70,7 +83,8 @@ static void channel_mention(struct config_load *l, const struct sw_ynode *node, 
 			sw_diag_error(l->d, sw_yget(node, "mobiles"), "mobiles: want digits only, got \"%s\"", *p);
 }
 
-/* Channels that share a robot share its rate: they find each other by this digest, which tells nothing of the secret. */
+/* Channels that share a robot share its rate: they find each other by this digest, which tells nothing of the secret.
+ */
 static const char *channel_credential(struct config_load *l, const struct sw_conf_channel *ch)
 {
 	const char *text = ch->plugin->credential ? ch->plugin->credential(ch->conf) : NULL;
@@ -84,7 +98,8 @@ static const char *channel_credential(struct config_load *l, const struct sw_con
 	return sw_arena_strdup(l->a, b.p);
 }
 
-static bool channel_read(struct config_load *l, const struct sw_ynode *node, const struct sw_plugin *const *plugins, struct sw_conf_channel *ch)
+static bool channel_read(struct config_load *l, const struct sw_ynode *node, const struct sw_plugin *const *plugins,
+                         struct sw_conf_channel *ch)
 {
 	const struct sw_ynode *fallback = sw_yget(node, "fallback");
 	int i = config_kind(l, node, NULL, "channel", plugins, channels_later, &ch->kind);
@@ -162,7 +177,8 @@ static void action_timeout(struct config_load *l, const struct sw_ynode *node, s
 		act->timeout = 30 * SW_SECOND;
 }
 
-static bool action_read(struct config_load *l, const struct sw_ynode *node, const struct sw_plugin *const *plugins, struct sw_conf_action *act)
+static bool action_read(struct config_load *l, const struct sw_ynode *node, const struct sw_plugin *const *plugins,
+                        struct sw_conf_action *act)
 {
 	const struct sw_ynode *dry_run = sw_yget(node, "dry_run");
 	int i = config_kind(l, node, NULL, "action", plugins, actions_later, &act->kind);

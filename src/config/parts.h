@@ -8,10 +8,10 @@
 
 struct config_load {
 	struct sw_config *c;
-	struct sw_arena *a;            /* the configuration's */
+	struct sw_arena *a; /* the configuration's */
 	struct sw_diags *d;
 	const struct sw_plugins *plugins;
-	const char *dir;               /* absolute folder of the file, "/" at the end */
+	const char *dir;                                              /* absolute folder of the file, "/" at the end */
 	const struct sw_ynode *sources, *people, *channels, *actions; /* the maps, or NULL: what references may name */
 };
 
@@ -22,7 +22,8 @@ const struct sw_ynode *config_map(struct config_load *l, const struct sw_ynode *
 /* A name people, paths and keys can bear: letters, digits, '.', '_', '-' and what is not ASCII; told if it is not. */
 bool config_name_ok(struct config_load *l, const struct sw_ynode *named, const char *what);
 /* Is name a key of map? Tells it with a suggestion if not. what: "channel". */
-bool config_known(struct config_load *l, const struct sw_ynode *at, const char *name, const struct sw_ynode *map, const char *what);
+bool config_known(struct config_load *l, const struct sw_ynode *at, const char *name, const struct sw_ynode *map,
+                  const char *what);
 /* The same for each text of a list node (or one text); at gives the places. */
 void config_known_all(struct config_load *l, const struct sw_ynode *list, const struct sw_ynode *map, const char *what);
 const char *config_where(struct config_load *l, const struct sw_ynode *at);
@@ -33,22 +34,24 @@ const char **config_names(struct config_load *l, const struct sw_ynode *map);
 /* Adds to a NULL-ended list what is not in it; *n is its length, the list has room. */
 void config_names_add(const char **list, size_t *n, const char *name);
 /*
- * The kind of a source, channel or action: `kind:`, else otherwise (NULL: it must be said). Tells what is unknown and what is
- * of a later version (NULL-ended names). plugins: an array of n_plugins tables behind get. Return: index of the plug-in, or -1.
+ * The kind of a source, channel or action: `kind:`, else otherwise (NULL: it must be said). Tells what is unknown and
+ * what is of a later version (NULL-ended names). plugins: an array of n_plugins tables behind get. Return: index of the
+ * plug-in, or -1.
  */
 int config_kind(struct config_load *l, const struct sw_ynode *node, const char *otherwise, const char *what,
                 const struct sw_plugin *const *plugins, const char *const *later, const char **ret_kind);
 
 /* ---- the parts ---- */
 
-void config_sources(struct config_load *l);                                   /* sources.c */
-void config_people(struct config_load *l);                                    /* sources.c */
-void config_services(struct config_load *l, const struct sw_ynode *services, const struct sw_ynode *defaults); /* services.c */
-void config_channels(struct config_load *l);                                  /* outputs.c */
-void config_actions(struct config_load *l);                                   /* outputs.c */
-void config_gateway(struct config_load *l, const struct sw_ynode *node);      /* server.c */
-void config_dashboard(struct config_load *l, const struct sw_ynode *node);    /* server.c */
-void config_redis(struct config_load *l, const struct sw_ynode *node);        /* server.c */
-void config_rules(struct config_load *l, const struct sw_ynode *node);        /* files.c */
+void config_sources(struct config_load *l); /* sources.c */
+void config_people(struct config_load *l);  /* sources.c */
+void config_services(struct config_load *l, const struct sw_ynode *services,
+                     const struct sw_ynode *defaults);                     /* services.c */
+void config_channels(struct config_load *l);                               /* outputs.c */
+void config_actions(struct config_load *l);                                /* outputs.c */
+void config_gateway(struct config_load *l, const struct sw_ynode *node);   /* server.c */
+void config_dashboard(struct config_load *l, const struct sw_ynode *node); /* server.c */
+void config_redis(struct config_load *l, const struct sw_ynode *node);     /* server.c */
+void config_rules(struct config_load *l, const struct sw_ynode *node);     /* files.c */
 
 #endif

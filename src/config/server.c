@@ -9,20 +9,31 @@
 
 #define GW(name) offsetof(struct sw_conf_gateway, name)
 static const struct sw_key gateway_keys[] = {
-	{ "listen", SW_KEY_STRING, GW(listen), "0.0.0.0:8080", "address:port, or unix:/path", 0, 0, NULL },
-	{ "body_max", SW_KEY_SIZE, GW(body_max), "25MiB", "largest JSON body; forms may be three times as large", 1024, 1 << 30, NULL },
-	{ "trusted_proxies", SW_KEY_STRINGS, GW(trusted_proxies), NULL, "addresses or CIDR whose X-Forwarded-For counts", 0, 0, NULL },
-	{ "approvals", SW_KEY_BOOL, GW(approvals), "false", "serve the approval pages", 0, 0, NULL },
-	{ "workers", SW_KEY_INT, GW(workers), "0", "processes; 0: one per core", 0, 256, NULL },
-	{ "spool_max", SW_KEY_SIZE, GW(spool_max), "4GiB", "of the spool for the time Redis is away", 1 << 20, (int64_t)1 << 40, NULL },
+	{ "listen", SW_KEY_STRING, GW(listen), "0.0.0.0:8080", "address:port, or unix:/path" },
+	{ "body_max", SW_KEY_SIZE, GW(body_max), "25MiB", "largest JSON body; forms may be three times as large", 1024,
+	  1 << 30 },
+	{ "trusted_proxies", SW_KEY_STRINGS, GW(trusted_proxies), NULL,
+	  "addresses or CIDR whose X-Forwarded-For counts" },
+	{ "approvals", SW_KEY_BOOL, GW(approvals), "false", "serve the approval pages" },
+	{ "workers", SW_KEY_INT, GW(workers), "0", "processes; 0: one per core", 0, 256 },
+	{ "spool_max", SW_KEY_SIZE, GW(spool_max), "4GiB", "of the spool for the time Redis is away", 1 << 20,
+	  (int64_t)1 << 40 },
 	{ 0 },
 };
 
-static bool server_is_port(const char *s)
+/* A whole number of n digits that is not above max; -1 if it is none. */
+static int server_number(const char *s, size_t n, int max)
 {
-	size_t n = strlen(s);
+	int v = 0;
 
-	return n > 0 && n <= 5 && s[strspn(s, "0123456789")] == '\0' && atoi(s) < 65536;
+	if (n == 0 || n > 5)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		if (s[i] < '0' || s[i] > '9')
+			return -1;
+		v = v * 10 + (s[i] - '0');
+	}
+	return v <= max ? v : -1;
 }
 
 /* "0.0.0.0:8080", "[::]:8080", "localhost:8080", ":8080" is not enough, "unix:/run/x.sock". */
@@ -33,7 +44,8 @@ static bool server_is_listen(const char *s)
 
 	if (sw_starts(s, "unix:"))
 		return s[5] == '/' && strlen(s + 5) < 108;
-	if (!colon || colon == s || (size_t)(colon - s) >= sizeof host || !server_is_port(colon + 1))
+	if (!colon || colon == s || (size_t)(colon - s) >= sizeof host ||
+	    server_number(colon + 1, strlen(colon + 1), 65535) < 0)
 		return false;
 	memcpy(host, s, (size_t)(colon - s));
 	host[colon - s] = '\0';
@@ -63,7 +75,7 @@ static bool server_is_cidr(const char *s)
 	bits = inet_pton(AF_INET, host, addr) == 1 ? 32 : inet_pton(AF_INET6, host, addr) == 1 ? 128 : 0;
 	if (!bits || !slash)
 		return bits > 0;
-	return slash[1] && strlen(slash + 1) <= 3 && slash[1 + strspn(slash + 1, "0123456789")] == '\0' && atoi(slash + 1) <= bits;
+	return server_number(slash + 1, strlen(slash + 1), bits) >= 0;
 }
 
 static void server_listen(struct config_load *l, const struct sw_ynode *node, const char *listen)
@@ -83,23 +95,27 @@ void config_gateway(struct config_load *l, const struct sw_ynode *node)
 	server_listen(l, node, g->listen);
 	for (const char **p = g->trusted_proxies; p && *p; p++)
 		if (!server_is_cidr(*p))
-			sw_diag_error(l->d, proxies, "trusted_proxies: want addresses such as 10.0.0.0/8, got \"%s\"", *p);
+			sw_diag_error(l->d, proxies, "trusted_proxies: want addresses such as 10.0.0.0/8, got \"%s\"",
+			              *p);
 }
 
 static const char *const roles[] = { "viewer", "operator", NULL };
 
 static const struct sw_key user_keys[] = {
-	{ "name", SW_KEY_STRING, offsetof(struct sw_conf_user, name), "!", "", 0, 0, NULL },
-	{ "password_hash", SW_KEY_SECRET, offsetof(struct sw_conf_user, password_hash), "!", "", 0, 0, NULL },
-	{ "role", SW_KEY_ENUM, offsetof(struct sw_conf_user, role), "viewer", "", 0, 0, roles },
+	{ "name", SW_KEY_STRING, offsetof(struct sw_conf_user, name), "!", "to sign in with" },
+	{ "password_hash", SW_KEY_SECRET, offsetof(struct sw_conf_user, password_hash), "!", "as crypt(3) makes it" },
+	{ "role", SW_KEY_ENUM, offsetof(struct sw_conf_user, role), "viewer", "what the user may do", 0, 0, roles },
 	{ 0 },
 };
 
-struct dashboard { const char *listen; const struct sw_ynode *users; };
+struct dashboard {
+	const char *listen;
+	const struct sw_ynode *users;
+};
 
 static const struct sw_key dashboard_keys[] = {
-	{ "listen", SW_KEY_STRING, offsetof(struct dashboard, listen), "127.0.0.1:8081", "address:port", 0, 0, NULL },
-	{ "users", SW_KEY_NODE, offsetof(struct dashboard, users), NULL, "who may sign in", 0, 0, NULL },
+	{ "listen", SW_KEY_STRING, offsetof(struct dashboard, listen), "127.0.0.1:8081", "address:port" },
+	{ "users", SW_KEY_NODE, offsetof(struct dashboard, users), NULL, "who may sign in" },
 	{ 0 },
 };
 
@@ -150,12 +166,13 @@ static bool server_is_redis(const char *s)
 	if (!colon)
 		return true;
 	n -= (size_t)(colon + 1 - host);
-	return colon > host && n > 0 && n <= 5 && strspn(colon + 1, "0123456789") == n && atoi(colon + 1) > 0 && atoi(colon + 1) < 65536;
+	return colon > host && server_number(colon + 1, n, 65535) > 0;
 }
 
 void config_redis(struct config_load *l, const struct sw_ynode *node)
 {
-	static const struct sw_key keys[] = { { "url", SW_KEY_STRING, 0, "!", "redis://host:6379 or unix:///path", 0, 0, NULL }, { 0 } };
+	static const struct sw_key keys[] = { { "url", SW_KEY_STRING, 0, "!", "redis://host:6379 or unix:///path" },
+		                              { 0 } };
 	const struct sw_ynode *at = sw_yget(node, "url");
 	const char *url = NULL;
 
@@ -177,5 +194,7 @@ void config_redis(struct config_load *l, const struct sw_ynode *node)
 	else if (sw_starts(url, "unix://") ? url[7] != '/' : !sw_starts(url, "redis://") || !server_is_redis(url))
 		sw_diag_error(l->d, at, "url: want redis://[:password@]host:port[/db] or unix:///path");
 	else if (strchr(url, '@') && at->exposed && !at->from_env)
-		sw_diag_error(l->d, at, "url: a password in plain text in a file that everybody can read; use ${NAME} or ${file:PATH}, or chmod o-r");
+		sw_diag_error(l->d, at,
+		              "url: a password in plain text in a file that everybody can read; use ${NAME} or "
+		              "${file:PATH}, or chmod o-r");
 }

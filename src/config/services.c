@@ -1,6 +1,6 @@
 /*
- * Services and environments become places. What is said for an environment wins over its service, that over `defaults:`;
- * so the same table is read three times into copies of one struct.
+ * Services and environments become places. What is said for an environment wins over its service, that over
+ * `defaults:`; so the same table is read three times into copies of one struct.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -34,34 +34,41 @@ static const char *const deploys_words[] = { "explicit", "pipeline", NULL };
 /* No defaults in the rows: what is not said stays what the outer level said. */
 #define SET(name) offsetof(struct settings, name)
 static const struct sw_key settings_keys[] = {
-	{ "health", SW_KEY_NODE, SET(health), NULL, "address that answers while all is well", 0, 0, NULL },
-	{ "prometheus", SW_KEY_NODE, SET(prometheus), NULL, "where signals are asked", 0, 0, NULL },
-	{ "limits", SW_KEY_NODE, SET(limits), NULL, "numbers for rules: limits.p95", 0, 0, NULL },
-	{ "labels", SW_KEY_STRMAP, SET(label_pairs), NULL, "names and texts for rules: labels.team", 0, 0, NULL },
-	{ "rollback", SW_KEY_STRING, SET(rollback), NULL, "the action that takes a release back", 0, 0, NULL },
-	{ "rollback_limit", SW_KEY_NODE, SET(rollback_limit), NULL, "how often: {30m: 1, 24h: 3}", 0, 0, NULL },
-	{ "migrations", SW_KEY_STRINGS, SET(migrations), NULL, "files whose change a rollback cannot undo", 0, 0, NULL },
-	{ "deploys", SW_KEY_ENUM, SET(deploys), NULL, "explicit, or pipeline: a green one is a deployment", 0, 0, deploys_words },
-	{ "channels", SW_KEY_STRINGS, SET(channels), NULL, "who is told", 0, 0, NULL },
-	{ "dry_run", SW_KEY_BOOL, SET(dry_run), NULL, "no action starts here", 0, 0, NULL },
+	{ "health", SW_KEY_NODE, SET(health), NULL, "address that answers while all is well" },
+	{ "prometheus", SW_KEY_NODE, SET(prometheus), NULL, "where signals are asked" },
+	{ "limits", SW_KEY_NODE, SET(limits), NULL, "numbers for rules: limits.p95" },
+	{ "labels", SW_KEY_STRMAP, SET(label_pairs), NULL, "names and texts for rules: labels.team" },
+	{ "rollback", SW_KEY_STRING, SET(rollback), NULL, "the action that takes a release back" },
+	{ "rollback_limit", SW_KEY_NODE, SET(rollback_limit), NULL, "how often: {30m: 1, 24h: 3}" },
+	{ "migrations", SW_KEY_STRINGS, SET(migrations), NULL, "files whose change a rollback cannot undo" },
+	{ "deploys", SW_KEY_ENUM, SET(deploys), NULL, "explicit, or pipeline: a green one is a deployment", 0, 0,
+	  deploys_words },
+	{ "channels", SW_KEY_STRINGS, SET(channels), NULL, "who is told" },
+	{ "dry_run", SW_KEY_BOOL, SET(dry_run), NULL, "no action starts here" },
 	{ 0 },
 };
 
 static const struct sw_key health_keys[] = {
-	{ "url", SW_KEY_URL, offsetof(struct settings, health_conf.url), NULL, "", 0, 0, NULL },
-	{ "every", SW_KEY_DUR, offsetof(struct settings, health_conf.every), NULL, "during a watch", 100, SW_HOUR, NULL },
-	{ "timeout", SW_KEY_DUR, offsetof(struct settings, health_conf.timeout), NULL, "of one probe", 10, 5 * SW_MINUTE, NULL },
-	{ "grace", SW_KEY_DUR, offsetof(struct settings, health_conf.grace), NULL, "failures do not count so long", 0, SW_HOUR, NULL },
-	{ "background", SW_KEY_DUR, offsetof(struct settings, health_conf.background), NULL, "between deployments", SW_SECOND, SW_DAY, NULL },
-	{ "status", SW_KEY_STRING, offsetof(struct settings, status), NULL, "expected answer: 200, or 200-299", 0, 0, NULL },
-	{ "version", SW_KEY_STRING, offsetof(struct settings, health_conf.version), NULL, "JSON Pointer to the commit or version", 0, 0, NULL },
-	{ "expect", SW_KEY_STRING, offsetof(struct settings, health_conf.expect), NULL, "JSON Pointer=value that must hold", 0, 0, NULL },
+	{ "url", SW_KEY_URL, offsetof(struct settings, health_conf.url), NULL,
+	  "address that answers while all is well" },
+	{ "every", SW_KEY_DUR, offsetof(struct settings, health_conf.every), NULL, "during a watch", 100, SW_HOUR },
+	{ "timeout", SW_KEY_DUR, offsetof(struct settings, health_conf.timeout), NULL, "of one probe", 10,
+	  5 * SW_MINUTE },
+	{ "grace", SW_KEY_DUR, offsetof(struct settings, health_conf.grace), NULL, "failures do not count so long", 0,
+	  SW_HOUR },
+	{ "background", SW_KEY_DUR, offsetof(struct settings, health_conf.background), NULL, "between deployments",
+	  SW_SECOND, SW_DAY },
+	{ "status", SW_KEY_STRING, offsetof(struct settings, status), NULL, "expected answer: 200, or 200-299" },
+	{ "version", SW_KEY_STRING, offsetof(struct settings, health_conf.version), NULL,
+	  "JSON Pointer to the commit or version" },
+	{ "expect", SW_KEY_STRING, offsetof(struct settings, health_conf.expect), NULL,
+	  "JSON Pointer=value that must hold" },
 	{ 0 },
 };
 
 static const struct sw_key limit_keys[] = {
-	{ "30m", SW_KEY_INT, SET(rollbacks_30m), NULL, "", 0, 100, NULL },
-	{ "24h", SW_KEY_INT, SET(rollbacks_24h), NULL, "", 0, 1000, NULL },
+	{ "30m", SW_KEY_INT, SET(rollbacks_30m), NULL, "at most so many rollbacks in 30 minutes", 0, 100 },
+	{ "24h", SW_KEY_INT, SET(rollbacks_24h), NULL, "at most so many in 24 hours", 0, 1000 },
 	{ 0 },
 };
 
@@ -72,22 +79,22 @@ struct service {
 };
 
 static const struct sw_key service_keys[] = {
-	{ "repo", SW_KEY_STRING, offsetof(struct service, repo), NULL, "", 0, 0, NULL },
-	{ "repos", SW_KEY_STRINGS, offsetof(struct service, repos), NULL, "", 0, 0, NULL },
-	{ "environments", SW_KEY_NODE, offsetof(struct service, environments), NULL, "", 0, 0, NULL },
+	{ "repo", SW_KEY_STRING, offsetof(struct service, repo), NULL, "path of the repository" },
+	{ "repos", SW_KEY_STRINGS, offsetof(struct service, repos), NULL, "globs over paths of repositories" },
+	{ "environments", SW_KEY_NODE, offsetof(struct service, environments), NULL, "where it is deployed" },
 	{ 0 },
 };
 
 #define MATCH(name) offsetof(struct sw_match, name)
 static const struct sw_key match_keys[] = {
-	{ "source", SW_KEY_STRING, MATCH(source), NULL, "", 0, 0, NULL },
-	{ "repo", SW_KEY_STRING, MATCH(repo), NULL, "", 0, 0, NULL },
-	{ "environment", SW_KEY_STRING, MATCH(environment), NULL, "", 0, 0, NULL },
-	{ "job", SW_KEY_STRING, MATCH(job), NULL, "", 0, 0, NULL },
-	{ "workflow", SW_KEY_STRING, MATCH(workflow), NULL, "", 0, 0, NULL },
-	{ "branch", SW_KEY_STRING, MATCH(branch), NULL, "", 0, 0, NULL },
-	{ "tag", SW_KEY_STRING, MATCH(tag), NULL, "", 0, 0, NULL },
-	{ "path", SW_KEY_STRING, MATCH(path), NULL, "", 0, 0, NULL },
+	{ "source", SW_KEY_STRING, MATCH(source), NULL, "name of the source" },
+	{ "repo", SW_KEY_STRING, MATCH(repo), NULL, "path of the repository" },
+	{ "environment", SW_KEY_STRING, MATCH(environment), NULL, "as the host names it, any case" },
+	{ "job", SW_KEY_STRING, MATCH(job), NULL, "name of the job" },
+	{ "workflow", SW_KEY_STRING, MATCH(workflow), NULL, "path of the workflow's file" },
+	{ "branch", SW_KEY_STRING, MATCH(branch), NULL, "short name" },
+	{ "tag", SW_KEY_STRING, MATCH(tag), NULL, "short name" },
+	{ "path", SW_KEY_STRING, MATCH(path), NULL, "a file changed" },
 	{ 0 },
 };
 
@@ -125,9 +132,11 @@ static void settings_health(struct config_load *l, struct settings *s)
 	(void)sw_keys_read(health_keys, node, node, NULL, l->a, s, l->d);
 	settings_status(l, sw_yget(node, "status"), s);
 	if (sw_yget(node, "version") && h->version && *h->version != '/')
-		sw_diag_error(l->d, sw_yget(node, "version"), "version: want a JSON Pointer such as /commit, got \"%s\"", h->version);
+		sw_diag_error(l->d, sw_yget(node, "version"),
+		              "version: want a JSON Pointer such as /commit, got \"%s\"", h->version);
 	if (sw_yget(node, "expect") && h->expect && (*h->expect != '/' || !strchr(h->expect, '=')))
-		sw_diag_error(l->d, sw_yget(node, "expect"), "expect: want a JSON Pointer=value such as /status=ok, got \"%s\"", h->expect);
+		sw_diag_error(l->d, sw_yget(node, "expect"),
+		              "expect: want a JSON Pointer=value such as /status=ok, got \"%s\"", h->expect);
 }
 
 /* A number of a rule with its unit, as the rule language reads it. */
@@ -193,7 +202,10 @@ static void settings_limits(struct config_load *l, struct settings *s)
 			sw_diag_key(l->d, v, "limits: want a name of a-z, 0-9 and _, got \"%s\"", v->key);
 		if (v->type != SW_Y_SCALAR || !limit_parse(v->text, &got)) {
 			if (!v->broken)
-				sw_diag_error(l->d, v, "limits.%s: want a number with its unit, such as 800ms, 5%%, 12MiB, 20/s or 3", v->key);
+				sw_diag_error(
+				    l->d, v,
+				    "limits.%s: want a number with its unit, such as 800ms, 5%%, 12MiB, 20/s or 3",
+				    v->key);
 			continue;
 		}
 		while (i < n && strcmp(list[i].name, v->key) != 0)
@@ -206,7 +218,8 @@ static void settings_limits(struct config_load *l, struct settings *s)
 }
 
 /* Reads one level over the outer one. skip: keys of the same map that others read. */
-static void settings_read(struct config_load *l, const struct sw_ynode *node, const char *const *skip, struct settings *s)
+static void settings_read(struct config_load *l, const struct sw_ynode *node, const char *const *skip,
+                          struct settings *s)
 {
 	const struct sw_ynode *v;
 
@@ -308,15 +321,20 @@ static void place_pipelines(struct config_load *l, const struct sw_ynode *node, 
 	bool fits = p->n_matches == 0;
 
 	for (size_t i = 0; i < p->n_matches; i++)
-		fits = fits || (!p->matches[i].environment && !p->matches[i].job && (p->matches[i].branch || p->matches[i].tag || p->matches[i].workflow));
+		fits = fits || (!p->matches[i].environment && !p->matches[i].job &&
+		                (p->matches[i].branch || p->matches[i].tag || p->matches[i].workflow));
 	if (p->deploys_pipeline && !fits)
-		sw_diag_warn(l->d, node, "deploys: pipeline has no effect: no match says a branch, a tag or a workflow without an environment or job");
+		sw_diag_warn(l->d, node,
+		             "deploys: pipeline has no effect: no match says a branch, a tag or a workflow without an "
+		             "environment or job");
 }
 
-static void place_read(struct config_load *l, const struct sw_ynode *node, const struct settings *outer, struct sw_place *p)
+static void place_read(struct config_load *l, const struct sw_ynode *node, const struct settings *outer,
+                       struct sw_place *p)
 {
 	static const char *const skip[] = { "tier", "match", NULL };
-	static const struct sw_key tier_key = { "tier", SW_KEY_STRING, offsetof(struct sw_place, tier), NULL, "", 0, 0, NULL };
+	static const struct sw_key tier_key = { "tier", SW_KEY_STRING, offsetof(struct sw_place, tier), NULL,
+		                                "what deploy-to-<tier> means, and tier in rules" };
 	const struct sw_ynode *tier = sw_yget(node, "tier");
 	struct settings s = *outer;
 
@@ -347,12 +365,13 @@ static const char **service_repos(struct config_load *l, const struct sw_ynode *
 	}
 	for (const char **p = list; p && *p; p++)
 		if (!**p || **p == '/' || strstr(*p, "://"))
-			sw_diag_error(l->d, sw_yget(node, svc->repo ? "repo" : "repos"), "want a path such as acme/web, got \"%s\"", *p);
+			sw_diag_error(l->d, sw_yget(node, svc->repo ? "repo" : "repos"),
+			              "want a path such as acme/web, got \"%s\"", *p);
 	return list;
 }
 
-static void service_read(struct config_load *l, const struct sw_ynode *node, const struct settings *defaults, const char *const *skip,
-                         const struct sw_ynode **at)
+static void service_read(struct config_load *l, const struct sw_ynode *node, const struct settings *defaults,
+                         const char *const *skip, const struct sw_ynode **at)
 {
 	struct sw_places *ps = &l->c->places;
 	struct settings s = *defaults;
@@ -405,7 +424,8 @@ static void services_overlap(struct config_load *l, const struct sw_ynode *const
 			if (match && match->type == SW_Y_LIST)
 				for (match = match->child; match && k > 0; k--)
 					match = match->next;
-			sw_diag_error(l->d, match ? match : at[y], "%s/%s and %s/%s can both match one event; the other is at line %u", b->service,
+			sw_diag_error(l->d, match ? match : at[y],
+			              "%s/%s and %s/%s can both match one event; the other is at line %u", b->service,
 			              b->environment, a->service, a->environment, at[x]->key_line);
 		}
 	}
@@ -426,9 +446,14 @@ static size_t services_count(const struct sw_ynode *services)
 void config_services(struct config_load *l, const struct sw_ynode *services, const struct sw_ynode *defaults)
 {
 	struct settings s = {
-		.rollbacks_30m = 1, .rollbacks_24h = 3,
-		.health_conf = { .every = 10 * SW_SECOND, .timeout = 2 * SW_SECOND, .grace = SW_MINUTE, .background = SW_MINUTE,
-		                 .status_min = 200, .status_max = 299 },
+		.rollbacks_30m = 1,
+		.rollbacks_24h = 3,
+		.health_conf = { .every = 10 * SW_SECOND,
+		                 .timeout = 2 * SW_SECOND,
+		                 .grace = SW_MINUTE,
+		                 .background = SW_MINUTE,
+		                 .status_min = 200,
+		                 .status_max = 299 },
 	};
 	static const char *const skip[] = { "repo", "repos", "environments", NULL };
 	const struct sw_ynode **at;

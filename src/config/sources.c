@@ -8,8 +8,8 @@ static const char *const sources_later[] = { "cloudevents", "alertmanager", "red
 static const char *const sources_skip[] = { "kind", "silent_after", NULL };
 
 static const struct sw_key sources_keys[] = {
-	{ "silent_after", SW_KEY_DUR, offsetof(struct sw_conf_source, silent_after), NULL, "warn when nothing came for so long", SW_MINUTE,
-	  365 * SW_DAY, NULL },
+	{ "silent_after", SW_KEY_DUR, offsetof(struct sw_conf_source, silent_after), NULL,
+	  "warn when nothing came for so long", SW_MINUTE, 365 * SW_DAY, NULL },
 	{ 0 },
 };
 
@@ -27,7 +27,8 @@ static const struct sw_plugin **sources_plugins(struct config_load *l)
 }
 
 /* Its own settings are the plug-in's; ours are picked out of the same map. */
-static bool source_read(struct config_load *l, const struct sw_ynode *node, const struct sw_plugin *const *plugins, struct sw_conf_source *s)
+static bool source_read(struct config_load *l, const struct sw_ynode *node, const struct sw_plugin *const *plugins,
+                        struct sw_conf_source *s)
 {
 	const struct sw_ynode *silent = sw_yget(node, "silent_after");
 	int i = config_kind(l, node, node->key, "source", plugins, sources_later, &s->kind);
@@ -60,7 +61,9 @@ void config_sources(struct config_load *l)
 			continue;
 		report = sw_config_report_source(c);
 		if (report && strcmp(s->kind, "report") == 0)
-			sw_diag_key(l->d, v, "a second source of kind report: /ci-report is \"%s\" already; give one source both secrets",
+			sw_diag_key(l->d, v,
+			            "a second source of kind report: /ci-report is \"%s\" already; give one source "
+			            "both secrets",
 			            report->name);
 		c->n_sources++;
 	}
@@ -68,13 +71,13 @@ void config_sources(struct config_load *l)
 
 #define PERSON(name) offsetof(struct sw_conf_person, name)
 static const struct sw_key people_keys[] = {
-	{ "github", SW_KEY_STRING, PERSON(github), NULL, "login", 0, 0, NULL },
-	{ "gitlab", SW_KEY_STRING, PERSON(gitlab), NULL, "login", 0, 0, NULL },
-	{ "gitea", SW_KEY_STRING, PERSON(gitea), NULL, "login", 0, 0, NULL },
-	{ "email", SW_KEY_STRING, PERSON(email), NULL, "as in commits", 0, 0, NULL },
-	{ "mobile", SW_KEY_STRING, PERSON(mobile), NULL, "by which DingTalk and WeCom mention", 0, 0, NULL },
-	{ "dingtalk", SW_KEY_STRING, PERSON(dingtalk), NULL, "user id", 0, 0, NULL },
-	{ "wecom", SW_KEY_STRING, PERSON(wecom), NULL, "user id", 0, 0, NULL },
+	{ "github", SW_KEY_STRING, PERSON(github), NULL, "login" },
+	{ "gitlab", SW_KEY_STRING, PERSON(gitlab), NULL, "login" },
+	{ "gitea", SW_KEY_STRING, PERSON(gitea), NULL, "login" },
+	{ "email", SW_KEY_STRING, PERSON(email), NULL, "as in commits" },
+	{ "mobile", SW_KEY_STRING, PERSON(mobile), NULL, "by which DingTalk and WeCom mention" },
+	{ "dingtalk", SW_KEY_STRING, PERSON(dingtalk), NULL, "user id" },
+	{ "wecom", SW_KEY_STRING, PERSON(wecom), NULL, "user id" },
 	{ 0 },
 };
 

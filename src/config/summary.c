@@ -8,7 +8,9 @@
 
 static const char *summary_host(const char *kind)
 {
-	static const char *const names[][2] = { { "github", "GitHub" }, { "gitlab", "GitLab" }, { "gitea", "Gitea" }, { "report", "reports" } };
+	static const char *const names[][2] = {
+		{ "github", "GitHub" }, { "gitlab", "GitLab" }, { "gitea", "Gitea" }, { "report", "reports" }
+	};
 
 	for (size_t i = 0; i < SW_COUNT(names); i++)
 		if (strcmp(kind, names[i][0]) == 0)
@@ -28,7 +30,8 @@ static void summary_sources(const struct sw_config *c, const char *source, struc
 		if (source ? !sw_glob_match(source, s->name, false) : strcmp(s->kind, "report") == 0)
 			continue;
 		for (size_t k = 0; k < i; k++)
-			said = said || (strcmp(c->sources[k].kind, s->kind) == 0 && (!source || sw_glob_match(source, c->sources[k].name, false)));
+			said = said || (strcmp(c->sources[k].kind, s->kind) == 0 &&
+			                (!source || sw_glob_match(source, c->sources[k].name, false)));
 		if (!said)
 			sw_buf_printf(out, "%s%s", out->n > from ? "/" : "", summary_host(s->kind));
 	}
@@ -60,11 +63,14 @@ static void summary_own_name(const struct sw_place *p, struct sw_buf *out)
 		sw_buf_printf(out, " environment \"%s\"", p->environment);
 }
 
-static void summary_match(const struct sw_config *c, const struct sw_place *p, const struct sw_match *m, struct sw_buf *out)
+static void summary_match(const struct sw_config *c, const struct sw_place *p, const struct sw_match *m,
+                          struct sw_buf *out)
 {
-	const struct { const char *name, *value; } parts[] = {
-		{ "environment", m->environment }, { "workflow", m->workflow }, { "job", m->job }, { "branch", m->branch }, { "tag", m->tag },
-		{ "files", m->path },
+	const struct {
+		const char *name, *value;
+	} parts[] = {
+		{ "environment", m->environment }, { "workflow", m->workflow }, { "job", m->job },
+		{ "branch", m->branch },           { "tag", m->tag },           { "files", m->path },
 	};
 
 	summary_sources(c, m->source, out);

@@ -3,8 +3,9 @@
  *
  * An event that names an environment is claimed by the places one of whose matches fits. A match that says neither
  * environment nor job stands for the place's own name (prod/production, stage/staging are one), so that
- * `prod: {match: [{tag: "v*"}]}` does not swallow what is deployed to staging from a tag. An event without an environment
- * is claimed by the workflow of a match, or, where the place opts in, by a green pipeline on a matching branch or tag.
+ * `prod: {match: [{tag: "v*"}]}` does not swallow what is deployed to staging from a tag. An event without an
+ * environment is claimed by the workflow of a match, or, where the place opts in, by a green pipeline on a matching
+ * branch or tag.
  */
 #include "model/place.h"
 
@@ -19,7 +20,10 @@ static const struct sw_match place_any = { 0 };
 const char *sw_place_tier(const char *environment)
 {
 	static const char *const words[][2] = {
-		{ "prod", "prod" }, { "production", "prod" }, { "stage", "staging" }, { "staging", "staging" },
+		{ "prod", "prod" },
+		{ "production", "prod" },
+		{ "stage", "staging" },
+		{ "staging", "staging" },
 	};
 
 	for (size_t i = 0; i < SW_COUNT(words); i++)
@@ -85,7 +89,8 @@ static bool places_named(const struct sw_places *ps, const char *service)
 	return false;
 }
 
-const struct sw_place *sw_places_find(const struct sw_places *ps, const char *service, const char *environment, struct sw_arena *a)
+const struct sw_place *sw_places_find(const struct sw_places *ps, const char *service, const char *environment,
+                                      struct sw_arena *a)
 {
 	bool named = places_named(ps, service);
 
@@ -141,13 +146,14 @@ static bool place_path(const char *pattern, const struct sw_event *ev)
 }
 
 /* Everything but the environment. by_name: a report said which service it is. */
-static bool place_rest(const struct sw_place *p, const struct sw_match *m, const struct sw_event *ev, bool by_name, struct sw_arena *a)
+static bool place_rest(const struct sw_place *p, const struct sw_match *m, const struct sw_event *ev, bool by_name,
+                       struct sw_arena *a)
 {
 	bool repo = by_name && !(m->repo && ev->repo) ? true : place_repo(p, m, ev->repo);
 
 	return repo && place_glob(m->source, ev->source) && place_glob(m->job, ev->job_name) &&
-	       place_workflow(m->workflow, ev->workflow, a) && place_glob(m->branch, ev->branch) && place_glob(m->tag, ev->tag) &&
-	       place_path(m->path, ev);
+	       place_workflow(m->workflow, ev->workflow, a) && place_glob(m->branch, ev->branch) &&
+	       place_glob(m->tag, ev->tag) && place_path(m->path, ev);
 }
 
 static bool place_environment(const struct sw_place *p, const struct sw_match *m, const char *environment)
@@ -160,8 +166,9 @@ static bool place_environment(const struct sw_place *p, const struct sw_match *m
 /* May this pipeline be a deployment where nothing says so but the place? */
 static bool place_pipeline_counts(const struct sw_event *ev)
 {
-	return ev->kind == SW_EV_PIPELINE && ev->status == SW_ST_SUCCESS && !ev->merge_request && !ev->parent_pipeline &&
-	       !sw_streq(ev->pipeline_source, "schedule") && !sw_streq(ev->pipeline_source, "parent_pipeline");
+	return ev->kind == SW_EV_PIPELINE && ev->status == SW_ST_SUCCESS && !ev->merge_request &&
+	       !ev->parent_pipeline && !sw_streq(ev->pipeline_source, "schedule") &&
+	       !sw_streq(ev->pipeline_source, "parent_pipeline");
 }
 
 static bool place_pipeline(const struct sw_match *m, const struct sw_event *ev)
@@ -175,8 +182,8 @@ static bool place_pipeline(const struct sw_match *m, const struct sw_event *ev)
 	return strcmp(ev->branch, "main") == 0 || strcmp(ev->branch, "master") == 0;
 }
 
-static enum sw_claim place_match(const struct sw_place *p, const struct sw_match *m, const struct sw_event *ev, bool by_name,
-                                 struct sw_arena *a)
+static enum sw_claim place_match(const struct sw_place *p, const struct sw_match *m, const struct sw_event *ev,
+                                 bool by_name, struct sw_arena *a)
 {
 	if (!place_rest(p, m, ev, by_name, a))
 		return SW_CLAIM_NONE;
@@ -186,7 +193,8 @@ static enum sw_claim place_match(const struct sw_place *p, const struct sw_match
 		return SW_CLAIM_NONE;
 	if (m->workflow && !ev->merge_request)
 		return SW_CLAIM_WORKFLOW;
-	return p->deploys_pipeline && place_pipeline_counts(ev) && place_pipeline(m, ev) ? SW_CLAIM_PIPELINE : SW_CLAIM_NONE;
+	return p->deploys_pipeline && place_pipeline_counts(ev) && place_pipeline(m, ev) ? SW_CLAIM_PIPELINE
+	                                                                                 : SW_CLAIM_NONE;
 }
 
 static enum sw_claim place_claims(const struct sw_place *p, const struct sw_event *ev, bool by_name, struct sw_arena *a)
@@ -223,8 +231,8 @@ static const char *place_last_part(const char *repo, struct sw_arena *a)
  * Which service an event is of: *ret_many when several named ones have its repository. A report may name it; then the
  * repository need not be known. NULL: none. *ret_template: it is an instance of "*".
  */
-static const char *places_service(const struct sw_places *ps, const struct sw_event *ev, bool *ret_template, bool *ret_many,
-                                  struct sw_arena *a)
+static const char *places_service(const struct sw_places *ps, const struct sw_event *ev, bool *ret_template,
+                                  bool *ret_many, struct sw_arena *a)
 {
 	const char *found = NULL, *template = NULL;
 
@@ -256,7 +264,8 @@ const char *sw_places_service_of(const struct sw_places *ps, const struct sw_eve
 }
 
 /* The host's own word for what an environment is for: only where one service and one of its places can be meant. */
-static const struct sw_place *places_by_tier(const struct sw_places *ps, const char *service, const struct sw_event *ev, struct sw_arena *a)
+static const struct sw_place *places_by_tier(const struct sw_places *ps, const char *service, const struct sw_event *ev,
+                                             struct sw_arena *a)
 {
 	const char *tier = sw_place_tier(ev->env_tier);
 	const struct sw_place *found = NULL;
@@ -275,7 +284,8 @@ static const struct sw_place *places_by_tier(const struct sw_places *ps, const c
 	return found && place_rest(found, &place_any, ev, ev->service != NULL, a) ? found : NULL;
 }
 
-size_t sw_places_claim(const struct sw_places *ps, const struct sw_event *ev, struct sw_arena *a, struct sw_claimed *ret, size_t max)
+size_t sw_places_claim(const struct sw_places *ps, const struct sw_event *ev, struct sw_arena *a,
+                       struct sw_claimed *ret, size_t max)
 {
 	bool template, many;
 	const char *service = places_service(ps, ev, &template, &many, a);
@@ -313,7 +323,8 @@ static bool overlap(const char *a, const char *b)
 	return !a || !b || sw_glob_overlap(a, b);
 }
 
-static bool overlap_repos(const struct sw_place *a, const struct sw_match *ma, const struct sw_place *b, const struct sw_match *mb)
+static bool overlap_repos(const struct sw_place *a, const struct sw_match *ma, const struct sw_place *b,
+                          const struct sw_match *mb)
 {
 	const char *one_a[2] = { ma->repo, NULL }, *one_b[2] = { mb->repo, NULL };
 	const char *const *as = ma->repo ? one_a : a->repos, *const *bs = mb->repo ? one_b : b->repos;
@@ -325,7 +336,8 @@ static bool overlap_repos(const struct sw_place *a, const struct sw_match *ma, c
 	return false;
 }
 
-static bool overlap_environment(const struct sw_place *a, const struct sw_match *ma, const struct sw_place *b, const struct sw_match *mb)
+static bool overlap_environment(const struct sw_place *a, const struct sw_match *ma, const struct sw_place *b,
+                                const struct sw_match *mb)
 {
 	const char *spellings[] = { "prod", "production", "stage", "staging" };
 
@@ -352,7 +364,8 @@ static bool overlap_without_environment(const struct sw_place *a, const struct s
 	return can_a && can_b;
 }
 
-static bool overlap_match(const struct sw_place *a, const struct sw_match *ma, const struct sw_place *b, const struct sw_match *mb)
+static bool overlap_match(const struct sw_place *a, const struct sw_match *ma, const struct sw_place *b,
+                          const struct sw_match *mb)
 {
 	/* An event has a branch or a tag, never both. */
 	if ((ma->branch && mb->tag) || (ma->tag && mb->branch))
@@ -370,7 +383,8 @@ bool sw_places_overlap(const struct sw_place *a, const struct sw_place *b, size_
 		return false;
 	for (size_t i = 0; i < SW_MAX(a->n_matches, (size_t)1); i++) {
 		for (size_t k = 0; k < SW_MAX(b->n_matches, (size_t)1); k++) {
-			if (!overlap_match(a, a->n_matches ? &a->matches[i] : &place_any, b, b->n_matches ? &b->matches[k] : &place_any))
+			if (!overlap_match(a, a->n_matches ? &a->matches[i] : &place_any, b,
+			                   b->n_matches ? &b->matches[k] : &place_any))
 				continue;
 			*ret_a = i;
 			*ret_b = k;

@@ -14,33 +14,37 @@ struct sw_match {
 	const char *source, *repo, *environment, *job, *workflow, *branch, *tag, *path;
 };
 
-struct sw_limit { const char *name; double value; int type; }; /* limits.p95; type: enum sw_vtype of rules/value.h */
+struct sw_limit {
+	const char *name;
+	double value;
+	int type;
+}; /* limits.p95; type: enum sw_vtype of rules/value.h */
 
 struct sw_health_conf {
-	const char *url;         /* NULL: none */
+	const char *url; /* NULL: none */
 	sw_dur every, timeout, grace, background;
-	int status_min, status_max;     /* expected answer, 200..299 unless said */
-	const char *version;     /* JSON Pointer to the commit or version that answers ("/commit"); NULL: no check */
-	const char *expect;      /* JSON Pointer=value that must hold ("/status=ok"); NULL: none */
+	int status_min, status_max; /* expected answer, 200..299 unless said */
+	const char *version;        /* JSON Pointer to the commit or version that answers ("/commit"); NULL: no check */
+	const char *expect;         /* JSON Pointer=value that must hold ("/status=ok"); NULL: none */
 };
 
 struct sw_place {
-	const char *service, *environment, *tier;  /* tier NULL: none */
-	const char **repos;                        /* NULL-ended globs of the service */
-	struct sw_match *matches;                  /* none: own name and the usual other spelling, in repos */
+	const char *service, *environment, *tier; /* tier NULL: none */
+	const char **repos;                       /* NULL-ended globs of the service */
+	struct sw_match *matches;                 /* none: own name and the usual other spelling, in repos */
 	size_t n_matches;
-	bool deploys_pipeline;                     /* deploys: pipeline */
+	bool deploys_pipeline; /* deploys: pipeline */
 	struct sw_health_conf health;
-	const char *rollback;                      /* name of the action; NULL: none */
-	const char **migrations;                   /* NULL-ended globs */
-	const char **channels;                     /* NULL or NULL-ended: the environment's, else the service's */
+	const char *rollback;    /* name of the action; NULL: none */
+	const char **migrations; /* NULL-ended globs */
+	const char **channels;   /* NULL or NULL-ended: the environment's, else the service's */
 	struct sw_limit *limits;
 	size_t n_limits;
 	struct sw_label *labels;
 	size_t n_labels;
 	bool dry_run;
-	int rollbacks_30m, rollbacks_24h;          /* caps: 1 and 3 unless said */
-	const char *where;                         /* "shipwatch.yaml:40:9" for check */
+	int rollbacks_30m, rollbacks_24h; /* caps: 1 and 3 unless said */
+	const char *where;                /* "shipwatch.yaml:40:9" for check */
 };
 
 struct sw_places {
@@ -48,23 +52,28 @@ struct sw_places {
 	size_t n;
 };
 
-/* The place of that name: a named service first, else a "*" service with that environment, made in a. NULL: no such place. */
+/* The place of that name: a named service first, else a "*" service with that environment, made in a. NULL: no such
+ * place. */
 const struct sw_place *sw_places_find(const struct sw_places *ps, const char *service, const char *environment,
                                       struct sw_arena *a);
 
 /* How an event belongs to a place. */
 enum sw_claim {
 	SW_CLAIM_NONE,
-	SW_CLAIM_DEPLOYMENT,  /* names an environment that is this place */
-	SW_CLAIM_WORKFLOW,    /* GitHub workflow_run without an environment, by the workflow of a match */
-	SW_CLAIM_PIPELINE,    /* a green pipeline where the place opts in */
+	SW_CLAIM_DEPLOYMENT, /* names an environment that is this place */
+	SW_CLAIM_WORKFLOW,   /* GitHub workflow_run without an environment, by the workflow of a match */
+	SW_CLAIM_PIPELINE,   /* a green pipeline where the place opts in */
 };
-struct sw_claimed { const struct sw_place *place; enum sw_claim how; };
+struct sw_claimed {
+	const struct sw_place *place;
+	enum sw_claim how;
+};
 /*
  * The places an event concerns, at most max; within a place the first match wins; a named service wins over "*".
  * Tier of the host counts only where exactly one service claims the repository. Return: how many.
  */
-size_t sw_places_claim(const struct sw_places *ps, const struct sw_event *ev, struct sw_arena *a, struct sw_claimed *ret, size_t max);
+size_t sw_places_claim(const struct sw_places *ps, const struct sw_event *ev, struct sw_arena *a,
+                       struct sw_claimed *ret, size_t max);
 /* Is the repository one of a configured service? Name of the service (for wildcard: last part of the path), or NULL. */
 const char *sw_places_service_of(const struct sw_places *ps, const struct sw_event *ev, struct sw_arena *a);
 
@@ -73,8 +82,8 @@ const char *sw_place_fill(const char *text, const char *service, struct sw_arena
 /* "production" → "prod", "stage" → "staging", anything else → itself; case is folded for these words only. */
 const char *sw_place_tier(const char *environment);
 /*
- * Can one event fit both places? They tell of the same kind of service (both named or both "*"): elsewhere the named one wins.
- * ret_a, ret_b: the numbers of the matches that overlap (0 when the place has none).
+ * Can one event fit both places? They tell of the same kind of service (both named or both "*"): elsewhere the named
+ * one wins. ret_a, ret_b: the numbers of the matches that overlap (0 when the place has none).
  */
 bool sw_places_overlap(const struct sw_place *a, const struct sw_place *b, size_t *ret_a, size_t *ret_b);
 

@@ -14,14 +14,25 @@
 
 static void test_dur(void **state)
 {
-	static const struct { const char *s; sw_dur want; } good[] = {
-		{ "0s", 0 }, { "90s", 90000 }, { "1h30m", 5400000 }, { "1.5s", 1500 }, { "800ms", 800 }, { "1500us", 2 }, { "2m", 120000 },
-		{ "1w2d", 9 * SW_DAY }, { "0.5h", 1800000 }, { "5200w", 5200LL * 7 * SW_DAY },
+	static const struct {
+		const char *s;
+		sw_dur want;
+	} good[] = {
+		{ "0s", 0 },          { "90s", 90000 },
+		{ "1h30m", 5400000 }, { "1.5s", 1500 },
+		{ "800ms", 800 },     { "1500us", 2 },
+		{ "2m", 120000 },     { "1w2d", 9 * SW_DAY },
+		{ "0.5h", 1800000 },  { "5200w", 5200LL * 7 * SW_DAY },
 	};
-	static const char *const bad[] = { "", "10", "s", "10x", "1 s", "-1s", "1.s", ".5s", "1h30", "9999999w", "1e3s", "10 " };
-	static const struct { sw_dur d; const char *want; } prints[] = {
-		{ 0, "0s" }, { 500, "500ms" }, { 1500, "1.5s" }, { 1005, "1.005s" }, { 90000, "90s" }, { 60000, "1m" }, { 5400000, "1h30m" },
-		{ SW_DAY, "1d" }, { 150000, "2m30s" }, { -1000, "-1s" }, { 3600001, "1h1ms" },
+	static const char *const bad[] = { "",    "10",  "s",    "10x",      "1 s",  "-1s",
+		                           "1.s", ".5s", "1h30", "9999999w", "1e3s", "10 " };
+	static const struct {
+		sw_dur d;
+		const char *want;
+	} prints[] = {
+		{ 0, "0s" },         { 500, "500ms" }, { 1500, "1.5s" },     { 1005, "1.005s" },
+		{ 90000, "90s" },    { 60000, "1m" },  { 5400000, "1h30m" }, { SW_DAY, "1d" },
+		{ 150000, "2m30s" }, { -1000, "-1s" }, { 3600001, "1h1ms" },
 	};
 	sw_dur d;
 
@@ -46,7 +57,9 @@ static void test_dur(void **state)
 
 static void test_time(void **state)
 {
-	static const struct { const char *s, *want; } good[] = {
+	static const struct {
+		const char *s, *want;
+	} good[] = {
 		{ "2016-08-12 15:23:28 UTC", "2016-08-12T15:23:28.000Z" },
 		{ "2021-02-23T02:41:37.886Z", "2021-02-23T02:41:37.886Z" },
 		{ "2012-07-21T07:30:56Z", "2012-07-21T07:30:56.000Z" },
@@ -66,9 +79,22 @@ static void test_time(void **state)
 		{ "9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999Z" },
 	};
 	static const char *const bad[] = {
-		"", "now", "2023-02-29T00:00:00Z", "2023-13-01T00:00:00Z", "2023-01-01", "2023-01-01T24:00:00Z", "2023-01-01T00:00:61Z",
-		"2023-01-01T00:00:00+24:00", "2023-01-01T00:00:00X", "1969-12-31T23:59:59Z", "1900-02-29T00:00:00Z", "-5", "1700000000x",
-		"2023-01-01T00:00:00.Z", "1970-01-01T00:00:00+01:00", "1234567890123456",
+		"",
+		"now",
+		"2023-02-29T00:00:00Z",
+		"2023-13-01T00:00:00Z",
+		"2023-01-01",
+		"2023-01-01T24:00:00Z",
+		"2023-01-01T00:00:61Z",
+		"2023-01-01T00:00:00+24:00",
+		"2023-01-01T00:00:00X",
+		"1969-12-31T23:59:59Z",
+		"1900-02-29T00:00:00Z",
+		"-5",
+		"1700000000x",
+		"2023-01-01T00:00:00.Z",
+		"1970-01-01T00:00:00+01:00",
+		"1234567890123456",
 	};
 	sw_ms t;
 
@@ -126,7 +152,10 @@ static void test_log(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_dur), cmocka_unit_test(test_time), cmocka_unit_test(test_local), cmocka_unit_test(test_log),
+		cmocka_unit_test(test_dur),
+		cmocka_unit_test(test_time),
+		cmocka_unit_test(test_local),
+		cmocka_unit_test(test_log),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

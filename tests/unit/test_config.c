@@ -19,24 +19,32 @@
 #include "shipwatch/buf.h"
 
 /* Plug-ins as the configuration sees them: a name and a table of settings. */
-struct hook { const char **secrets, **tokens, **signing_tokens; };
-struct robot { const char *url, *secret; };
-struct exec { const char **command; sw_dur timeout; };
+struct hook {
+	const char **secrets, **tokens, **signing_tokens;
+};
+struct robot {
+	const char *url, *secret;
+};
+struct exec {
+	const char **command;
+	sw_dur timeout;
+};
 
-static const struct sw_key github_keys[] = {
-	{ "secrets", SW_KEY_SECRETS, offsetof(struct hook, secrets), "!", "", 0, 0, NULL }, { 0 } };
-static const struct sw_key gitlab_keys[] = {
-	{ "tokens", SW_KEY_SECRETS, offsetof(struct hook, tokens), NULL, "", 0, 0, NULL },
-	{ "signing_tokens", SW_KEY_SECRETS, offsetof(struct hook, signing_tokens), NULL, "", 0, 0, NULL }, { 0 } };
-static const struct sw_key robot_keys[] = {
-	{ "url", SW_KEY_SECRET, offsetof(struct robot, url), "!", "", 0, 0, NULL },
-	{ "secret", SW_KEY_SECRET, offsetof(struct robot, secret), NULL, "", 0, 0, NULL }, { 0 } };
+static const struct sw_key github_keys[] = { { "secrets", SW_KEY_SECRETS, offsetof(struct hook, secrets), "!", "" },
+	                                     { 0 } };
+static const struct sw_key gitlab_keys[] = { { "tokens", SW_KEY_SECRETS, offsetof(struct hook, tokens), NULL, "" },
+	                                     { "signing_tokens", SW_KEY_SECRETS, offsetof(struct hook, signing_tokens),
+	                                       NULL, "" },
+	                                     { 0 } };
+static const struct sw_key robot_keys[] = { { "url", SW_KEY_SECRET, offsetof(struct robot, url), "!", "" },
+	                                    { "secret", SW_KEY_SECRET, offsetof(struct robot, secret), NULL, "" },
+	                                    { 0 } };
 static const struct sw_key none_keys[] = { { 0 } };
-static const struct sw_key exec_keys[] = {
-	{ "command", SW_KEY_STRINGS, offsetof(struct exec, command), "!", "", 0, 0, NULL },
-	{ "timeout", SW_KEY_DUR, offsetof(struct exec, timeout), "5m", "", SW_SECOND, SW_HOUR, NULL }, { 0 } };
-static const struct sw_key http_keys[] = {
-	{ "url", SW_KEY_URL, offsetof(struct robot, url), "!", "", 0, 0, NULL }, { 0 } };
+static const struct sw_key exec_keys[] = { { "command", SW_KEY_STRINGS, offsetof(struct exec, command), "!", "" },
+	                                   { "timeout", SW_KEY_DUR, offsetof(struct exec, timeout), "5m", "", SW_SECOND,
+	                                     SW_HOUR },
+	                                   { 0 } };
+static const struct sw_key http_keys[] = { { "url", SW_KEY_URL, offsetof(struct robot, url), "!", "" }, { 0 } };
 
 static const char *robot_credential(const void *conf)
 {
@@ -46,8 +54,10 @@ static const char *robot_credential(const void *conf)
 static const struct sw_source github = { .base = { "github", "", github_keys, sizeof(struct hook) } };
 static const struct sw_source gitlab = { .base = { "gitlab", "", gitlab_keys, sizeof(struct hook) } };
 static const struct sw_source report = { .base = { "report", "", github_keys, sizeof(struct hook) } };
-static const struct sw_channel dingtalk = { .base = { "dingtalk", "", robot_keys, sizeof(struct robot) }, .credential = robot_credential };
-static const struct sw_channel wecom = { .base = { "wecom", "", robot_keys, sizeof(struct robot) }, .credential = robot_credential };
+static const struct sw_channel dingtalk = { .base = { "dingtalk", "", robot_keys, sizeof(struct robot) },
+	                                    .credential = robot_credential };
+static const struct sw_channel wecom = { .base = { "wecom", "", robot_keys, sizeof(struct robot) },
+	                                 .credential = robot_credential };
 static const struct sw_channel console = { .base = { "console", "", none_keys, 0 } };
 static const struct sw_action http = { .base = { "http", "", http_keys, sizeof(struct robot) } };
 static const struct sw_action exec = { .base = { "exec", "", exec_keys, sizeof(struct exec) } };
@@ -59,15 +69,17 @@ static const struct sw_plugins plugins = { test_sources, test_signals, test_chan
 
 static const char *test_get(void *arg, const char *name)
 {
-	return strcmp(name, "NOT_SET") == 0 ? NULL : strcmp(name, "DINGTALK_URL") == 0 ? "https://ding.example/robot?access_token=1" : name;
+	return strcmp(name, "NOT_SET") == 0        ? NULL
+	       : strcmp(name, "DINGTALK_URL") == 0 ? "https://ding.example/robot?access_token=1"
+	                                           : name;
 }
 
 static const struct sw_yenv test_env = { .get = test_get, .files = true };
 
 static const char smallest[] =
-	"sources:  {gitlab: {tokens: [\"${GITLAB_WEBHOOK_TOKEN}\"]}}\n"
-	"channels: {oncall: {kind: dingtalk, url: \"${DINGTALK_URL}\", secret: \"${DINGTALK_SECRET}\"}}\n"
-	"services: {web: {repo: acme/web, environments: {prod: \"https://web.example.com/health\"}}}\n";
+    "sources:  {gitlab: {tokens: [\"${GITLAB_WEBHOOK_TOKEN}\"]}}\n"
+    "channels: {oncall: {kind: dingtalk, url: \"${DINGTALK_URL}\", secret: \"${DINGTALK_SECRET}\"}}\n"
+    "services: {web: {repo: acme/web, environments: {prod: \"https://web.example.com/health\"}}}\n";
 
 static void test_smallest(void **state)
 {
@@ -99,7 +111,8 @@ static void test_smallest(void **state)
 	assert_int_equal(p->rollbacks_30m, 1);
 	assert_string_equal(p->where, "s.yaml:3:49");
 	sw_config_summary(c, p, &b);
-	assert_string_equal(b.p, "web/prod: GitLab acme/web environment \"prod\" or \"production\"; health every 10s; no rollback; alerts oncall");
+	assert_string_equal(b.p, "web/prod: GitLab acme/web environment \"prod\" or \"production\"; health every 10s; "
+	                         "no rollback; alerts oncall");
 	assert_null(sw_config_put(sw_config_get(c)));
 	assert_string_equal(c->alerts[0], "oncall");
 	sw_config_put(c);
@@ -109,50 +122,53 @@ static void test_smallest(void **state)
 
 /* Everything of the manual; %s: what is not in this version. */
 static const char whole[] =
-	"public_url: https://shipwatch.example.com/\n"
-	"locale: zh-CN\n"
-	"timezone: Asia/Shanghai\n"
-	"state_dir: /var/lib/shipwatch\n"
-	"redis: {url: \"redis://10.0.0.5:6379\"}\n"
-	"proxy: \"\"\n"
-	"alerts: [oncall]\n"
-	"log_url: \"https://kibana.example.com/app/discover#/?q=ci_run_id:{ci_run_id}\"\n"
-	"gateway:   {listen: \"0.0.0.0:8080\", body_max: 25MiB, trusted_proxies: [10.0.0.0/8], approvals: true}\n"
-	"dashboard: {listen: \"127.0.0.1:8081\", users: [{name: lin, password_hash: \"${HASH}\", role: operator}]}\n"
-	"sources:\n"
-	"  github: {secrets: [\"${GITHUB_WEBHOOK_SECRET}\"]}\n"
-	"  gitlab: {tokens: [\"${GITLAB_WEBHOOK_TOKEN}\"], signing_tokens: [\"${GITLAB_SIGNING}\"], silent_after: 24h}\n"
-	"  ci:     {kind: report, secrets: [\"${CI_REPORT_SECRET}\"]}\n"
-	"people:\n"
-	"  lin: {gitlab: lin.wei, github: linwei, mobile: \"13800001111\", wecom: LinWei}\n"
-	"defaults:\n"
-	"  health: {every: 10s, timeout: 2s, grace: 60s, background: 60s}\n"
-	"services:\n"
-	"  \"*\": {repos: [\"acme/*\"], environments: {prod: \"https://{service}.example.com/health\"}}\n"
-	"  web:\n"
-	"    repos: [acme/web]\n"
-	"    limits: {p95: 800ms}\n"
-	"    environments:\n"
-	"      prod-hz:\n"
-	"        tier: prod\n"
-	"        match: [{environment: \"production/hz\"}, {source: github, workflow: .github/workflows/deploy.yml, branch: main}, {tag: \"v*\"}]\n"
-	"        health: {url: \"https://hz.web.example.com/health\", version: /commit}\n"
-	"%s"
-	"        rollback: undo-web\n"
-	"        migrations: [\"migrations/**\"]\n"
-	"        deploys: explicit\n"
-	"        channels: [oncall]\n"
-	"  shop:\n"
-	"    environments: {prod: {match: [{repo: acme/mono, environment: \"shop/prod*\", job: \"deploy-shop*\"}], health: {url: \"https://shop.example.com/health\"}}}\n"
-	"channels:\n"
-	"  oncall:  {kind: dingtalk, url: \"${DINGTALK_URL}\", secret: \"${S}\", mention: {critical: [deployer, oncall], warning: []}, fallback: release}\n"
-	"  release: {kind: wecom, url: \"${WECOM_URL}\", mention: {mobiles: [\"13800001111\"]}}\n"
-	"oncall: {file: rota.yaml}\n"
-	"actions:\n"
-	"  undo-web: %s\n"
-	"heartbeat: {url: \"https://dead-man.example.com/ping/1\", every: 1m}\n"
-	"reference: \"https://www.example.com/\"\n"
-	"%s";
+    "public_url: https://shipwatch.example.com/\n"
+    "locale: zh-CN\n"
+    "timezone: Asia/Shanghai\n"
+    "state_dir: /var/lib/shipwatch\n"
+    "redis: {url: \"redis://10.0.0.5:6379\"}\n"
+    "proxy: \"\"\n"
+    "alerts: [oncall]\n"
+    "log_url: \"https://kibana.example.com/app/discover#/?q=ci_run_id:{ci_run_id}\"\n"
+    "gateway:   {listen: \"0.0.0.0:8080\", body_max: 25MiB, trusted_proxies: [10.0.0.0/8], approvals: true}\n"
+    "dashboard: {listen: \"127.0.0.1:8081\", users: [{name: lin, password_hash: \"${HASH}\", role: operator}]}\n"
+    "sources:\n"
+    "  github: {secrets: [\"${GITHUB_WEBHOOK_SECRET}\"]}\n"
+    "  gitlab: {tokens: [\"${GITLAB_WEBHOOK_TOKEN}\"], signing_tokens: [\"${GITLAB_SIGNING}\"], silent_after: 24h}\n"
+    "  ci:     {kind: report, secrets: [\"${CI_REPORT_SECRET}\"]}\n"
+    "people:\n"
+    "  lin: {gitlab: lin.wei, github: linwei, mobile: \"13800001111\", wecom: LinWei}\n"
+    "defaults:\n"
+    "  health: {every: 10s, timeout: 2s, grace: 60s, background: 60s}\n"
+    "services:\n"
+    "  \"*\": {repos: [\"acme/*\"], environments: {prod: \"https://{service}.example.com/health\"}}\n"
+    "  web:\n"
+    "    repos: [acme/web]\n"
+    "    limits: {p95: 800ms}\n"
+    "    environments:\n"
+    "      prod-hz:\n"
+    "        tier: prod\n"
+    "        match: [{environment: \"production/hz\"}, {source: github, workflow: .github/workflows/deploy.yml, "
+    "branch: main}, {tag: \"v*\"}]\n"
+    "        health: {url: \"https://hz.web.example.com/health\", version: /commit}\n"
+    "%s"
+    "        rollback: undo-web\n"
+    "        migrations: [\"migrations/**\"]\n"
+    "        deploys: explicit\n"
+    "        channels: [oncall]\n"
+    "  shop:\n"
+    "    environments: {prod: {match: [{repo: acme/mono, environment: \"shop/prod*\", job: \"deploy-shop*\"}], health: "
+    "{url: \"https://shop.example.com/health\"}}}\n"
+    "channels:\n"
+    "  oncall:  {kind: dingtalk, url: \"${DINGTALK_URL}\", secret: \"${S}\", mention: {critical: [deployer, oncall], "
+    "warning: []}, fallback: release}\n"
+    "  release: {kind: wecom, url: \"${WECOM_URL}\", mention: {mobiles: [\"13800001111\"]}}\n"
+    "oncall: {file: rota.yaml}\n"
+    "actions:\n"
+    "  undo-web: %s\n"
+    "heartbeat: {url: \"https://dead-man.example.com/ping/1\", every: 1m}\n"
+    "reference: \"https://www.example.com/\"\n"
+    "%s";
 
 static void test_whole_check(const struct sw_config *c)
 {
@@ -197,9 +213,11 @@ static void test_whole_check(const struct sw_config *c)
 	assert_null(c->target_names[2]);
 	assert_int_equal(sw_config_action(c, "undo-web")->timeout, 90 * SW_SECOND);
 	sw_config_summary(c, p, &b);
-	assert_string_equal(b.p, "web/prod-hz: GitHub/GitLab acme/web environment \"production/hz\", or GitHub acme/web workflow "
-	                         "\".github/workflows/deploy.yml\" branch \"main\", or GitHub/GitLab acme/web environment \"prod-hz\" tag \"v*\""
-	                         "; tier prod; health every 10s, version at /commit; rollback undo-web; alerts oncall");
+	assert_string_equal(
+	    b.p, "web/prod-hz: GitHub/GitLab acme/web environment \"production/hz\", or GitHub acme/web workflow "
+	         "\".github/workflows/deploy.yml\" branch \"main\", or GitHub/GitLab acme/web environment \"prod-hz\" "
+	         "tag \"v*\""
+	         "; tier prod; health every 10s, version at /commit; rollback undo-web; alerts oncall");
 }
 
 static void test_later(void **state)
@@ -212,9 +230,11 @@ static void test_later(void **state)
 	struct sw_arena a = { 0 };
 	struct sw_diags d;
 	struct sw_config *c = NULL;
-	const char *text = sw_arena_printf(&a, whole, "        prometheus: {url: \"http://prometheus:9090\", labels: {job: web}, preset: spring-boot}\n",
-	                                   "{kind: gitlab, url: \"https://gitlab.example.com\", token: \"${T}\", do: trigger-pipeline}",
-	                                   "pushgateway: {url: \"http://pushgateway:9091\"}\n");
+	const char *text = sw_arena_printf(
+	    &a, whole,
+	    "        prometheus: {url: \"http://prometheus:9090\", labels: {job: web}, preset: spring-boot}\n",
+	    "{kind: gitlab, url: \"https://gitlab.example.com\", token: \"${T}\", do: trigger-pipeline}",
+	    "pushgateway: {url: \"http://pushgateway:9091\"}\n");
 	const struct sw_diag *g;
 	size_t i = 0;
 
@@ -227,106 +247,145 @@ static void test_later(void **state)
 	sw_arena_fini(&a);
 }
 
-#define SRC "sources: {gitlab: {tokens: [t]}}\n"
-#define CHN "channels: {ops: {kind: console}}\n"
-#define SVC "services: {web: {repo: acme/web, environments: {prod: \"https://a/\"}}}\n"
+#define SRC      "sources: {gitlab: {tokens: [t]}}\n"
+#define CHN      "channels: {ops: {kind: console}}\n"
+#define SVC      "services: {web: {repo: acme/web, environments: {prod: \"https://a/\"}}}\n"
 #define WEB(env) SRC CHN "services: {web: {repo: acme/web, environments: {prod: {" env "}}}}\n"
 
 static void test_mistakes(void **state)
 {
-	static const struct { const char *text, *want[4]; } cases[] = {
+	static const struct {
+		const char *text, *want[4];
+	} cases[] = {
 		{ "", { "f: is empty; the smallest one has sources, channels and services" } },
 		{ "- a\n", { "f:1:1: want a map of settings, got a list" } },
 		{ SRC CHN SVC "chanels: {}\n", { "f:4:1: unknown key \"chanels\", did you mean \"channels\"?" } },
-		{ "sources: {githb: {secrets: [s]}}\n" CHN SVC, { "f:1:11: \"githb\" is no kind of source; say its kind: gitlab, github, report" } },
-		{ "sources: {x: {kind: githb, secrets: [s]}}\n" CHN SVC, { "f:1:21: unknown kind of source \"githb\", did you mean \"github\"?" } },
-		{ "sources: {x: {kind: generic}}\n" CHN SVC, { "f:1:21: source of kind generic: not in this version" } },
-		{ "sources: {cloudevents: {}}\n" CHN SVC, { "f:1:11: source of kind cloudevents: not in this version" } },
+		{ "sources: {githb: {secrets: [s]}}\n" CHN SVC,
+		  { "f:1:11: \"githb\" is no kind of source; say its kind: gitlab, github, report" } },
+		{ "sources: {x: {kind: githb, secrets: [s]}}\n" CHN SVC,
+		  { "f:1:21: unknown kind of source \"githb\", did you mean \"github\"?" } },
+		{ "sources: {x: {kind: generic}}\n" CHN SVC,
+		  { "f:1:21: source of kind generic: not in this version" } },
+		{ "sources: {cloudevents: {}}\n" CHN SVC,
+		  { "f:1:11: source of kind cloudevents: not in this version" } },
 		{ "sources: {github: {}}\n" CHN SVC, { "f:1:19: \"secrets\" is missing" } },
 		{ "sources: {github: {secrets: []}}\n" CHN SVC, { "f:1:29: secrets: want at least one" } },
-		{ "sources: {github: {secret: [s]}}\n" CHN SVC, { "f:1:19: \"secrets\" is missing", "f:1:20: unknown key \"secret\", did you mean \"secrets\"?" } },
+		{ "sources: {github: {secret: [s]}}\n" CHN SVC,
+		  { "f:1:19: \"secrets\" is missing", "f:1:20: unknown key \"secret\", did you mean \"secrets\"?" } },
 		{ "sources: {a b: {kind: github, secrets: [s]}}\n" CHN SVC,
-		  { "f:1:11: \"a b\": want a name of a source of letters, digits, \".\", \"_\" and \"-\", at most 64" } },
+		  { "f:1:11: \"a b\": want a name of a source of letters, digits, \".\", \"_\" and \"-\", at most "
+		    "64" } },
 		{ "sources: {gitlab: {tokens: [t], silent_after: 24}}\n" CHN SVC,
 		  { "f:1:47: silent_after: want a length of time with its unit, such as 30s, got \"24\"" } },
 		{ "sources: {a: {kind: report, secrets: [s]}, b: {kind: report, secrets: [s]}}\n" CHN SVC,
-		  { "f:1:44: a second source of kind report: /ci-report is \"a\" already; give one source both secrets" } },
-		{ "sources: {gitlab: {tokens: [\"${NOT_SET}\"]}}\n" CHN SVC, { "f:1:29: ${NOT_SET}: this variable is not set" } },
+		  { "f:1:44: a second source of kind report: /ci-report is \"a\" already; give one source both "
+		    "secrets" } },
+		{ "sources: {gitlab: {tokens: [\"${NOT_SET}\"]}}\n" CHN SVC,
+		  { "f:1:29: ${NOT_SET}: this variable is not set" } },
 		{ SRC "channels: {ops: {url: u}}\n" SVC, { "f:2:12: \"kind\" is missing in this channel" } },
-		{ SRC "channels: {ops: {kind: feishu, url: u}}\n" SVC, { "f:2:24: channel of kind feishu: not in this version" } },
+		{ SRC "channels: {ops: {kind: feishu, url: u}}\n" SVC,
+		  { "f:2:24: channel of kind feishu: not in this version" } },
 		{ SRC "channels: {ops: {kind: dingding, url: u}}\n" SVC,
 		  { "f:2:24: unknown kind of channel \"dingding\"; there are dingtalk, wecom, console" } },
-		{ SRC "channels: {ops: {kind: console, fallback: opz}}\n" SVC, { "f:2:43: unknown channel \"opz\", did you mean \"ops\"?" } },
-		{ SRC "channels: {ops: {kind: console, fallback: ops}}\n" SVC, { "f:2:43: fallback: \"ops\" comes back to itself" } },
-		{ SRC "alerts: ops\nchannels: {ops: {kind: console, fallback: b}, b: {kind: console, fallback: ops}}\n" SVC,
-		  { "f:3:43: fallback: \"ops\" comes back to itself", "f:3:76: fallback: \"b\" comes back to itself" } },
+		{ SRC "channels: {ops: {kind: console, fallback: opz}}\n" SVC,
+		  { "f:2:43: unknown channel \"opz\", did you mean \"ops\"?" } },
+		{ SRC "channels: {ops: {kind: console, fallback: ops}}\n" SVC,
+		  { "f:2:43: fallback: \"ops\" comes back to itself" } },
+		{ SRC
+		  "alerts: ops\nchannels: {ops: {kind: console, fallback: b}, b: {kind: console, fallback: ops}}\n" SVC,
+		  { "f:3:43: fallback: \"ops\" comes back to itself",
+		    "f:3:76: fallback: \"b\" comes back to itself" } },
 		{ SRC "channels: {ops: {kind: console, mention: {critical: [deployr]}}}\n" SVC,
 		  { "f:2:54: unknown person or role \"deployr\", did you mean \"deployer\"?" } },
 		{ SRC "channels: {ops: {kind: console, mention: {critcal: []}}}\n" SVC,
 		  { "f:2:43: unknown key \"critcal\", did you mean \"critical\"?" } },
-		{ SRC "channels: {ops: {kind: console, mention: {mobiles: [a1]}}}\n" SVC, { "f:2:52: mobiles: want digits only, got \"a1\"" } },
+		{ SRC "channels: {ops: {kind: console, mention: {mobiles: [a1]}}}\n" SVC,
+		  { "f:2:52: mobiles: want digits only, got \"a1\"" } },
 		{ SRC CHN SVC "alerts: [ops, opps]\n", { "f:4:15: unknown channel \"opps\", did you mean \"ops\"?" } },
 		{ SRC CHN SVC "alerts: {a: b}\n", { "f:4:9: alerts: want a text or a list of texts, got a map" } },
-		{ SRC CHN SVC "people: {oncall: {}}\n", { "f:4:10: \"oncall\" is a role, it cannot be the name of a person" } },
-		{ SRC CHN SVC "people: {lin: {mobil: \"1\"}}\n", { "f:4:16: unknown key \"mobil\", did you mean \"mobile\"?" } },
+		{ SRC CHN SVC "people: {oncall: {}}\n",
+		  { "f:4:10: \"oncall\" is a role, it cannot be the name of a person" } },
+		{ SRC CHN SVC "people: {lin: {mobil: \"1\"}}\n",
+		  { "f:4:16: unknown key \"mobil\", did you mean \"mobile\"?" } },
 		{ SRC CHN SVC "oncall: {people: [lin]}\n", { "f:4:19: unknown person \"lin\"" } },
 		{ SRC CHN SVC "oncall: {}\n", { "f:4:9: oncall: want one of people, file and url" } },
-		{ SRC CHN SVC "timezone: Mars/Olympus\n", { "f:4:11: timezone: unknown \"Mars/Olympus\" (there is no /usr/share/zoneinfo/Mars/Olympus)" } },
-		{ SRC CHN SVC "timezone: ../passwd\n", { "f:4:11: timezone: want a name such as Asia/Shanghai, got \"../passwd\"" } },
+		{ SRC CHN SVC "timezone: Mars/Olympus\n",
+		  { "f:4:11: timezone: unknown \"Mars/Olympus\" (there is no /usr/share/zoneinfo/Mars/Olympus)" } },
+		{ SRC CHN SVC "timezone: ../passwd\n",
+		  { "f:4:11: timezone: want a name such as Asia/Shanghai, got \"../passwd\"" } },
 		{ SRC CHN SVC "locale: de\n", { "f:4:9: locale: want en, zh-CN or zh, got \"de\"" } },
-		{ SRC CHN SVC "redis: {url: \"http://x\"}\n", { "f:4:14: url: want redis://[:password@]host:port[/db] or unix:///path" } },
+		{ SRC CHN SVC "redis: {url: \"http://x\"}\n",
+		  { "f:4:14: url: want redis://[:password@]host:port[/db] or unix:///path" } },
 		{ SRC CHN SVC "redis: \"redis+sentinel://a,b/x\"\n", { "f:4:8: redis+sentinel: not in this version" } },
 		{ SRC CHN SVC "proxy: squid:3128\n", { "f:4:8: proxy: want http://host:port or socks5h://host:port" } },
-		{ SRC CHN SVC "ca_file: /nonexistent/ca\n", { "f:4:10: ca_file: /nonexistent/ca: No such file or directory" } },
-		{ SRC CHN SVC "gateway: {listen: 8080}\n", { "f:4:19: listen: want address:port or unix:/path, got \"8080\"" } },
+		{ SRC CHN SVC "ca_file: /nonexistent/ca\n",
+		  { "f:4:10: ca_file: /nonexistent/ca: No such file or directory" } },
+		{ SRC CHN SVC "gateway: {listen: 8080}\n",
+		  { "f:4:19: listen: want address:port or unix:/path, got \"8080\"" } },
 		{ SRC CHN SVC "gateway: {listen: \"a:70000\", trusted_proxies: [10.0.0.0/33]}\n",
 		  { "f:4:19: listen: want address:port or unix:/path, got \"a:70000\"",
 		    "f:4:47: trusted_proxies: want addresses such as 10.0.0.0/8, got \"10.0.0.0/33\"" } },
-		{ SRC CHN SVC "gateway: {body_max: 25}\n", { "f:4:21: body_max: want a size with its unit, such as 25MiB, got \"25\"" } },
+		{ SRC CHN SVC "gateway: {body_max: 25}\n",
+		  { "f:4:21: body_max: want a size with its unit, such as 25MiB, got \"25\"" } },
 		{ SRC CHN SVC "dashboard: {users: [{name: a, role: admin}]}\n",
 		  { "f:4:21: \"password_hash\" is missing", "f:4:37: role: want viewer or operator, got \"admin\"" } },
 		{ SRC CHN SVC "heartbeat: {every: 1m}\n", { "f:4:12: \"url\" is missing" } },
 		{ SRC CHN SVC "reference: www.example.com\n",
-		  { "f:4:12: reference: want an address that begins with http:// or https://, got \"www.example.com\"" } },
-		{ SRC CHN SVC "rules: /nonexistent/rules\n", { "f:4:8: rules: /nonexistent/rules: No such file or directory" } },
-		{ SRC CHN SVC "rules: []\n", { "f:4:8: rules: want at least one; without `rules:` the shipped safe rules apply" } },
+		  { "f:4:12: reference: want an address that begins with http:// or https://, got "
+		    "\"www.example.com\"" } },
+		{ SRC CHN SVC "rules: /nonexistent/rules\n",
+		  { "f:4:8: rules: /nonexistent/rules: No such file or directory" } },
+		{ SRC CHN SVC "rules: []\n",
+		  { "f:4:8: rules: want at least one; without `rules:` the shipped safe rules apply" } },
 		{ SRC CHN SVC "programs: [undo]\n", { "f:4:11: programs: want absolute paths, got \"undo\"" } },
-		{ SRC CHN SVC "actions: {undo: {kind: github}}\n", { "f:4:24: action of kind github: not in this version" } },
+		{ SRC CHN SVC "actions: {undo: {kind: github}}\n",
+		  { "f:4:24: action of kind github: not in this version" } },
 		{ SRC CHN SVC "actions: {undo: {kind: exec}}\n", { "f:4:17: \"command\" is missing" } },
 		{ SRC CHN SVC "actions: {undo: {kind: http, url: \"http://a\", timeout: 5}}\n",
 		  { "f:4:56: timeout: want a length of time with its unit, such as 30s, got \"5\"" } },
 		{ SRC CHN "services: {web: {repo: acme/web}}\n", { "f:3:12: service \"web\" has no environments" } },
 		{ SRC CHN "services: {web: acme/web}\n", { "f:3:17: want a map with repos and environments" } },
-		{ SRC CHN "services: {\"*\": {environments: {prod: \"http://a\"}}}\n", { "f:3:12: \"*\" needs repos: which repositories are services" } },
-		{ SRC CHN "services: {web: {repo: acme/web, repos: [a], environments: {prod: \"http://a\"}}}\n", { "f:3:18: want repo or repos, not both" } },
+		{ SRC CHN "services: {\"*\": {environments: {prod: \"http://a\"}}}\n",
+		  { "f:3:12: \"*\" needs repos: which repositories are services" } },
+		{ SRC CHN "services: {web: {repo: acme/web, repos: [a], environments: {prod: \"http://a\"}}}\n",
+		  { "f:3:18: want repo or repos, not both" } },
 		{ SRC CHN "services: {web: {repo: \"https://git/acme/web\", environments: {prod: \"http://a\"}}}\n",
 		  { "f:3:24: want a path such as acme/web, got \"https://git/acme/web\"" } },
 		{ SRC CHN "services: {web: {repo: acme/web, environments: {prod: web.example.com}}}\n",
 		  { "f:3:55: url: want an address that begins with http:// or https://, got \"web.example.com\"" } },
 		{ SRC CHN "services: {web: {repo: acme/web, enviroments: {prod: \"http://a\"}}}\n",
-		  { "f:3:12: service \"web\" has no environments", "f:3:34: unknown key \"enviroments\", did you mean \"environments\"?" } },
+		  { "f:3:12: service \"web\" has no environments",
+		    "f:3:34: unknown key \"enviroments\", did you mean \"environments\"?" } },
 		{ WEB("rolback: undo"), { "f:3:56: unknown key \"rolback\", did you mean \"rollback\"?" } },
 		{ WEB("rollback: undo"), { "f:3:66: unknown action \"undo\"" } },
 		{ WEB("channels: [opz]"), { "f:3:67: unknown channel \"opz\", did you mean \"ops\"?" } },
 		{ WEB("prometheus: {url: \"http://p\"}"), { "f:3:56: prometheus: not in this version" } },
 		{ WEB("deploys: pipelines"), { "f:3:65: deploys: unknown \"pipelines\", did you mean \"pipeline\"?" } },
-		{ WEB("limits: {p95: fast}"), { "f:3:70: limits.p95: want a number with its unit, such as 800ms, 5%, 12MiB, 20/s or 3" } },
+		{ WEB("limits: {p95: fast}"),
+		  { "f:3:70: limits.p95: want a number with its unit, such as 800ms, 5%, 12MiB, 20/s or 3" } },
 		{ WEB("limits: {P95: 1s}"), { "f:3:65: limits: want a name of a-z, 0-9 and _, got \"P95\"" } },
-		{ WEB("health: {every: 10}"), { "f:3:72: every: want a length of time with its unit, such as 30s, got \"10\"" } },
+		{ WEB("health: {every: 10}"),
+		  { "f:3:72: every: want a length of time with its unit, such as 30s, got \"10\"" } },
 		{ WEB("health: {status: 2xx}"), { "f:3:73: status: want 200 or 200-299, got \"2xx\"" } },
-		{ WEB("health: {version: commit}"), { "f:3:74: version: want a JSON Pointer such as /commit, got \"commit\"" } },
+		{ WEB("health: {version: commit}"),
+		  { "f:3:74: version: want a JSON Pointer such as /commit, got \"commit\"" } },
 		{ WEB("rollback_limit: {30m: 1000}"), { "f:3:78: 30m: want 0 to 100, got \"1000\"" } },
 		{ WEB("match: [{}]"), { "f:3:64: match: an empty one would fit everything" } },
-		{ WEB("match: [{enviroment: x}]"), { "f:3:65: unknown key \"enviroment\", did you mean \"environment\"?" } },
+		{ WEB("match: [{enviroment: x}]"),
+		  { "f:3:65: unknown key \"enviroment\", did you mean \"environment\"?" } },
 		{ WEB("match: [{source: gitlob}]"), { "f:3:73: unknown source \"gitlob\", did you mean \"gitlab\"?" } },
-		{ WEB("match: [{branch: a, tag: b}]"), { "f:3:64: match: an event has a branch or a tag, never both; make two of it" } },
-		{ SRC CHN "services: {web: {repo: acme/web, environments: {prod: \"http://a\", production: \"http://b\"}}}\n",
+		{ WEB("match: [{branch: a, tag: b}]"),
+		  { "f:3:64: match: an event has a branch or a tag, never both; make two of it" } },
+		{ SRC CHN
+		  "services: {web: {repo: acme/web, environments: {prod: \"http://a\", production: \"http://b\"}}}\n",
 		  { "f:3:79: web/production and web/prod can both match one event; the other is at line 3" } },
-		{ SRC CHN "services:\n  a: {repos: [\"acme/*\"], environments: {prod: \"http://a\"}}\n"
+		{ SRC CHN
+		  "services:\n  a: {repos: [\"acme/*\"], environments: {prod: \"http://a\"}}\n"
 		  "  b: {repo: acme/b, environments: {eu: {match: [{environment: eu}, {environment: \"p*\"}]}}}\n",
 		  { "f:5:68: b/eu and a/prod can both match one event; the other is at line 4" } },
 		/* Several at once, in order. */
-		{ "locale: de\nsources: {github: {}}\nchannels: {ops: {kind: feishu}}\nservices: {web: {repo: acme/web, environments: {prod: {rollback: x}}}}\n",
+		{ "locale: de\nsources: {github: {}}\nchannels: {ops: {kind: feishu}}\nservices: {web: {repo: "
+		  "acme/web, environments: {prod: {rollback: x}}}}\n",
 		  { "f:1:9: locale: want en, zh-CN or zh, got \"de\"", "f:2:19: \"secrets\" is missing",
 		    "f:3:24: channel of kind feishu: not in this version", "f:4:66: unknown action \"x\"" } },
 	};
@@ -339,7 +398,8 @@ static void test_mistakes(void **state)
 		size_t k = 0;
 
 		sw_diags_init(&d, &a);
-		if (sw_config_load_text("f", cases[i].text, strlen(cases[i].text), &plugins, &test_env, &c, &d) != -EINVAL)
+		if (sw_config_load_text("f", cases[i].text, strlen(cases[i].text), &plugins, &test_env, &c, &d) !=
+		    -EINVAL)
 			fail_msg("loaded: %s", cases[i].text);
 		for (g = d.first; g && k < SW_COUNT(cases[i].want) && cases[i].want[k]; g = g->next, k++)
 			assert_string_equal(g->text, cases[i].want[k]);
@@ -351,12 +411,17 @@ static void test_mistakes(void **state)
 
 static void test_warnings(void **state)
 {
-	static const struct { const char *text, *want; } cases[] = {
+	static const struct {
+		const char *text, *want;
+	} cases[] = {
 		{ SRC "channels: {a: {kind: console}, b: {kind: console}}\n" SVC,
-		  "f:2:11: several channels and no `alerts:`: what no rule, environment or service says a channel for is told to nobody" },
-		{ SRC CHN SVC "log_url: \"https://logs.example/\"\n", "f:4:10: log_url: has no {ci_run_id} in it: it is the same for every message" },
+		  "f:2:11: several channels and no `alerts:`: what no rule, environment or service says a channel for "
+		  "is told to nobody" },
+		{ SRC CHN SVC "log_url: \"https://logs.example/\"\n",
+		  "f:4:10: log_url: has no {ci_run_id} in it: it is the same for every message" },
 		{ WEB("deploys: pipeline, match: [{environment: x}]"),
-		  "f:3:55: deploys: pipeline has no effect: no match says a branch, a tag or a workflow without an environment or job" },
+		  "f:3:55: deploys: pipeline has no effect: no match says a branch, a tag or a workflow without an "
+		  "environment or job" },
 	};
 
 	for (size_t i = 0; i < SW_COUNT(cases); i++) {
@@ -376,23 +441,29 @@ static void test_warnings(void **state)
 
 static void test_inheritance(void **state)
 {
-	static const char text[] = SRC CHN
-		"actions: {undo-web: {kind: http, url: \"http://u\"}, undo: {kind: exec, command: /bin/u}}\n"
-		"defaults: {health: {every: 5s, status: \"200-204\"}, limits: {p95: 1s, errors: 5%}, rollback: \"undo\", dry_run: true}\n"
-		"services:\n"
-		"  web:\n"
-		"    repo: acme/web\n"
-		"    health: {timeout: 1s}\n"
-		"    limits: {p95: 800us, size: 12MiB, rps: 20/s, n: 3}\n"
-		"    rollback: \"undo-{service}\"\n"
-		"    labels: {team: \"{service}-team\"}\n"
-		"    environments:\n"
-		"      prod: {health: \"http://{service}/h\", dry_run: false, limits: {errors: 1%}, rollback_limit: {24h: 9}, channels: []}\n"
-		"      production-canary: {tier: production}\n"
-		"      stage:\n";
-	static const struct { const char *name; int type; double value; } limits[] = {
-		{ "p95", SW_V_DURATION, 0.0008 }, { "errors", SW_V_RATIO, 0.01 }, { "size", SW_V_BYTES, 12 << 20 }, { "rps", SW_V_RATE, 20 },
-		{ "n", SW_V_NUMBER, 3 },
+	static const char text[] =
+	    SRC CHN "actions: {undo-web: {kind: http, url: \"http://u\"}, undo: {kind: exec, command: /bin/u}}\n"
+	            "defaults: {health: {every: 5s, status: \"200-204\"}, limits: {p95: 1s, errors: 5%}, rollback: "
+	            "\"undo\", dry_run: true}\n"
+	            "services:\n"
+	            "  web:\n"
+	            "    repo: acme/web\n"
+	            "    health: {timeout: 1s}\n"
+	            "    limits: {p95: 800us, size: 12MiB, rps: 20/s, n: 3}\n"
+	            "    rollback: \"undo-{service}\"\n"
+	            "    labels: {team: \"{service}-team\"}\n"
+	            "    environments:\n"
+	            "      prod: {health: \"http://{service}/h\", dry_run: false, limits: {errors: 1%}, "
+	            "rollback_limit: {24h: 9}, channels: []}\n"
+	            "      production-canary: {tier: production}\n"
+	            "      stage:\n";
+	static const struct {
+		const char *name;
+		int type;
+		double value;
+	} limits[] = {
+		{ "p95", SW_V_DURATION, 0.0008 }, { "errors", SW_V_RATIO, 0.01 }, { "size", SW_V_BYTES, 12 << 20 },
+		{ "rps", SW_V_RATE, 20 },         { "n", SW_V_NUMBER, 3 },
 	};
 	struct sw_arena a = { 0 };
 	struct sw_diags d;
@@ -417,7 +488,8 @@ static void test_inheritance(void **state)
 	for (size_t i = 0; i < SW_COUNT(limits); i++) {
 		assert_string_equal(p->limits[i].name, limits[i].name);
 		assert_int_equal(p->limits[i].type, limits[i].type);
-		assert_true(p->limits[i].value > limits[i].value * 0.999 && p->limits[i].value < limits[i].value * 1.001);
+		assert_true(p->limits[i].value > limits[i].value * 0.999 &&
+		            p->limits[i].value < limits[i].value * 1.001);
 	}
 	p = &c->places.items[1];
 	assert_string_equal(p->tier, "prod");
@@ -459,7 +531,8 @@ static void test_files(void **state)
 	test_write(conf, SRC CHN SVC "rules: rules/\nstate_dir: state\n", 0600);
 	sw_diags_init(&d, &a);
 	assert_int_equal(sw_config_load(conf, &plugins, &test_env, &c, &d), -EINVAL);
-	assert_string_equal(d.first->text, sw_arena_printf(&a, "%s:4:8: rules: there is no *.yaml in %s/", conf, rules));
+	assert_string_equal(d.first->text,
+	                    sw_arena_printf(&a, "%s:4:8: rules: there is no *.yaml in %s/", conf, rules));
 	test_write(sw_arena_printf(&a, "%s/b.yaml", rules), "", 0600);
 	test_write(sw_arena_printf(&a, "%s/a.yml", rules), "", 0600);
 	test_write(sw_arena_printf(&a, "%s/.c.yaml", rules), "", 0600);
@@ -474,14 +547,18 @@ static void test_files(void **state)
 	sw_diags_init(&d, &a);
 	assert_int_equal(sw_config_load(conf, &plugins, &test_env, &c, &d), -EINVAL);
 	assert_int_equal(d.errors, 1);
-	assert_string_equal(d.first->text,
-	                    sw_arena_printf(&a, "%s:1:29: tokens: a secret in plain text in a file that everybody can read; use ${NAME} or "
-	                                        "${file:PATH}, or chmod o-r", conf));
+	assert_string_equal(
+	    d.first->text,
+	    sw_arena_printf(&a,
+	                    "%s:1:29: tokens: a secret in plain text in a file that everybody can read; use ${NAME} or "
+	                    "${file:PATH}, or chmod o-r",
+	                    conf));
 	unlink(conf);
 	sw_diags_init(&d, &a);
 	assert_int_equal(sw_config_load(conf, &plugins, &test_env, &c, &d), -EINVAL);
 	assert_string_equal(d.first->text, sw_arena_printf(&a, "%s: cannot be read: No such file or directory", conf));
-	for (const char *const *name = (const char *const[]){ "b.yaml", "a.yml", ".c.yaml", "README", NULL }; *name; name++)
+	for (const char *const *name = (const char *const[]){ "b.yaml", "a.yml", ".c.yaml", "README", NULL }; *name;
+	     name++)
 		unlink(sw_arena_printf(&a, "%s/%s", rules, *name));
 	rmdir(rules);
 	rmdir(dir);
@@ -506,8 +583,9 @@ static void test_whole(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_smallest), cmocka_unit_test(test_whole), cmocka_unit_test(test_later),
-		cmocka_unit_test(test_mistakes), cmocka_unit_test(test_warnings), cmocka_unit_test(test_inheritance), cmocka_unit_test(test_files),
+		cmocka_unit_test(test_smallest), cmocka_unit_test(test_whole),    cmocka_unit_test(test_later),
+		cmocka_unit_test(test_mistakes), cmocka_unit_test(test_warnings), cmocka_unit_test(test_inheritance),
+		cmocka_unit_test(test_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,18 +12,23 @@
 
 static void test_vectors(void **state)
 {
-	static const struct { const char *key, *msg, *hex, *b64; } cases[] = {
-		{ "It's a Secret to Everybody", "Hello, World!", "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17", NULL },
+	static const struct {
+		const char *key, *msg, *hex, *b64;
+	} cases[] = {
+		{ "It's a Secret to Everybody", "Hello, World!",
+		  "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17", NULL },
 		{ "shipwatch", "{\"ref\":\"refs/tags/v1.2.3\",\"msg\":\"caf\xc3\xa9\"}",
 		  "ec24af1ea135da5270d8686becf5ac7d0f13403153d3566f6aedf60b3a9a6165", NULL },
 		{ "shipwatch", "payload=%7B%22ref%22%3A%22refs%2Ftags%2Fv1.2.3%22%2C%22msg%22%3A%22caf%C3%A9%22%7D",
 		  "171ce7d67d8847d856013a79dd3b8c5c90ee10a712276fc658f7ca6b149bf7cc", NULL },
 		{ "SECtest", "1700000000000\nSECtest", NULL, "aZLLrriXgn05YbwaGR7knYsLeJADjr9NwLaNNKpxh4g=" },
 		{ "SECtest", "1700000000001\nSECtest", NULL, "r4CWp/Dz+Ng0sbTjH1vB0Fr+uQ2fn831mssaN6/C05I=" },
-		{ "this is secret", "1577262236757\nthis is secret", NULL, "hmPWwU+7lVdm3ZZz0r9tSfx0L4Q26jWOZr9+Gs6EZQM=" },
+		{ "this is secret", "1577262236757\nthis is secret", NULL,
+		  "hmPWwU+7lVdm3ZZz0r9tSfx0L4Q26jWOZr9+Gs6EZQM=" },
 		{ "1599360473\ndemo", "", NULL, "l1N0gAcBjdwBvGm1xMjOF0XSyaLRpR7tuO5dHfhAYc8=" },
 		{ "1700000000\nSECtest", "", NULL, "G7XpBpG8NgG02fJOAhX6FRAObIljmFoxVReo8I62pEk=" },
-		{ "Jefe", "what do ya want for nothing?", "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843", NULL },
+		{ "Jefe", "what do ya want for nothing?",
+		  "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843", NULL },
 		{ "", "", "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad", NULL },
 	};
 
@@ -89,7 +94,9 @@ static void test_others(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_vectors), cmocka_unit_test(test_long_key), cmocka_unit_test(test_others),
+		cmocka_unit_test(test_vectors),
+		cmocka_unit_test(test_long_key),
+		cmocka_unit_test(test_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,20 +27,20 @@ static const char *const levels[] = { "debug", "info", "warning", NULL };
 static const char *const skip[] = { "kind", NULL };
 
 static const struct sw_key keys[] = {
-	{ "text", SW_KEY_STRING, offsetof(struct conf, text), "one", "", 0, 0, NULL },
-	{ "secret", SW_KEY_SECRET, offsetof(struct conf, secret), NULL, "", 0, 0, NULL },
-	{ "url", SW_KEY_URL, offsetof(struct conf, url), "!", "", 0, 0, NULL },
-	{ "secrets", SW_KEY_SECRETS, offsetof(struct conf, secrets), NULL, "", 0, 0, NULL },
-	{ "texts", SW_KEY_STRINGS, offsetof(struct conf, texts), NULL, "", 0, 0, NULL },
-	{ "map", SW_KEY_STRMAP, offsetof(struct conf, map), NULL, "", 0, 0, NULL },
-	{ "flag", SW_KEY_BOOL, offsetof(struct conf, flag), "true", "", 0, 0, NULL },
-	{ "count", SW_KEY_INT, offsetof(struct conf, count), "3", "", 1, 65535, NULL },
-	{ "size", SW_KEY_SIZE, offsetof(struct conf, size), "25MiB", "", 1024, 1 << 30, NULL },
-	{ "number", SW_KEY_NUMBER, offsetof(struct conf, number), NULL, "", 0, INT64_MAX, NULL },
-	{ "percent", SW_KEY_PERCENT, offsetof(struct conf, percent), NULL, "", 0, 100, NULL },
-	{ "every", SW_KEY_DUR, offsetof(struct conf, every), "10s", "", 1000, 3600000, NULL },
+	{ "text", SW_KEY_STRING, offsetof(struct conf, text), "one", "" },
+	{ "secret", SW_KEY_SECRET, offsetof(struct conf, secret), NULL, "" },
+	{ "url", SW_KEY_URL, offsetof(struct conf, url), "!", "" },
+	{ "secrets", SW_KEY_SECRETS, offsetof(struct conf, secrets), NULL, "" },
+	{ "texts", SW_KEY_STRINGS, offsetof(struct conf, texts), NULL, "" },
+	{ "map", SW_KEY_STRMAP, offsetof(struct conf, map), NULL, "" },
+	{ "flag", SW_KEY_BOOL, offsetof(struct conf, flag), "true", "" },
+	{ "count", SW_KEY_INT, offsetof(struct conf, count), "3", "", 1, 65535 },
+	{ "size", SW_KEY_SIZE, offsetof(struct conf, size), "25MiB", "", 1024, 1 << 30 },
+	{ "number", SW_KEY_NUMBER, offsetof(struct conf, number), NULL, "", 0, INT64_MAX },
+	{ "percent", SW_KEY_PERCENT, offsetof(struct conf, percent), NULL, "", 0, 100 },
+	{ "every", SW_KEY_DUR, offsetof(struct conf, every), "10s", "", 1000, 3600000 },
 	{ "level", SW_KEY_ENUM, offsetof(struct conf, level), "info", "", 0, 0, levels },
-	{ "raw", SW_KEY_NODE, offsetof(struct conf, raw), NULL, "", 0, 0, NULL },
+	{ "raw", SW_KEY_NODE, offsetof(struct conf, raw), NULL, "" },
 	{ 0 },
 };
 
@@ -76,9 +76,12 @@ static void test_good(void **state)
 	assert_int_equal(c.level, 1);
 	assert_null(c.secrets);
 	assert_int_equal(test_read(&a,
-	                           "{url: 'http://u:p@[::1]:80/x?y', kind: z, text: 1.10, secret: abc, secrets: ['${A}', b], texts: one, map: {a: b, c: 1},\n"
-	                           " flag: false, count: '${N}', size: 1KiB, number: 1.5e3, percent: 5%, every: '1h', level: warning, raw: [x]}",
-	                           &c, &d), 0);
+	                           "{url: 'http://u:p@[::1]:80/x?y', kind: z, text: 1.10, secret: abc, secrets: "
+	                           "['${A}', b], texts: one, map: {a: b, c: 1},\n"
+	                           " flag: false, count: '${N}', size: 1KiB, number: 1.5e3, percent: 5%, every: '1h', "
+	                           "level: warning, raw: [x]}",
+	                           &c, &d),
+	                 0);
 	assert_string_equal(c.text, "1.10");
 	assert_string_equal(c.secret, "abc");
 	assert_string_equal(c.secrets[0], "s3cret");
@@ -102,9 +105,12 @@ static void test_good(void **state)
 
 static void test_bad(void **state)
 {
-	static const struct { const char *text, *want; } cases[] = {
+	static const struct {
+		const char *text, *want;
+	} cases[] = {
 		{ "txet: a", "f:2:1: unknown key \"txet\", did you mean \"text\"?" },
-		{ "zzzzzzz: a", "f:2:1: unknown key \"zzzzzzz\"; there are text, secret, url, secrets, texts, map, flag, count, size, number, "
+		{ "zzzzzzz: a", "f:2:1: unknown key \"zzzzzzz\"; there are text, secret, url, secrets, texts, map, "
+		                "flag, count, size, number, "
 		                "percent, every, level, raw, kind" },
 		{ "text: [a]", "f:2:7: text: want a text, got a list" },
 		{ "text:", "f:2:6: text: want a text, got nothing" },
@@ -135,14 +141,16 @@ static void test_bad(void **state)
 		{ "level: waring", "f:2:8: level: unknown \"waring\", did you mean \"warning\"?" },
 		{ "level: loud", "f:2:8: level: want debug, info or warning, got \"loud\"" },
 	};
-	static const char *const urls[] = { "ftp://a", "http://", "http:///x", "https://a b", "http://a:0", "http://a:65536", "http://a:",
-		                            "a.example", "http://[::1", "http://[]/", "http://:80", "http://a:x" };
+	static const char *const urls[] = { "ftp://a",     "http://",        "http:///x",  "https://a b",
+		                            "http://a:0",  "http://a:65536", "http://a:",  "a.example",
+		                            "http://[::1", "http://[]/",     "http://:80", "http://a:x" };
 	struct sw_arena a = { 0 };
 	struct sw_diags d;
 	struct conf c;
 
 	for (size_t i = 0; i < SW_COUNT(cases); i++) {
-		assert_int_equal(test_read(&a, sw_arena_printf(&a, "url: http://a\n%s\n", cases[i].text), &c, &d), -EINVAL);
+		assert_int_equal(test_read(&a, sw_arena_printf(&a, "url: http://a\n%s\n", cases[i].text), &c, &d),
+		                 -EINVAL);
 		assert_int_equal(d.errors, 1);
 		assert_string_equal(d.first->text, cases[i].want);
 	}
@@ -160,7 +168,9 @@ static void test_bad(void **state)
 /* A file that everybody can read must not hold a secret; ${…} in it may. */
 static void test_exposed(void **state)
 {
-	struct sw_ynode v = { .type = SW_Y_SCALAR, .file = "f", .line = 1, .col = 1, .text = "hunter2", .exposed = true };
+	struct sw_ynode v = {
+		.type = SW_Y_SCALAR, .file = "f", .line = 1, .col = 1, .text = "hunter2", .exposed = true
+	};
 	struct sw_arena a = { 0 };
 	struct sw_diags d;
 	struct conf c = { 0 };
@@ -176,10 +186,16 @@ static void test_exposed(void **state)
 
 static void test_size(void **state)
 {
-	static const struct { const char *s; int64_t want; } good[] = {
-		{ "0B", 0 }, { "1KB", 1000 }, { "1KiB", 1024 }, { "1.5MiB", 1572864 }, { "2GB", 2000000000 }, { "75MiB", 75 << 20 },
+	static const struct {
+		const char *s;
+		int64_t want;
+	} good[] = {
+		{ "0B", 0 },           { "1KB", 1000 },       { "1KiB", 1024 },
+		{ "1.5MiB", 1572864 }, { "2GB", 2000000000 }, { "75MiB", 75 << 20 },
 	};
-	static const char *const bad[] = { "", "1", "MiB", "-1MiB", "1mib", "1 MiB", "1.2.3MiB", "99999999999999999999GiB", "1e3MiB" };
+	static const char *const bad[] = { "",      "1",     "MiB",      "-1MiB",
+		                           "1mib",  "1 MiB", "1.2.3MiB", "99999999999999999999GiB",
+		                           "1e3MiB" };
 	int64_t v;
 
 	for (size_t i = 0; i < SW_COUNT(good); i++) {
@@ -194,7 +210,10 @@ static void test_size(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good), cmocka_unit_test(test_bad), cmocka_unit_test(test_exposed), cmocka_unit_test(test_size),
+		cmocka_unit_test(test_good),
+		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_exposed),
+		cmocka_unit_test(test_size),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

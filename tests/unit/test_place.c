@@ -27,12 +27,27 @@ static struct sw_match job_matches[] = { { .repo = "acme/mono", .job = "ship-car
 static struct sw_label labels[] = { { "app", "{service}-app" } };
 
 static struct sw_place items[] = {
-	{ .service = "*", .environment = "prod", .tier = "prod", .repos = all_repos,
-	  .health.url = "https://{service}.example.com/{service}/health", .labels = labels, .n_labels = 1 },
-	{ .service = "web", .environment = "prod-hz", .tier = "prod", .repos = web_repos, .matches = hz_matches, .n_matches = 3 },
+	{ .service = "*",
+	  .environment = "prod",
+	  .tier = "prod",
+	  .repos = all_repos,
+	  .health.url = "https://{service}.example.com/{service}/health",
+	  .labels = labels,
+	  .n_labels = 1 },
+	{ .service = "web",
+	  .environment = "prod-hz",
+	  .tier = "prod",
+	  .repos = web_repos,
+	  .matches = hz_matches,
+	  .n_matches = 3 },
 	{ .service = "web", .environment = "stage", .tier = "staging", .repos = web_repos },
 	{ .service = "shop", .environment = "prod", .tier = "prod", .matches = shop_matches, .n_matches = 1 },
-	{ .service = "docs", .environment = "prod", .tier = "prod", .matches = docs_matches, .n_matches = 1, .deploys_pipeline = true },
+	{ .service = "docs",
+	  .environment = "prod",
+	  .tier = "prod",
+	  .matches = docs_matches,
+	  .n_matches = 1,
+	  .deploys_pipeline = true },
 	{ .service = "cart", .environment = "live", .tier = "live", .matches = job_matches, .n_matches = 1 },
 	{ .service = "pay", .environment = "prod", .tier = "prod", .repos = pay_repos },
 	{ .service = "pay", .environment = "next", .tier = "next", .repos = pay_repos, .deploys_pipeline = true },
@@ -47,8 +62,12 @@ static const char *const how_words[] = { "", "d", "w", "p" };
 static void test_claim(void **state)
 {
 #define DEPLOYED(r, e) .kind = SW_EV_DEPLOYMENT, .source = "gitlab", .repo = (r), .environment = (e)
-#define GREEN(r) .kind = SW_EV_PIPELINE, .source = "github", .repo = (r), .status = SW_ST_SUCCESS
-	static const struct { const char *name; struct sw_event ev; const char *want; } cases[] = {
+#define GREEN(r)       .kind = SW_EV_PIPELINE, .source = "github", .repo = (r), .status = SW_ST_SUCCESS
+	static const struct {
+		const char *name;
+		struct sw_event ev;
+		const char *want;
+	} cases[] = {
 		{ "wildcard", { DEPLOYED("acme/blog", "production") }, "d:blog/prod" },
 		{ "folded case", { DEPLOYED("acme/blog", "PROD") }, "d:blog/prod" },
 		{ "wildcard, not its environment", { DEPLOYED("acme/blog", "stage") }, "" },
@@ -59,22 +78,35 @@ static void test_claim(void **state)
 		{ "other spelling", { DEPLOYED("acme/web", "staging"), .tag = "v1" }, "d:web/stage" },
 		{ "tag and own name", { DEPLOYED("acme/web", "prod-hz"), .tag = "v1" }, "d:web/prod-hz" },
 		{ "tag does not fit", { DEPLOYED("acme/web", "prod-hz"), .tag = "x1" }, "" },
-		{ "tier of the host is not asked where matches are", { DEPLOYED("acme/web", "live"), .env_tier = "production" }, "" },
+		{ "tier of the host is not asked where matches are",
+		  { DEPLOYED("acme/web", "live"), .env_tier = "production" },
+		  "" },
 		{ "tier of the host", { DEPLOYED("acme/web", "pre"), .env_tier = "staging" }, "d:web/stage" },
-		{ "tier of the host, one place", { DEPLOYED("acme/pay", "eu"), .env_tier = "production" }, "d:pay/prod" },
+		{ "tier of the host, one place",
+		  { DEPLOYED("acme/pay", "eu"), .env_tier = "production" },
+		  "d:pay/prod" },
 		{ "tier we do not fold", { DEPLOYED("acme/pay", "eu"), .env_tier = "next" }, "" },
 		{ "tier, several services", { DEPLOYED("acme/mono", "eu"), .env_tier = "production" }, "" },
 		{ "wildcard by tier", { DEPLOYED("acme/blog", "live"), .env_tier = "production" }, "d:blog/prod" },
-		{ "monorepo", { DEPLOYED("acme/mono", "shop/production"), .job_name = "deploy-shop-eu" }, "d:shop/prod" },
+		{ "monorepo",
+		  { DEPLOYED("acme/mono", "shop/production"), .job_name = "deploy-shop-eu" },
+		  "d:shop/prod" },
 		{ "monorepo, other job", { DEPLOYED("acme/mono", "shop/production"), .job_name = "deploy-pay" }, "" },
 		{ "monorepo, job not known", { DEPLOYED("acme/mono", "shop/production") }, "" },
 		{ "job alone", { DEPLOYED("acme/mono", "whatever"), .job_name = "ship-cart" }, "d:cart/live" },
-		{ "workflow", { GREEN("acme/web"), .workflow = ".github/workflows/deploy.yml", .branch = "main" }, "w:web/prod-hz" },
-		{ "workflow with its ref", { GREEN("acme/web"), .workflow = ".github/workflows/deploy.yml@refs/heads/main", .branch = "main" },
+		{ "workflow",
+		  { GREEN("acme/web"), .workflow = ".github/workflows/deploy.yml", .branch = "main" },
 		  "w:web/prod-hz" },
-		{ "workflow, other branch", { GREEN("acme/web"), .workflow = ".github/workflows/deploy.yml", .branch = "dev" }, "" },
-		{ "workflow of a merge request", { GREEN("acme/web"), .workflow = ".github/workflows/deploy.yml", .branch = "main",
-		    .merge_request = true }, "" },
+		{ "workflow with its ref",
+		  { GREEN("acme/web"), .workflow = ".github/workflows/deploy.yml@refs/heads/main", .branch = "main" },
+		  "w:web/prod-hz" },
+		{ "workflow, other branch",
+		  { GREEN("acme/web"), .workflow = ".github/workflows/deploy.yml", .branch = "dev" },
+		  "" },
+		{ "workflow of a merge request",
+		  { GREEN("acme/web"), .workflow = ".github/workflows/deploy.yml", .branch = "main",
+		    .merge_request = true },
+		  "" },
 		{ "pipeline without opting in", { GREEN("acme/web"), .tag = "v1" }, "" },
 		{ "pipeline", { GREEN("acme/pay"), .branch = "main", .default_branch = "main" }, "p:pay/next" },
 		{ "pipeline, default branch not said", { GREEN("acme/pay-api"), .branch = "master" }, "p:pay/next" },
@@ -83,14 +115,27 @@ static void test_claim(void **state)
 		{ "pipeline by schedule", { GREEN("acme/pay"), .branch = "main", .pipeline_source = "schedule" }, "" },
 		{ "child pipeline", { GREEN("acme/pay"), .branch = "main", .parent_pipeline = "7" }, "" },
 		{ "merge request", { GREEN("acme/pay"), .branch = "main", .merge_request = true }, "" },
-		{ "red pipeline", { .kind = SW_EV_PIPELINE, .repo = "acme/pay", .branch = "main", .status = SW_ST_FAILED }, "" },
-		{ "files", { GREEN("acme/mono"), .branch = "main", .commits = doc_commits, .n_commits = 2 }, "p:docs/prod" },
+		{ "red pipeline",
+		  { .kind = SW_EV_PIPELINE, .repo = "acme/pay", .branch = "main", .status = SW_ST_FAILED },
+		  "" },
+		{ "files",
+		  { GREEN("acme/mono"), .branch = "main", .commits = doc_commits, .n_commits = 2 },
+		  "p:docs/prod" },
 		{ "other files", { GREEN("acme/mono"), .branch = "main", .commits = doc_commits, .n_commits = 1 }, "" },
 		{ "files not known", { GREEN("acme/mono"), .branch = "main" }, "" },
-		{ "report that names its service", { .kind = SW_EV_REPORT, .service = "pay", .environment = "prod" }, "d:pay/prod" },
-		{ "report of an instance", { .kind = SW_EV_REPORT, .service = "blog", .environment = "prod" }, "d:blog/prod" },
-		{ "report, repo against the match", { .kind = SW_EV_REPORT, .service = "cart", .repo = "acme/x", .environment = "live",
-		    .job_name = "ship-cart" }, "" },
+		{ "report that names its service",
+		  { .kind = SW_EV_REPORT, .service = "pay", .environment = "prod" },
+		  "d:pay/prod" },
+		{ "report of an instance",
+		  { .kind = SW_EV_REPORT, .service = "blog", .environment = "prod" },
+		  "d:blog/prod" },
+		{ "report, repo against the match",
+		  { .kind = SW_EV_REPORT,
+		    .service = "cart",
+		    .repo = "acme/x",
+		    .environment = "live",
+		    .job_name = "ship-cart" },
+		  "" },
 		{ "push", { .kind = SW_EV_PUSH, .repo = "acme/pay", .branch = "main" }, "" },
 	};
 
@@ -101,8 +146,8 @@ static void test_claim(void **state)
 		size_t n = sw_places_claim(&places, &cases[i].ev, &a, claimed, SW_COUNT(claimed));
 
 		for (size_t k = 0; k < n; k++)
-			sw_buf_printf(&got, "%s%s:%s/%s", k ? " " : "", how_words[claimed[k].how], claimed[k].place->service,
-			              claimed[k].place->environment);
+			sw_buf_printf(&got, "%s%s:%s/%s", k ? " " : "", how_words[claimed[k].how],
+			              claimed[k].place->service, claimed[k].place->environment);
 		if (strcmp(sw_buf_str(&got), cases[i].want) != 0)
 			fail_msg("%s: want \"%s\", got \"%s\"", cases[i].name, cases[i].want, sw_buf_str(&got));
 		sw_arena_fini(&a);
@@ -133,23 +178,58 @@ static void test_find(void **state)
 
 static void test_overlap(void **state)
 {
-	static const char *a_repos[] = { "acme/a", NULL }, *b_repos[] = { "acme/b", NULL }, *g_repos[] = { "acme/*", NULL };
-#define PLACE(s, e, r, ...) { .service = (s), .environment = (e), .repos = (r), .matches = (struct sw_match[]){ __VA_ARGS__ }, \
-	                      .n_matches = sizeof((struct sw_match[]){ __VA_ARGS__ }) / sizeof(struct sw_match) }
-	const struct { const char *name; struct sw_place a, b; bool want; } cases[] = {
-		{ "two repositories", { .service = "a", .environment = "prod", .repos = a_repos }, { .service = "b", .environment = "prod", .repos = b_repos }, false },
-		{ "one repository", { .service = "a", .environment = "prod", .repos = a_repos }, { .service = "b", .environment = "prod", .repos = g_repos }, true },
-		{ "two names", { .service = "a", .environment = "prod", .repos = a_repos }, { .service = "a", .environment = "stage", .repos = a_repos }, false },
-		{ "two spellings", { .service = "a", .environment = "prod", .repos = a_repos }, { .service = "a", .environment = "Production", .repos = a_repos }, true },
-		{ "wildcard and named", { .service = "*", .environment = "prod", .repos = g_repos }, { .service = "a", .environment = "prod", .repos = a_repos }, false },
-		{ "tag of one", PLACE("a", "prod", a_repos, { .tag = "v*" }), { .service = "a", .environment = "stage", .repos = a_repos }, false },
-		{ "glob over the other's name", PLACE("a", "prod", a_repos, { .environment = "st*" }), { .service = "a", .environment = "stage", .repos = a_repos }, true },
-		{ "glob over the other's spelling", PLACE("a", "prod", a_repos, { .environment = "*ing" }), { .service = "a", .environment = "stage", .repos = a_repos }, true },
-		{ "two jobs", PLACE("a", "prod", a_repos, { .job = "a-*" }), PLACE("b", "prod", a_repos, { .job = "b-*" }), false },
-		{ "one job", PLACE("a", "prod", a_repos, { .job = "a-*" }), PLACE("b", "stage", a_repos, { .job = "*-b" }), true },
+	static const char *a_repos[] = { "acme/a", NULL }, *b_repos[] = { "acme/b", NULL },
+	                  *g_repos[] = { "acme/*", NULL };
+#define PLACE(s, e, r, ...)                                                                                            \
+	{                                                                                                              \
+		.service = (s), .environment = (e), .repos = (r), .matches = (struct sw_match[]){ __VA_ARGS__ },       \
+		.n_matches = sizeof((struct sw_match[]){ __VA_ARGS__ }) / sizeof(struct sw_match)                      \
+	}
+	const struct {
+		const char *name;
+		struct sw_place a, b;
+		bool want;
+	} cases[] = {
+		{ "two repositories",
+		  { .service = "a", .environment = "prod", .repos = a_repos },
+		  { .service = "b", .environment = "prod", .repos = b_repos },
+		  false },
+		{ "one repository",
+		  { .service = "a", .environment = "prod", .repos = a_repos },
+		  { .service = "b", .environment = "prod", .repos = g_repos },
+		  true },
+		{ "two names",
+		  { .service = "a", .environment = "prod", .repos = a_repos },
+		  { .service = "a", .environment = "stage", .repos = a_repos },
+		  false },
+		{ "two spellings",
+		  { .service = "a", .environment = "prod", .repos = a_repos },
+		  { .service = "a", .environment = "Production", .repos = a_repos },
+		  true },
+		{ "wildcard and named",
+		  { .service = "*", .environment = "prod", .repos = g_repos },
+		  { .service = "a", .environment = "prod", .repos = a_repos },
+		  false },
+		{ "tag of one",
+		  PLACE("a", "prod", a_repos, { .tag = "v*" }),
+		  { .service = "a", .environment = "stage", .repos = a_repos },
+		  false },
+		{ "glob over the other's name",
+		  PLACE("a", "prod", a_repos, { .environment = "st*" }),
+		  { .service = "a", .environment = "stage", .repos = a_repos },
+		  true },
+		{ "glob over the other's spelling",
+		  PLACE("a", "prod", a_repos, { .environment = "*ing" }),
+		  { .service = "a", .environment = "stage", .repos = a_repos },
+		  true },
+		{ "two jobs", PLACE("a", "prod", a_repos, { .job = "a-*" }),
+		  PLACE("b", "prod", a_repos, { .job = "b-*" }), false },
+		{ "one job", PLACE("a", "prod", a_repos, { .job = "a-*" }),
+		  PLACE("b", "stage", a_repos, { .job = "*-b" }), true },
 		{ "two branches", PLACE("a", "prod", a_repos, { .workflow = "w", .branch = "main" }),
 		  PLACE("a", "stage", a_repos, { .workflow = "w", .branch = "dev" }), false },
-		{ "one workflow", PLACE("a", "prod", a_repos, { .workflow = "w" }), PLACE("a", "stage", a_repos, { .workflow = "w" }), true },
+		{ "one workflow", PLACE("a", "prod", a_repos, { .workflow = "w" }),
+		  PLACE("a", "stage", a_repos, { .workflow = "w" }), true },
 		{ "branch and tag", PLACE("a", "prod", a_repos, { .workflow = "w", .tag = "v*" }),
 		  PLACE("a", "stage", a_repos, { .workflow = "w", .branch = "*" }), false },
 		{ "repo of the match", PLACE("a", "prod", NULL, { .repo = "acme/m", .environment = "x" }),
@@ -166,12 +246,14 @@ static void test_overlap(void **state)
 		for (size_t y = x + 1; y < places.n; y++)
 			if (strcmp(items[y].service, "cart") != 0 && strcmp(items[x].service, "cart") != 0 &&
 			    sw_places_overlap(&items[x], &items[y], &i, &k))
-				fail_msg("%s/%s and %s/%s", items[x].service, items[x].environment, items[y].service, items[y].environment);
+				fail_msg("%s/%s and %s/%s", items[x].service, items[x].environment, items[y].service,
+				         items[y].environment);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_claim), cmocka_unit_test(test_find), cmocka_unit_test(test_overlap) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_claim), cmocka_unit_test(test_find),
+		                            cmocka_unit_test(test_overlap) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,10 @@
 
 static void test_glob(void **state)
 {
-	static const struct { const char *pattern, *text; bool fold, want; } cases[] = {
+	static const struct {
+		const char *pattern, *text;
+		bool fold, want;
+	} cases[] = {
 		{ "", "", false, true },
 		{ "", "a", false, false },
 		{ "abc", "abc", false, true },
@@ -68,11 +71,14 @@ static void test_glob_hard(void **state)
 
 static void test_overlap(void **state)
 {
-	static const struct { const char *a, *b; bool want; } cases[] = {
-		{ "prod", "prod", true },     { "prod", "stage", false },   { "prod*", "production", true },
-		{ "*", "a/b", false },        { "**", "a/b", true },        { "a*", "*b", true },
-		{ "a*c", "ab", false },       { "shop/*", "pay/*", false }, { "v?", "v12", false },
-		{ "Prod", "prod", true },     { "*/x", "y/*", true },       { "", "*", true },
+	static const struct {
+		const char *a, *b;
+		bool want;
+	} cases[] = {
+		{ "prod", "prod", true }, { "prod", "stage", false },   { "prod*", "production", true },
+		{ "*", "a/b", false },    { "**", "a/b", true },        { "a*", "*b", true },
+		{ "a*c", "ab", false },   { "shop/*", "pay/*", false }, { "v?", "v12", false },
+		{ "Prod", "prod", true }, { "*/x", "y/*", true },       { "", "*", true },
 	};
 
 	for (size_t i = 0; i < SW_COUNT(cases); i++) {
@@ -99,19 +105,35 @@ static void test_distance(void **state)
 
 static void test_utf8(void **state)
 {
-	static const struct { const char *s; unsigned want; } lens[] = {
-		{ "a", 1 }, { "\xc3\xa9", 2 }, { "\xe4\xb8\xad", 3 }, { "\xf0\x9f\x98\x80", 4 },
-		{ "\xc0\x80", 0 }, { "\xe0\x80\x80", 0 }, { "\xed\xa0\x80", 0 }, { "\xf4\x90\x80\x80", 0 }, { "\x80", 0 }, { "\xe4\xb8", 0 },
+	static const struct {
+		const char *s;
+		unsigned want;
+	} lens[] = {
+		{ "a", 1 },        { "\xc3\xa9", 2 },     { "\xe4\xb8\xad", 3 }, { "\xf0\x9f\x98\x80", 4 },
+		{ "\xc0\x80", 0 }, { "\xe0\x80\x80", 0 }, { "\xed\xa0\x80", 0 }, { "\xf4\x90\x80\x80", 0 },
+		{ "\x80", 0 },     { "\xe4\xb8", 0 },
 	};
-	static const struct { size_t max, want; } cuts[] = { { 0, 0 }, { 1, 1 }, { 2, 1 }, { 3, 1 }, { 4, 4 }, { 5, 5 }, { 9, 5 } };
+	static const struct {
+		size_t max, want;
+	} cuts[] = { { 0, 0 }, { 1, 1 }, { 2, 1 }, { 3, 1 }, { 4, 4 }, { 5, 5 }, { 9, 5 } };
 	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
 
 	for (size_t i = 0; i < SW_COUNT(lens); i++)
 		assert_int_equal(sw_utf8_len(lens[i].s, strlen(lens[i].s)), lens[i].want);
 	for (size_t i = 0; i < SW_COUNT(cuts); i++)
-		assert_int_equal(sw_utf8_cut("a\xe4\xb8\xad" "b", 5, cuts[i].max), cuts[i].want);
-	sw_utf8_clean(&b, "a\xff" "b\x01" "c\xe2\x80\xae" "d\xe2\x80\x8b" "e", 13, true);
-	assert_string_equal(b.p, "a\xef\xbf\xbd" "bcde");
+		assert_int_equal(sw_utf8_cut("a\xe4\xb8\xad"
+		                             "b",
+		                             5, cuts[i].max),
+		                 cuts[i].want);
+	sw_utf8_clean(&b,
+	              "a\xff"
+	              "b\x01"
+	              "c\xe2\x80\xae"
+	              "d\xe2\x80\x8b"
+	              "e",
+	              13, true);
+	assert_string_equal(b.p, "a\xef\xbf\xbd"
+	                         "bcde");
 	sw_buf_reset(&b);
 	sw_utf8_clean(&b, "a\nb\xe4\xb8", 5, false);
 	assert_string_equal(b.p, "a\nb\xef\xbf\xbd\xef\xbf\xbd");
@@ -119,10 +141,15 @@ static void test_utf8(void **state)
 
 static void test_base64(void **state)
 {
-	static const struct { const char *raw, *text; } good[] = {
-		{ "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" }, { "foob", "Zm9vYg==" }, { "\xff\xfe\xfd", "//79" },
+	static const struct {
+		const char *raw, *text;
+	} good[] = {
+		{ "", "" },        { "f", "Zg==" },        { "fo", "Zm8=" },
+		{ "foo", "Zm9v" }, { "foob", "Zm9vYg==" }, { "\xff\xfe\xfd", "//79" },
 	};
-	static const char *const bad[] = { "Z", "Zg", "Zg=", "Zh==", "Zm9=", "Z===", "Zg==Zg==", "Zm-v", "Zm 9v", "====" };
+	static const char *const bad[] = {
+		"Z", "Zg", "Zg=", "Zh==", "Zm9=", "Z===", "Zg==Zg==", "Zm-v", "Zm 9v", "===="
+	};
 	unsigned char out[8];
 
 	for (size_t i = 0; i < SW_COUNT(good); i++) {
@@ -130,7 +157,8 @@ static void test_base64(void **state)
 
 		sw_b64_encode(&b, good[i].raw, strlen(good[i].raw));
 		assert_string_equal(sw_buf_str(&b), good[i].text);
-		assert_int_equal(sw_b64_decode(good[i].text, strlen(good[i].text), out, sizeof out), strlen(good[i].raw));
+		assert_int_equal(sw_b64_decode(good[i].text, strlen(good[i].text), out, sizeof out),
+		                 strlen(good[i].raw));
 		assert_memory_equal(out, good[i].raw, strlen(good[i].raw));
 	}
 	for (size_t i = 0; i < SW_COUNT(bad); i++)
@@ -225,9 +253,10 @@ static void test_arena(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_glob), cmocka_unit_test(test_glob_hard), cmocka_unit_test(test_overlap),
-		cmocka_unit_test(test_distance), cmocka_unit_test(test_utf8), cmocka_unit_test(test_base64),
-		cmocka_unit_test(test_hex_percent), cmocka_unit_test(test_buf), cmocka_unit_test(test_err), cmocka_unit_test(test_arena),
+		cmocka_unit_test(test_glob),        cmocka_unit_test(test_glob_hard), cmocka_unit_test(test_overlap),
+		cmocka_unit_test(test_distance),    cmocka_unit_test(test_utf8),      cmocka_unit_test(test_base64),
+		cmocka_unit_test(test_hex_percent), cmocka_unit_test(test_buf),       cmocka_unit_test(test_err),
+		cmocka_unit_test(test_arena),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,14 +27,14 @@ static const struct sw_yenv test_env = { .get = test_get, .files = true };
 static void test_tree(void **state)
 {
 	static const char text[] = "a: 1\n"
-				   "b:\n"
-				   "  - x\n"
-				   "  - {c: 'two words', \"d\": ~}\n"
-				   "e: \"${TOKEN}\"\n"
-				   "f: x-${TOKEN}-$${TOKEN}-$5\n"
-				   "g: |\n"
-				   "  line\n"
-				   "h: '${EMPTY}'\n";
+	                           "b:\n"
+	                           "  - x\n"
+	                           "  - {c: 'two words', \"d\": ~}\n"
+	                           "e: \"${TOKEN}\"\n"
+	                           "f: x-${TOKEN}-$${TOKEN}-$5\n"
+	                           "g: |\n"
+	                           "  line\n"
+	                           "h: '${EMPTY}'\n";
 	struct sw_arena a = { 0 };
 	struct sw_diags d;
 	struct sw_ynode *root;
@@ -81,11 +81,14 @@ static void test_tree(void **state)
 
 static void test_refused(void **state)
 {
-	static const struct { const char *text, *want; } cases[] = {
+	static const struct {
+		const char *text, *want;
+	} cases[] = {
 		{ "a: 1\na: 2\n", "f:2:1: \"a\" is there twice" },
 		{ "a: &x 1\n", "f:1:4: anchors (&x) are not allowed; a value that begins with & must be in quotes" },
 		{ "a: *x\n", "f:1:4: aliases (*name) are not allowed; a value that begins with * must be in quotes" },
-		{ "if: !health is failing\n", "f:1:5: tags (!health) are not allowed; a value that begins with ! must be in quotes: quote this expression" },
+		{ "if: !health is failing\n", "f:1:5: tags (!health) are not allowed; a value that begins with ! must "
+		                              "be in quotes: quote this expression" },
 		{ "a: 1\n---\nb: 2\n", "f:2:1: a second document; want one in a file" },
 		{ "[a]: 1\n", "f:1:1: want a name here, not a list, map or alias" },
 		{ "'': 1\n", "f:1:1: an empty name" },
@@ -106,7 +109,8 @@ static void test_refused(void **state)
 		struct sw_ynode *root;
 
 		sw_diags_init(&d, &a);
-		assert_int_equal(sw_yaml_parse(&a, "f", cases[i].text, strlen(cases[i].text), &test_env, &root, &d), -EINVAL);
+		assert_int_equal(sw_yaml_parse(&a, "f", cases[i].text, strlen(cases[i].text), &test_env, &root, &d),
+		                 -EINVAL);
 		assert_int_equal(d.errors, 1);
 		assert_string_equal(d.first->text, cases[i].want);
 		sw_arena_fini(&a);
@@ -195,7 +199,9 @@ static void test_diags(void **state)
 {
 	struct sw_arena a = { 0 };
 	struct sw_diags d;
-	struct sw_ynode n = { .file = "b", .line = 2, .col = 3, .key_line = 2, .key_col = 1, .text = "\xe4\xb8\xad > x", .text_col = 4 };
+	struct sw_ynode n = {
+		.file = "b", .line = 2, .col = 3, .key_line = 2, .key_col = 1, .text = "\xe4\xb8\xad > x", .text_col = 4
+	};
 	struct sw_ynode m = { .file = "a", .line = 9, .col = 1 };
 
 	sw_diags_init(&d, &a);
@@ -221,7 +227,7 @@ static void test_diags(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_tree), cmocka_unit_test(test_refused), cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_tree),  cmocka_unit_test(test_refused), cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_files), cmocka_unit_test(test_diags),
 	};
 
