@@ -42,19 +42,23 @@ for b = math.max(lowest, first), cur do
 		if hit[i] == 1 and b >= low[i] then dup[i] = true end
 	end
 end
+local at = {} -- of short ones: when the one before arrived
 if #once > 0 then
 	local times = call('MGET', unpack(once))
-	for k = 1, #once do
-		local p = 5 + (once_of[k] - 1) * 10
-		if times[k] and math.abs(tonumber(ARGV[p + 7]) - tonumber(times[k])) < tonumber(ARGV[p + 6]) then dup[once_of[k]] = true end
-	end
+	for k = 1, #once do at[once_of[k]] = tonumber(times[k] or nil) end
 end
 local here, out, add = {}, {}, 0
 for i = 1, n do
 	local p = 5 + (i - 1) * 10
 	local d, own, w = ARGV[p + 4], 'i' .. ARGV[p + 5], tonumber(ARGV[p + 6])
 	local arrived = tonumber(ARGV[p + 7])
-	if not dup[i] and (here[own] or (w > 0 and here[d] and (w >= H6 or math.abs(arrived - here[d]) < w))) then dup[i] = true end
+	if w >= H6 then
+		d, own = 'l' .. d, nil
+	else
+		d = 's' .. d
+	end
+	local before = here[d] or at[i]
+	if before and (w >= H6 or math.abs(arrived - before) < w) or own and here[own] then dup[i] = true end
 	if dup[i] then
 		out[i] = 'D'
 	else
@@ -63,7 +67,8 @@ for i = 1, n do
 			if drain then return { 'F' } end
 			out[i] = 'F'
 		else
-			here[d], here[own] = arrived, true
+			if w > 0 then here[d] = arrived end
+			if own then here[own] = true end
 			add = add + size
 		end
 	end
