@@ -1,0 +1,276 @@
+/*
+ * The courier: one try to tell one channel. The step has recorded that it begins; what became of it goes back as `sent`.
+ *
+ *   run ─▶ commits (at most 300 ms) ─▶ mentions ─▶ render part ─▶ do ─▶ judge ─┬─ OK, more parts: next part
+ *                                                     ▲                        ├─ else: sent
+ *                                                     └── 1 s, a later part ───┘
+ *
+ * A part after the first only carries mentions: when it fails for good the message itself did arrive, so it is told as OK with
+ * a remark, because sending the whole again would say everything twice.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "shipwatch/clock.h"
+#include "worker/inner.h"
+
+#define LOG "worker/courier"
+#define COMMITS_WAIT  300
+#define PARTS_MAX     4
+#define PART_TRIES    3
+#define ALERT_NODES   100000
+#define PUSH_NODES    200000
+#define DETAIL_MAX    300
+#define ALL_MAX       (25 * SW_SECOND) /* the step waits 30 s for the outcome */
+#define PART_MAX      (10 * SW_SECOND)
+
+struct delivery {
+	struct worker *w;
+	struct setup *setup;
+	struct sw_arena a;
+	const char *aggregate, *channel, *alert_json;
+	const char *const *roles;
+	const struct sw_conf_channel *conf;
+	int64_t seq;
+	enum sw_size size;
+	struct sw_alert al;
+	struct sw_job job;
+	struct sw_log_ids ids;
+	unsigned part, part_tries;
+	bool more, loading, rendering, done;
+	sw_dur began;
+	struct sw_timer timer;
+};
+
+static void delivery_free(struct delivery *d)
+{
+	if (d->loading)
+		return; /* the load's answer frees it */
+	sw_timer_stop(&d->timer);
+	sw_setup_put(d->setup);
+	sw_arena_fini(&d->a);
+	free(d);
+}
+
+static void delivery_end(struct delivery *d, struct sw_class c, const char *detail)
+{
+	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+	struct worker *w = d->w;
+	sw_dur took = sw_clock_mono() - d->began;
+	struct sw_jw jw;
+
+	sw_log_ids_set(&d->ids);
+	sw_log(c.outcome == SW_OK ? SW_LOG_INFO : SW_LOG_WARN, LOG, "channel %s: %s %s alert=%s class=%s code=%d took=%lldms%s%s",
+	       d->channel, c.outcome == SW_OK ? "sent" : "not sent", sw_news_name(d->al.news), d->al.id ? d->al.id : "?",
+	       sw_outcome_name(c.outcome), c.code, (long long)took, detail && *detail ? ": " : "", detail ? detail : "");
+	sw_log_ids_set(NULL);
+	sw_meters_attempt(w, d->channel, sw_outcome_name(c.outcome), took);
+	sw_jw_init(&jw, &b);
+	sw_jw_obj(&jw, NULL);
+	sw_jw_str(&jw, "t", "sent");
+	sw_jw_str(&jw, "ch", d->channel);
+	sw_jw_int(&jw, "n", d->seq);
+	sw_jw_str(&jw, "class", sw_outcome_name(c.outcome));
+	sw_jw_int(&jw, "wait", c.wait);
+	sw_jw_int(&jw, "tries", c.tries);
+	sw_jw_int(&jw, "code", c.code);
+	if (detail && *detail)
+		sw_jw_str(&jw, "detail", sw_arena_strndup(&d->a, detail, sw_utf8_cut(detail, strlen(detail), DETAIL_MAX)));
+	sw_jw_obj_end(&jw);
+	sw_outbox_append(w, d->aggregate, sw_buf_str(&b), true, NULL);
+	d->done = true;
+	delivery_free(d);
+	sw_worker_settled(w);
+}
+
+/* ---- the console's messages, for the page that shows them ---- */
+
+static void delivery_keep(const struct delivery *d)
+{
+	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+	struct sw_jw jw;
+
+	sw_jw_init(&jw, &b);
+	sw_jw_obj(&jw, NULL);
+	sw_jw_int(&jw, "at", sw_clock_wall());
+	sw_jw_str(&jw, "channel", d->channel);
+	sw_jw_opt(&jw, "delivery", d->al.delivery);
+	sw_jw_str(&jw, "news", sw_news_name(d->al.news));
+	sw_jw_opt(&jw, "service", d->al.service);
+	sw_jw_opt(&jw, "environment", d->al.environment);
+	sw_jw_opt(&jw, "ci_run_id", d->al.ci_run_id);
+	sw_jw_str(&jw, "text", d->job.body ? d->job.body : "");
+	sw_jw_obj_end(&jw);
+	sw_buf_putc(&b, '\n');
+	sw_worker_note(d->w, "messages.ndjson", b.p, b.n);
+}
+
+/* ---- parts ---- */
+
+static void delivery_part(void *arg);
+
+static void delivery_did(void *arg, const struct sw_result *res)
+{
+	struct delivery *d = arg;
+	struct sw_err err = SW_ERR_INIT;
+	struct sw_class c = d->conf->plugin->judge(d->conf->conf, res, &err);
+
+	if (res->fault != SW_FAULT_NONE && !err.text[0] && res->detail)
+		(void)sw_err_set(&err, EIO, "%s", res->detail);
+	if (c.outcome == SW_OK) {
+		if (d->job.kind == SW_JOB_PRINT)
+			delivery_keep(d);
+		if (d->more && d->part + 1 < PARTS_MAX) {
+			d->part++;
+			d->part_tries = 0;
+			delivery_part(d);
+			return;
+		}
+		delivery_end(d, c, err.text);
+		return;
+	}
+	if (d->part == 0) {
+		delivery_end(d, c, err.text);
+		return;
+	}
+	if ((c.outcome == SW_RETRY || c.outcome == SW_HOLD) && ++d->part_tries < PART_TRIES && c.wait <= 2 * SW_SECOND &&
+	    sw_clock_mono() - d->began < ALL_MAX / 2) {
+		sw_timer_set(&d->timer, SW_MAX(c.wait, SW_SECOND));
+		return;
+	}
+	sw_err_prefix(&err, "the message arrived, its mentions did not (%s)", sw_outcome_name(c.outcome));
+	delivery_end(d, (struct sw_class){ .outcome = SW_OK, .code = c.code }, err.text);
+}
+
+static void delivery_part(void *arg)
+{
+	struct delivery *d = arg;
+	struct sw_err err = SW_ERR_INIT;
+	int r;
+
+	memset(&d->job, 0, sizeof d->job);
+	r = d->conf->plugin->render(d->conf->conf, &d->al, d->size, d->part, sw_clock_wall(), &d->a, &d->job, &err);
+	if (r < 0) {
+		if (d->part > 0)
+			delivery_end(d, (struct sw_class){ .outcome = SW_OK }, err.text);
+		else
+			delivery_end(d, (struct sw_class){ .outcome = SW_MESSAGE }, err.text);
+		return;
+	}
+	d->more = r > 0;
+	d->job.timeout = SW_MIN(d->job.timeout ? d->job.timeout : PART_MAX, SW_MAX(d->began + ALL_MAX - sw_clock_mono(), SW_SECOND));
+	sw_do_job(d->w, &d->job, &(struct sw_do_for){ .ci_run_id = d->al.ci_run_id }, delivery_did, d);
+}
+
+static void delivery_render(struct delivery *d)
+{
+	sw_timer_stop(&d->timer);
+	sw_timer_init(&d->timer, d->w->loop, delivery_part, d);
+	d->rendering = true;
+	sw_people_mention(d->setup, d->conf, d->roles, sw_clock_wall(), &d->a, &d->al);
+	delivery_part(d);
+}
+
+/* ---- commits ---- */
+
+static void delivery_loaded(void *arg, int r, const struct sw_loaded *ld)
+{
+	struct delivery *d = arg;
+	struct sw_jnode *pushes;
+
+	d->loading = false;
+	if (d->done) {
+		delivery_free(d);
+		return;
+	}
+	if (d->rendering)
+		return;
+	if (r == 0 && ld->keeps[0] && sw_jtree_parse(&d->a, ld->keeps[0], strlen(ld->keeps[0]), PUSH_NODES, &pushes, NULL) == 0)
+		sw_engine_commits(pushes, d->al.prev_sha, d->al.sha, &d->a, &d->al);
+	delivery_render(d);
+}
+
+static void delivery_waited(void *arg)
+{
+	struct delivery *d = arg;
+
+	SW_DEBUG(LOG, "commits did not come in time for channel %s, going on without them", d->channel);
+	delivery_render(d);
+}
+
+/* Firing never waits for commits: what is not there in time is left out. */
+static void delivery_commits(struct delivery *d)
+{
+	const char *keeps[2] = { NULL, NULL };
+
+	if (d->al.n_commits || !d->al.repo || !d->al.branch || !d->al.sha) {
+		delivery_render(d);
+		return;
+	}
+	keeps[0] = sw_engine_pushes_key(&d->a, d->al.repo, d->al.branch);
+	d->loading = true;
+	sw_timer_init(&d->timer, d->w->loop, delivery_waited, d);
+	sw_timer_set(&d->timer, COMMITS_WAIT);
+	sw_bus_load(d->w->bus, &(struct sw_load){ .aggregate = d->aggregate, .keeps = keeps }, delivery_loaded, d);
+}
+
+static bool delivery_alert(struct delivery *d, struct sw_err *err)
+{
+	struct sw_jnode *node;
+
+	if (sw_jtree_parse(&d->a, d->alert_json, strlen(d->alert_json), ALERT_NODES, &node, err) < 0)
+		return false;
+	sw_alert_read(node, &d->a, &d->al);
+	d->al.locale = d->setup->cfg->locale;
+	d->al.tz_offset_s = d->setup->engine.tz_offset_s;
+	return true;
+}
+
+void sw_courier_run(struct worker *w, struct setup *setup, const char *aggregate, const struct sw_io *io)
+{
+	static const enum sw_size sizes[] = {
+		[SW_IO_FULL] = SW_SIZE_FULL, [SW_IO_HALF] = SW_SIZE_HALF, [SW_IO_LINE] = SW_SIZE_LINE,
+	};
+	struct delivery *d = sw_calloc(1, sizeof *d);
+	struct sw_err err = SW_ERR_INIT;
+	size_t n = 0;
+
+	w->ios++;
+	d->w = w;
+	d->setup = sw_setup_get(setup);
+	d->aggregate = sw_arena_strdup(&d->a, aggregate);
+	d->channel = sw_arena_strdup(&d->a, io->channel);
+	d->alert_json = sw_arena_strdup(&d->a, io->alert_json);
+	d->seq = io->seq;
+	d->size = sizes[io->size];
+	d->began = sw_clock_mono();
+	if (io->roles) {
+		const char **roles;
+
+		while (io->roles[n])
+			n++;
+		roles = SW_ARENA_ARRAY(&d->a, const char *, n + 1);
+		for (size_t i = 0; i < n; i++)
+			roles[i] = sw_arena_strdup(&d->a, io->roles[i]);
+		d->roles = roles;
+	}
+	d->conf = sw_config_channel(setup->cfg, io->channel);
+	if (!d->conf) {
+		delivery_end(d, (struct sw_class){ .outcome = SW_CONFIG }, "the configuration has no such channel any more");
+		return;
+	}
+	if (!delivery_alert(d, &err)) {
+		delivery_end(d, (struct sw_class){ .outcome = SW_MESSAGE }, err.text);
+		return;
+	}
+	d->al.repeat = io->repeat;
+	d->ids = (struct sw_log_ids){
+		.ci_run_id = d->al.ci_run_id, .service = d->al.service, .environment = d->al.environment, .watch_id = d->al.watch_id,
+		.attempt = sw_arena_printf(&d->a, "%s/%lld", d->al.delivery ? d->al.delivery : "?", (long long)d->seq),
+	};
+	delivery_commits(d);
+}

@@ -1,0 +1,151 @@
+/* A configuration made ready for the engine: rules loaded, channels and actions as the engine sees them; and pinned rules. */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/str.h"
+#include "shipwatch/clock.h"
+#include "worker/inner.h"
+
+#define LOG "worker/setup"
+#define PINNED_MAX 256      /* sets of rules that watches were opened with; more are read again from Redis when wanted */
+
+static struct sw_rules *setup_pinned(void *arg, const char *hash)
+{
+	struct worker *w = arg;
+
+	return sw_map_get(&w->pinned, hash);
+}
+
+int sw_pinned_add(struct worker *w, const char *hash, const char *source)
+{
+	struct sw_err err = SW_ERR_INIT;
+	struct sw_rules *r;
+	int rc;
+
+	if (sw_map_get(&w->pinned, hash))
+		return 0;
+	if (!source) {
+		SW_ERROR(LOG, "rules %s, which a watch was opened with, are not in Redis any more", hash);
+		return -ENOENT;
+	}
+	rc = sw_rules_load_source(source, strlen(source), &r, &err);
+	if (rc < 0) {
+		SW_ERROR(LOG, "rules %s, which a watch was opened with, cannot be read here: %s", hash, err.text);
+		return -EINVAL;
+	}
+	if (w->pinned.n_live >= PINNED_MAX)
+		sw_pinned_fini(w);
+	(void)sw_map_set(&w->pinned, hash, r);
+	return 0;
+}
+
+void sw_pinned_fini(struct worker *w)
+{
+	struct sw_map_entry *e;
+
+	for (size_t i = 0; (e = sw_map_next(&w->pinned, &i)) != NULL;)
+		sw_rules_put(e->value);
+	sw_map_fini(&w->pinned);
+	w->pinned = (struct sw_map)SW_MAP_INIT;
+}
+
+/* The offset of the configured zone at a moment. TZ is the process's; our own texts are all in UTC or with an offset given. */
+int sw_setup_tz_offset(const struct sw_config *cfg, sw_ms now)
+{
+	time_t t = (time_t)(now / 1000);
+	const char *old = getenv("TZ");
+	struct tm tm;
+
+	if (!cfg->timezone)
+		return 0;
+	if (!old || strcmp(old, cfg->timezone) != 0) {
+		(void)setenv("TZ", cfg->timezone, 1);
+		tzset();
+	}
+	return localtime_r(&t, &tm) ? (int)tm.tm_gmtoff : 0;
+}
+
+static void setup_log(const struct sw_diags *d)
+{
+	for (const struct sw_diag *x = d->first; x; x = x->next)
+		sw_log(x->warning ? SW_LOG_WARN : SW_LOG_ERROR, LOG, "%s", x->text);
+}
+
+static int setup_rules(struct setup *s)
+{
+	const struct sw_config *c = s->cfg;
+	struct sw_rules_names names = {
+		.channels = (const char *const *)c->channel_names, .actions = (const char *const *)c->action_names,
+		.people = (const char *const *)c->people_names, .limits = (const char *const *)c->limit_names,
+		.targets = (const char *const *)c->target_names,
+	};
+	struct sw_diags d;
+	int r;
+
+	sw_diags_init(&d, &s->a);
+	if (c->rules)
+		r = sw_rules_load((const char *const *)c->rules, &names, &s->rules, &d);
+	else
+		r = sw_rules_load_text("<safe rules>", sw_rules_safe, strlen(sw_rules_safe), NULL, &s->rules, &d);
+	setup_log(&d);
+	return r;
+}
+
+int sw_setup_new(struct worker *w, struct sw_config *cfg, struct setup **ret)
+{
+	struct setup *s = sw_calloc(1, sizeof *s);
+	struct sw_engine *e = &s->engine;
+	struct sw_engine_channel *chans;
+	struct sw_engine_action *acts;
+	int r;
+
+	s->refs = 1;
+	s->cfg = sw_config_get(cfg);
+	r = setup_rules(s);
+	if (r < 0) {
+		sw_setup_put(s);
+		return r;
+	}
+	chans = SW_ARENA_ARRAY(&s->a, struct sw_engine_channel, cfg->n_channels + 1);
+	for (size_t i = 0; i < cfg->n_channels; i++) {
+		const struct sw_conf_channel *c = &cfg->channels[i];
+
+		chans[i] = (struct sw_engine_channel){
+			.name = c->name, .fallback = c->fallback, .credential = c->credential,
+			.pace_count = c->plugin->rate.count, .pace_per = c->plugin->rate.per,
+		};
+	}
+	acts = SW_ARENA_ARRAY(&s->a, struct sw_engine_action, cfg->n_actions + 1);
+	for (size_t i = 0; i < cfg->n_actions; i++) {
+		const struct sw_conf_action *c = &cfg->actions[i];
+
+		acts[i] = (struct sw_engine_action){ .name = c->name, .dry_run = c->dry_run || cfg->dry_run, .timeout = c->timeout };
+	}
+	*e = (struct sw_engine){
+		.places = &cfg->places, .rules = s->rules, .pinned = setup_pinned, .arg = w,
+		.channels = chans, .n_channels = cfg->n_channels, .actions = acts, .n_actions = cfg->n_actions,
+		.alerts = (const char *const *)cfg->alerts, .log_url = cfg->log_url, .public_url = cfg->public_url,
+		.tz_offset_s = sw_setup_tz_offset(cfg, sw_clock_wall()), .stuck_after = cfg->stuck_after,
+	};
+	*ret = s;
+	return 0;
+}
+
+struct setup *sw_setup_get(struct setup *s)
+{
+	s->refs++;
+	return s;
+}
+
+struct setup *sw_setup_put(struct setup *s)
+{
+	if (!s || --s->refs > 0)
+		return NULL;
+	if (s->rules)
+		s->rules = sw_rules_put(s->rules);
+	s->cfg = sw_config_put(s->cfg);
+	sw_arena_fini(&s->a);
+	free(s);
+	return NULL;
+}

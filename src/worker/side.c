@@ -1,0 +1,101 @@
+/* A worker's own small HTTP server: /metrics and /health, for those who watch Shipwatch. */
+#include <errno.h>
+#include <string.h>
+
+#include "io/http_server.h"
+#include "io/listen.h"
+#include "shipwatch/clock.h"
+#include "worker/inner.h"
+
+#define LOG "worker/side"
+
+struct side {
+	struct worker *w;
+	struct sw_http_server *server;
+};
+
+static void side_health(struct side *s, struct sw_buf *out, int *status)
+{
+	struct worker *w = s->w;
+	bool up = sw_bus_up(w->bus);
+	sw_dur idle = w->ticked ? sw_clock_mono() - w->ticked : -1;
+	bool ok = up && idle >= 0 && idle < 10 * SW_SECOND;
+	struct sw_jw jw;
+
+	*status = ok ? 200 : 503;
+	sw_jw_init(&jw, out);
+	sw_jw_obj(&jw, NULL);
+	sw_jw_str(&jw, "status", ok ? "ok" : "fail");
+	sw_jw_str(&jw, "role", "worker");
+	sw_jw_str(&jw, "consumer", w->consumer);
+	sw_jw_int(&jw, "uptime_s", (sw_clock_mono() - w->started) / 1000);
+	sw_jw_obj(&jw, "checks");
+	sw_jw_str(&jw, "redis", up ? "ok" : "not reached");
+	sw_jw_str(&jw, "housekeeping", ok ? "ok" : "nothing for more than 10 s");
+	sw_jw_obj_end(&jw);
+	sw_jw_obj_end(&jw);
+}
+
+static void side_request(void *arg, struct sw_http_req *req)
+{
+	static const struct sw_header allow = { "Allow", "GET, HEAD" };
+	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+	struct side *s = arg;
+	struct sw_http_answer a = { .status = 200 };
+
+	if (strcmp(req->method, "GET") != 0 && strcmp(req->method, "HEAD") != 0) {
+		a.status = 405;
+		a.headers = &allow;
+		a.n_headers = 1;
+		sw_buf_cat(&b, "{\"error\":\"GET only\"}");
+	} else if (strcmp(req->path, "/metrics") == 0) {
+		a.type = "text/plain; version=0.0.4; charset=utf-8";
+		sw_meters_text(s->w, &b);
+	} else if (strcmp(req->path, "/health") == 0) {
+		side_health(s, &b, &a.status);
+	} else {
+		a.status = 404;
+		sw_buf_cat(&b, "{\"error\":\"here are /metrics and /health\"}");
+	}
+	a.body = sw_buf_str(&b);
+	a.body_n = b.n;
+	sw_http_reply(req, &a);
+}
+
+int sw_side_new(struct worker *w, const char *listen, struct sw_err *err)
+{
+	struct sw_http_limits lim = sw_http_limits_default;
+	struct side *s = sw_calloc(1, sizeof *s);
+	char name[160];
+	int fd, r;
+
+	s->w = w;
+	lim.body_max = 4096;
+	lim.conns_max = 32;
+	r = sw_listen(listen, 1, &fd, err);
+	if (r == 0) {
+		sw_listen_name(fd, name, sizeof name);
+		r = sw_http_server_new(w->loop, &lim, &(struct sw_http_handler){ .arg = s, .on_request = side_request }, &s->server);
+		if (r == 0)
+			r = sw_http_server_listen(s->server, fd);
+		if (r < 0)
+			(void)sw_err_set(err, -r, "%s: %s", listen, strerror(-r));
+	}
+	if (r < 0) {
+		sw_http_server_free(s->server);
+		free(s);
+		return r;
+	}
+	SW_INFO(LOG, "metrics at http://%s/metrics", name);
+	w->side = s;
+	return 0;
+}
+
+void sw_side_free(struct worker *w)
+{
+	if (!w->side)
+		return;
+	sw_http_server_free(w->side->server);
+	free(w->side);
+	w->side = NULL;
+}

@@ -1,0 +1,27 @@
+/*
+ * The worker: takes what the gateways put into Redis, steps the engine, does what was decided. Any number of them, anywhere.
+ *
+ *   in ─▶ intake.c ─▶ work ─▶ stepper.c ─commit─▶ poller.c (asks services)  courier.c (tells people)  actor.c (acts)
+ *                      ▲                                  └────────── outcomes, by outbox.c ────────────┘
+ *                      └──────────────────────────────────────────────────────────┘
+ */
+#ifndef SW_WORKER_WORKER_H
+#define SW_WORKER_WORKER_H
+
+#include "config/config.h"
+#include "shipwatch/base.h"
+
+struct sw_worker_options {
+	const char *config_path;  /* read again on SIGHUP; NULL: SIGHUP changes nothing */
+	const char *redis_url;    /* instead of the configuration's (a private Redis); NULL: the configuration's */
+	const char *consumer;     /* unique name; NULL: made from host, process and chance */
+	const char *state_dir;    /* where the configuration names none; NULL: nothing is kept on disk */
+	const char *listen;       /* /metrics and /health there; NULL: none */
+	sw_dur grace;             /* after SIGTERM, to finish what is in hand; 0: 10 s */
+	int notify_fd;            /* "READY=1\n" is written there once; -1: none. NOTIFY_SOCKET is served as well */
+};
+
+/* Runs until SIGTERM or SIGINT; takes a reference of cfg of its own. Return: 0, or -errno when it could not start (already logged). */
+int sw_worker_run(struct sw_config *cfg, const struct sw_worker_options *opt);
+
+#endif

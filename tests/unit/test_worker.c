@@ -1,0 +1,335 @@
+/*
+ * The worker against the bus in memory, in virtual time: the main path, and the main path again with each call to the bus failing
+ * or killing the worker: nothing is lost, nothing is doubled.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "worker_rig.h"
+
+#define SHA_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define SHA_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+
+static const char config_text[] =
+	"sources: {ci: {kind: report, secrets: [\"0123456789abcdef\"]}}\n"
+	"services:\n"
+	"  web:\n"
+	"    repo: acme/web\n"
+	"    environments:\n"
+	"      prod: {health: {url: \"http://web.test/health\", every: 5s, timeout: 1s, grace: 5s, background: 60s}, rollback: undo}\n"
+	"channels: {chat: {kind: webhook, url: \"http://chat.test/hook\", secret: \"0123456789abcdef\"}}\n"
+	"actions: {undo: {kind: http, url: \"http://undo.test/rollback\", secret: \"0123456789abcdef\"}}\n"
+	"rules: worker-rules.yaml\n";
+static const char rules_text[] =
+	"- name: prod-health\n"
+	"  on: deploy-to-prod\n"
+	"  watch: 1m\n"
+	"  if: health is failing for 3 checks\n"
+	"  then: [alert, rollback]\n";
+
+/* What the world saw. */
+struct seen { char delivery[80]; int times; };
+static struct {
+	bool bad;
+	int undone;
+	struct seen chat[32];
+	size_t n_chat;
+	int chat_refusals;     /* so many posts are answered 503 first */
+} world;
+
+static void world_chat(const struct sw_job *job)
+{
+	const char *id = NULL;
+
+	for (size_t i = 0; i < job->n_headers; i++)
+		if (strcasecmp(job->headers[i].name, "X-Shipwatch-Delivery") == 0)
+			id = job->headers[i].value;
+	assert_non_null(id);
+	for (size_t i = 0; i < world.n_chat; i++) {
+		if (strcmp(world.chat[i].delivery, id) == 0) {
+			world.chat[i].times++;
+			return;
+		}
+	}
+	assert_true(world.n_chat < SW_COUNT(world.chat));
+	(void)snprintf(world.chat[world.n_chat].delivery, sizeof world.chat[0].delivery, "%s", id);
+	world.chat[world.n_chat++].times = 1;
+}
+
+static void world_answer(const struct sw_job *job, struct sw_result *res)
+{
+	res->status = 200;
+	res->body = "{}";
+	res->body_n = 2;
+	if (sw_starts(job->url, "http://web.test/")) {
+		res->status = world.bad ? 500 : 200;
+	} else if (sw_starts(job->url, "http://chat.test/")) {
+		if (world.chat_refusals > 0) {
+			world.chat_refusals--;
+			res->status = 503;
+			return;
+		}
+		world_chat(job);
+	} else if (sw_starts(job->url, "http://undo.test/")) {
+		world.undone++;
+		world.bad = false;
+	} else {
+		fail_msg("unexpected request to %s", job->url);
+	}
+}
+
+/* How often news of this kind were posted; all alerts together. */
+static int told(const char *news)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < world.n_chat; i++)
+		if (strstr(world.chat[i].delivery, news))
+			n += world.chat[i].times;
+	return n;
+}
+
+static struct sw_config *config_new(void)
+{
+	static const struct sw_plugins plugins = { sw_sources, sw_signals, sw_channels, sw_actions };
+	char dir[] = "/tmp/sw-test-XXXXXX", path[64], rules[64];
+	struct sw_config *cfg = NULL;
+	struct sw_arena a = { 0 };
+	struct sw_diags d;
+	FILE *f;
+
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(path, sizeof path, "%s/shipwatch.yaml", dir);
+	(void)snprintf(rules, sizeof rules, "%s/worker-rules.yaml", dir);
+	f = fopen(rules, "w");
+	assert_non_null(f);
+	assert_true(fputs(rules_text, f) >= 0 && fclose(f) == 0);
+	sw_diags_init(&d, &a);
+	if (sw_config_load_text(path, config_text, strlen(config_text), &plugins, NULL, &cfg, &d) < 0)
+		fail_msg("%s", d.first ? d.first->text : "?");
+	sw_arena_fini(&a);
+	return cfg;
+}
+
+static void config_end(struct sw_config *cfg)
+{
+	char dir[64];
+
+	(void)unlink(cfg->rules[0]);
+	(void)snprintf(dir, sizeof dir, "%s", cfg->rules[0]);
+	*strrchr(dir, '/') = 0;
+	(void)rmdir(dir);
+	sw_config_put(cfg);
+}
+
+static void post(const char *own_id, const char *source, const char *body)
+{
+	struct sw_entry_in e = {
+		.id = own_id, .source = source, .kind = "report", .meta = "{\"headers\":{},\"content_type\":\"application/json\"}",
+		.dedupe = own_id, .dedupe_for = SW_MINUTE, .body = body, .body_n = strlen(body), .raw_n = -1, .arrived = rig.now,
+	};
+
+	sw_bus_enqueue(rig.bus, &e, NULL, NULL);
+}
+
+static void deploy(const char *own_id, int pipeline, const char *sha)
+{
+	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+
+	sw_buf_printf(&b, "{\"pipeline_id\":%d,\"job_name\":\"deploy\",\"job_id\":%d,\"exit_code\":0,\"environment\":\"prod\",\"service\":\"web\","
+	              "\"repo\":\"acme/web\",\"branch\":\"main\",\"sha\":\"%s\"}", pipeline, pipeline * 10, sha);
+	post(own_id, "ci", sw_buf_str(&b));
+}
+
+/* The main path: a good release, a bad one, chat is told, it is taken back. */
+static void story(struct sw_config *cfg)
+{
+	rig_begin(cfg);
+	rig_run(cfg, RIG_EPOCH + 20 * SW_SECOND);
+	deploy("01A", 1, SHA_A);
+	rig_run(cfg, rig.now + 3 * SW_MINUTE);
+	deploy("01B", 2, SHA_B);
+	rig_run(cfg, rig.now + 6 * SW_SECOND);
+	world.bad = true;
+	rig_run(cfg, rig.now + 10 * SW_MINUTE);
+}
+
+static void story_begin(void)
+{
+	memset(&world, 0, sizeof world);
+	rig_open();
+	rig.world = world_answer;
+}
+
+static void story_end(void)
+{
+	if (rig.w)
+		rig.dead[rig.n_dead++] = rig.w;
+	rig.died = true;
+	for (size_t i = 0; i < rig.n_dead; i++) {
+		sw_worker_fini(rig.dead[i]);
+		free(rig.dead[i]);
+	}
+	rig_close();
+}
+
+static void note_status(void *arg, int r, const char *json)
+{
+	assert_int_equal(r, 0);
+	(void)snprintf(arg, 4096, "%s", json);
+}
+
+static void status(char ret[4096])
+{
+	ret[0] = 0;
+	sw_bus_query(rig.bus, "status", note_status, ret);
+	while (!ret[0])
+		assert_true(sw_loop_turn(rig.loop, false) >= 0);
+}
+
+static void test_main_path(void **state)
+{
+	struct sw_config *cfg = config_new();
+
+	(void)state;
+	story_begin();
+	story(cfg);
+	assert_int_equal(world.undone, 1);
+	assert_int_equal(told("firing"), 1);
+	assert_int_equal(told("rollback-started") + told("rollback_started"), 1);
+	assert_int_equal(told("rollback-done") + told("rollback_done"), 1);
+	assert_int_equal(rig.w->in_flight, 0);
+	assert_int_equal(rig.w->ios, 0);
+	assert_int_equal(rig.w->lanes.n_live, 0);
+	story_end();
+	config_end(cfg);
+}
+
+/* One call fails, or the worker dies at it. */
+static void faulted(struct sw_config *cfg, int at, enum rig_how how)
+{
+	static const char *const hows[] = { "clean", "fails, not done", "fails, done", "dies before", "dies after" };
+
+	story_begin();
+	rig.fail_at = at;
+	rig.how = how;
+	story(cfg);
+	if (world.undone > 1)
+		fail_msg("call %d (%s) %s: taken back %d times", at, rig.failed_call, hows[how], world.undone);
+	if (world.undone == 0 && told("rollback-unknown") + told("rollback_unknown") == 0)
+		fail_msg("call %d (%s) %s: not taken back, and nobody was told", at, rig.failed_call, hows[how]);
+	if (told("firing") < 1 || told("firing") > 2)
+		fail_msg("call %d (%s) %s: firing told %d times", at, rig.failed_call, hows[how], told("firing"));
+	for (size_t i = 0; i < world.n_chat; i++)
+		if (world.chat[i].times > (how == RIG_FAIL_BEFORE ? 1 : 2))
+			fail_msg("call %d (%s) %s: %s told %d times", at, rig.failed_call, hows[how], world.chat[i].delivery, world.chat[i].times);
+	story_end();
+}
+
+static int story_calls(struct sw_config *cfg)
+{
+	int n;
+
+	story_begin();
+	story(cfg);
+	n = rig.calls;
+	story_end();
+	return n;
+}
+
+static void test_faults(void **state)
+{
+	struct sw_config *cfg = config_new();
+	int calls = story_calls(cfg);
+
+	(void)state;
+	assert_true(calls > 50);
+	sw_log_setup(SW_LOG_ERROR + 1, SW_LOG_JSON, STDERR_FILENO);
+	for (int how = RIG_FAIL_BEFORE; how <= RIG_DIE_AFTER; how++)
+		for (int at = 1; at <= calls; at++)
+			faulted(cfg, at, (enum rig_how)how);
+	config_end(cfg);
+}
+
+static void test_dead_letters(void **state)
+{
+	static const struct { const char *source, *body; } rows[] = {
+		{ "gone", "{}" },                       /* no such source in the configuration */
+		{ "ci", "{\"pipeline_id\":1" },         /* not JSON */
+		{ "ci", "[]" },                         /* not a report */
+	};
+	struct sw_config *cfg = config_new();
+	char st[4096], want[32];
+
+	(void)state;
+	for (size_t i = 0; i < SW_COUNT(rows); i++) {
+		story_begin();
+		rig_begin(cfg);
+		post("01X", rows[i].source, rows[i].body);
+		deploy("01A", 1, SHA_A); /* a bad one harms only itself */
+		rig_run(cfg, rig.now + SW_MINUTE);
+		status(st);
+		(void)snprintf(want, sizeof want, "\"dead\":1");
+		if (!strstr(st, want))
+			fail_msg("row %zu: %s", i, st);
+		story_end();
+	}
+	config_end(cfg);
+}
+
+static void test_bad_message_among_good(void **state)
+{
+	struct sw_config *cfg = config_new();
+	char st[4096];
+
+	(void)state;
+	story_begin();
+	sw_bus_append(rig.bus, "place:web/prod", "{\"t\":\"wake\"}", NULL, NULL);
+	sw_bus_append(rig.bus, "place:web/prod", "{\"t\":\"nonsense\"}", NULL, NULL);
+	sw_bus_append(rig.bus, "place:web/prod", "{broken", NULL, NULL);
+	sw_bus_append(rig.bus, "place:web/prod", "{\"t\":\"wake\"}", NULL, NULL);
+	sw_bus_append(rig.bus, "nobody:x", "{\"t\":\"wake\"}", NULL, NULL);
+	rig_begin(cfg);
+	rig_run(cfg, rig.now + 2 * SW_MINUTE);
+	status(st);
+	if (!strstr(st, "\"dead\":3"))
+		fail_msg("%s", st);
+	assert_int_equal(rig.w->in_flight, 0);
+	story_end();
+	config_end(cfg);
+}
+
+static void test_retry(void **state)
+{
+	struct sw_config *cfg = config_new();
+
+	(void)state;
+	story_begin();
+	world.chat_refusals = 2;
+	story(cfg);
+	assert_int_equal(told("firing"), 1);
+	assert_int_equal(world.undone, 1);
+	story_end();
+	config_end(cfg);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_main_path),
+		cmocka_unit_test(test_dead_letters),
+		cmocka_unit_test(test_bad_message_among_good),
+		cmocka_unit_test(test_retry),
+		cmocka_unit_test(test_faults),
+	};
+
+	sw_log_setup(getenv("SW_TEST_LOG") ? SW_LOG_DEBUG : SW_LOG_ERROR + 1, SW_LOG_JSON, STDERR_FILENO);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
