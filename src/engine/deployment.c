@@ -270,6 +270,8 @@ static bool trigger_fits(const struct place_state *p, const struct deployment *d
 		return false;
 	if (kind != SW_TR_DEPLOY_TO)
 		return true;
+	if (sw_streq(on->target, "*"))
+		return true;
 	return (p->conf && p->conf->tier && strcasecmp(on->target, p->conf->tier) == 0) || strcasecmp(on->target, p->environment) == 0;
 }
 

@@ -1,0 +1,114 @@
+/* Signatures and tokens of senders: every secret is tried, always, and compared in constant time. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hmac.h"
+#include "base/str.h"
+#include "source/host.h"
+
+#define KEY_BYTES 96
+
+static int fits(int fitted, int i, bool same)
+{
+	return same && fitted < 0 ? i : fitted;
+}
+
+static int hmac_hex(const char *const *secrets, const char *stamp, const void *msg, size_t n, const char *hex)
+{
+	unsigned char want[SW_SHA256_BYTES] = { 0 }, got[SW_SHA256_BYTES];
+	bool formed = hex && sw_hex_decode(hex, strlen(hex), want, sizeof want) == 0;
+	struct sw_hmac *h = sw_hmac_new();
+	int fitted = -1;
+
+	for (int i = 0; secrets && secrets[i]; i++) {
+		struct sw_hmac_key *k = sw_hmac_key_new(secrets[i], strlen(secrets[i]));
+
+		sw_hmac_begin(h, k);
+		if (stamp) {
+			sw_hmac_add(h, stamp, strlen(stamp));
+			sw_hmac_add(h, ".", 1);
+		}
+		sw_hmac_add(h, msg, n);
+		sw_hmac_end(h, got);
+		sw_hmac_key_free(k);
+		fitted = fits(fitted, i, sw_mem_equal(want, got, sizeof got) && formed);
+	}
+	sw_hmac_free(h);
+	return fitted;
+}
+
+int verify_hmac_hex(const char *const *secrets, const void *msg, size_t n, const char *hex)
+{
+	return hmac_hex(secrets, NULL, msg, n, hex);
+}
+
+int verify_hmac_stamped(const char *const *secrets, const char *stamp, const void *msg, size_t n, const char *hex)
+{
+	return hmac_hex(secrets, stamp, msg, n, hex);
+}
+
+int verify_token(const char *const *tokens, const char *token)
+{
+	int fitted = -1;
+
+	for (int i = 0; tokens && tokens[i]; i++)
+		fitted = fits(fitted, i, sw_secret_equal(tokens[i], strlen(tokens[i]), token ? token : "", token ? strlen(token) : 0) && token);
+	return fitted;
+}
+
+bool verify_fresh(const char *stamp, sw_ms now)
+{
+	char *end;
+	long long s;
+
+	if (!stamp || *stamp < '0' || *stamp > '9' || strlen(stamp) > 12)
+		return false;
+	s = strtoll(stamp, &end, 10);
+	return !*end && llabs(s * 1000 - (long long)now) <= SIGNED_WITHIN;
+}
+
+/* One of "v1,<base64>" entries separated by spaces equals mac? */
+static bool listed(const char *list, const unsigned char mac[SW_SHA256_BYTES])
+{
+	bool same = false;
+
+	for (const char *p = list; p && *p;) {
+		size_t n = strcspn(p, " ");
+		unsigned char got[SW_SHA256_BYTES + 4];
+
+		if (n > 3 && memcmp(p, "v1,", 3) == 0 && sw_b64_decode(p + 3, n - 3, got, sizeof got) == SW_SHA256_BYTES)
+			same |= sw_mem_equal(got, mac, SW_SHA256_BYTES);
+		p += n;
+		while (*p == ' ')
+			p++;
+	}
+	return same;
+}
+
+int verify_standard(const char *const *keys, const struct sw_request *rq, sw_ms now)
+{
+	const char *id = sw_request_header(rq, "webhook-id"), *stamp = sw_request_header(rq, "webhook-timestamp"),
+		   *sig = sw_request_header(rq, "webhook-signature");
+	bool fresh = id && *id && verify_fresh(stamp, now);
+	struct sw_hmac *h = sw_hmac_new();
+	int fitted = -1;
+
+	for (int i = 0; keys && keys[i]; i++) {
+		const char *text = sw_starts(keys[i], "whsec_") ? keys[i] + strlen("whsec_") : keys[i];
+		unsigned char raw[KEY_BYTES], mac[SW_SHA256_BYTES];
+		int n = sw_b64_decode(text, strlen(text), raw, sizeof raw);
+		struct sw_hmac_key *k = sw_hmac_key_new(raw, n > 0 ? (size_t)n : 0);
+
+		sw_hmac_begin(h, k);
+		sw_hmac_add(h, id ? id : "", id ? strlen(id) : 0);
+		sw_hmac_add(h, ".", 1);
+		sw_hmac_add(h, stamp ? stamp : "", stamp ? strlen(stamp) : 0);
+		sw_hmac_add(h, ".", 1);
+		sw_hmac_add(h, rq->body, rq->body_n);
+		sw_hmac_end(h, mac);
+		sw_hmac_key_free(k);
+		fitted = fits(fitted, i, listed(sig, mac) && fresh && n > 0);
+	}
+	sw_hmac_free(h);
+	return fitted;
+}
