@@ -245,8 +245,10 @@ const char *sw_did_you_mean(const char *word, const char *const *words)
 	unsigned best = (unsigned)SW_MIN(strlen(word) / 3, (size_t)EDIT_MAX), d;
 	const char *found = NULL;
 
-	if (best == 0)
-		best = 1;
+	/* One letter is like every other: nobody is helped by that. */
+	if (!word[0] || !word[1])
+		return NULL;
+	best = SW_MAX(best, 1u);
 	for (; *words; words++) {
 		d = sw_edit_distance(word, *words, best);
 		if (d > best || (found && d == best))

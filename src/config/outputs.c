@@ -119,7 +119,8 @@ static bool channel_read(struct config_load *l, const struct sw_ynode *node, con
 	return true;
 }
 
-/* A message that went in circles would never be told to be lost. */
+/* A message that went in circles would never be told to be lost. Told once a circle: for its first channel in the file.
+ */
 static void channel_circle(struct config_load *l, const struct sw_conf_channel *start)
 {
 	const struct sw_conf_channel *ch = start;
@@ -131,6 +132,8 @@ static void channel_circle(struct config_load *l, const struct sw_conf_channel *
 			return;
 		}
 		ch = sw_config_channel(l->c, ch->fallback);
+		if (ch && ch < start)
+			return;
 	}
 }
 

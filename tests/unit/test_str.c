@@ -101,6 +101,8 @@ static void test_distance(void **state)
 	assert_string_equal(sw_did_you_mean("http_latencyp95", words), "http_latency_p95");
 	assert_string_equal(sw_did_you_mean("iff", words), "if");
 	assert_null(sw_did_you_mean("zzz", words));
+	assert_null(sw_did_you_mean("x", (const char *const[]){ "a", NULL }));
+	assert_null(sw_did_you_mean("", words));
 }
 
 static void test_utf8(void **state)
