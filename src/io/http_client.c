@@ -489,7 +489,9 @@ static void job_copy(struct sw_http_call *k, const struct sw_job *job)
 	k->job = *job;
 	k->job.method = sw_arena_strdup(a, job->method ? job->method : "GET");
 	k->job.url = k->url = sw_arena_strdup(a, job->url ? job->url : "");
-	k->job.body = job->body_n ? sw_arena_strndup(a, job->body, job->body_n) : "";
+	k->job.body = sw_arena_alloc(a, job->body_n + 1);
+	if (job->body_n)
+		memcpy((char *)(uintptr_t)k->job.body, job->body, job->body_n);
 	for (size_t i = 0; i < job->n_headers; i++)
 		k->job.headers[i] = (struct sw_header){ sw_arena_strdup(a, job->headers[i].name), sw_arena_strdup(a, job->headers[i].value) };
 }
