@@ -5,9 +5,9 @@
  *                            listen (an address; default 127.0.0.1:0). The first line on stdout is the address.
  *
  * POST /echo   answers method, path, query, headers and body (its length and FNV-1a hash)
- * POST /later  the same, at the end of the loop's turn; POST /never is never answered by the handler; POST /keep is
+ * POST /later  the same, at the end of the loop's turn; POST /never is answered after the server is gone; POST /keep is
  *              answered by the next POST /release
- * GET /stats   what the server counts; GET /big 3 MiB; POST /small has a body_max of 10; POST /early is refused at its head
+ * GET /stats   what the server counts; GET /big 16 MiB; POST /small has a body_max of 10; POST /early is refused at its head
  * SIGTERM      a graceful stop of at most 2 s; then the line "stopped" on stdout
  */
 #include <signal.h>
@@ -24,9 +24,9 @@
 struct echo {
 	struct sw_loop *loop;
 	struct sw_http_server *server;
-	struct sw_http_req *later[64], *kept;
+	struct sw_http_req *later[64], *never[64], *kept;
 	struct sw_buf later_body[64];
-	unsigned n_later, heads, done, answers;
+	unsigned n_later, n_never, heads, done, answers;
 	struct sw_defer defer;
 };
 
@@ -91,7 +91,7 @@ static void echo_stats(struct echo *e, struct sw_http_req *req)
 
 static void echo_big(struct sw_http_req *req)
 {
-	size_t n = 3 * 1024 * 1024;
+	size_t n = 16 * 1024 * 1024; /* more than the kernel takes */
 	char *p = sw_malloc(n);
 
 	memset(p, 'x', n);
@@ -116,8 +116,10 @@ static void echo_on_request(void *arg, struct sw_http_req *req)
 		e->kept = req;
 		return;
 	}
-	if (strcmp(req->path, "/never") == 0)
+	if (strcmp(req->path, "/never") == 0 && e->n_never < SW_COUNT(e->never)) {
+		e->never[e->n_never++] = req;
 		return;
+	}
 	if (strcmp(req->path, "/release") == 0 && e->kept)
 		echo_reply(SW_TAKE(e->kept), 200, "{}", 2);
 	echo_text(req, &b);
@@ -234,6 +236,9 @@ int main(int argc, char **argv)
 	if (sw_loop_run(e.loop) < 0)
 		return 1;
 	sw_http_server_free(e.server);
+	/* A handler may be later than the server itself. */
+	while (e.n_never)
+		echo_reply(e.never[--e.n_never], 200, "{}", 2);
 	sw_loop_free(e.loop);
 	(void)printf("stopped\n");
 	return 0;

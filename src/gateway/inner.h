@@ -1,0 +1,116 @@
+/* What the files of the gateway share. One struct gateway a process. */
+#ifndef SW_GATEWAY_INNER_H
+#define SW_GATEWAY_INNER_H
+
+#include "bus/bus.h"
+#include "bus/spool.h"
+#include "gateway/gateway.h"
+#include "io/http_server.h"
+#include "io/loop.h"
+#include "io/metrics.h"
+#include "shipwatch/buf.h"
+#include "shipwatch/plugin.h"
+
+#define GATEWAY_PROCESSES 16 /* at most */
+
+/* ---- auth.c: addresses and failed authentications ---- */
+
+struct sw_nets;
+/* Addresses and networks in CIDR form. Return: 0, or -EINVAL with err. */
+SW_CHECKED int sw_nets_new(const char *const *texts, struct sw_nets **ret, struct sw_err *err);
+void sw_nets_free(struct sw_nets *n);
+bool sw_nets_has(const struct sw_nets *n, const unsigned char ip[16]);
+bool sw_ip_parse(const char *text, size_t n, unsigned char ip[16]);
+void sw_ip_print(const unsigned char ip[16], char *out, size_t size);
+/* Who really asks: the last address of X-Forwarded-For that is none of ours, if who speaks to us is; a unix socket is ours. */
+void sw_client_ip(const struct sw_http_req *req, const struct sw_nets *trusted, unsigned char ip[16]);
+
+struct sw_failures;
+struct sw_failures *sw_failures_new(void);
+void sw_failures_free(struct sw_failures *f);
+#define SW_FAILURES_MAX 30               /* in a minute; from then on 429 until it is over */
+/* One more failure. Return: 0, or after how many seconds it may try again. */
+unsigned sw_failures_add(struct sw_failures *f, const unsigned char ip[16], sw_dur now);
+
+/* ---- meters.c ---- */
+
+struct sw_gateway_meters {
+	struct sw_metrics *all;
+	struct sw_metric *requests, *seconds, *deliveries, *secrets, *bytes_in, *bytes_kept, *conns, *held, *spool, *redis_up, *rtt,
+		*limited, *restarts;
+};
+SW_CHECKED int sw_gateway_meters_new(unsigned processes, const struct sw_gateway_options *opt, struct sw_gateway_meters *ret);
+
+/* ---- what belongs to a configuration ---- */
+
+/* Counted: requests end under the one they began with. */
+struct setup {
+	struct sw_config *cfg;
+	struct sw_nets *trusted;
+	unsigned secrets_max;                /* most secrets any source has: so much work a refusal costs */
+	unsigned refs;
+};
+SW_CHECKED int sw_setup_new(struct sw_config *cfg, struct setup **ret, struct sw_err *err);
+struct setup *sw_setup_get(struct setup *s);
+void sw_setup_put(struct setup *s);
+
+struct store;
+
+struct gateway {
+	struct sw_loop *loop;
+	struct sw_http_server *http;
+	struct setup *setup;
+	struct store *store;
+	struct sw_failures *failures;
+	struct sw_gateway_meters meters;
+	const struct sw_gateway_options *opt;
+	struct sw_arena arena;               /* of the request in hand */
+	struct sw_buf pack;
+	struct sw_timer beat;                /* gauges */
+	const char *name;                    /* "host-1f2e3d4c-0" */
+	unsigned index;
+	sw_ms started;
+	sw_ms warned_at;                     /* refusals are logged once a second at most */
+	unsigned warned_more;
+	unsigned char dummy[32];             /* key of the work a refusal costs */
+};
+
+/* ---- store.c: where deliveries become durable ---- */
+
+/* Outcome of one: queued, a duplicate, or it could not be made durable (-errno). */
+enum { STORE_QUEUED, STORE_DUPLICATE };
+typedef void (*store_cb)(void *arg, int r, bool spooled);
+
+SW_CHECKED int sw_store_new(struct gateway *g, const char *redis_url, const char *state_dir, int64_t spool_max, unsigned processes,
+                            struct store **ret, struct sw_err *err);
+void sw_store_free(struct store *s);
+/* e and what it points to must live until cb. cb runs later, exactly once. */
+void sw_store_put(struct store *s, const struct sw_entry_in *e, store_cb cb, void *arg);
+/* How it stands, for /health: redis and spool as words, whether deliveries can be taken at all. */
+struct store_state {
+	bool redis_up, redis_durable, spool_on, spool_ok, can_take;
+	int64_t spool_bytes;
+	sw_dur rtt;
+	const char *redis_why, *spool_why;   /* "" when well */
+};
+void sw_store_state(const struct store *s, struct store_state *ret);
+
+/* ---- hooks.c, pages.c: requests ---- */
+
+void sw_hooks_on_head(struct gateway *g, struct sw_http_req *req, const char *source); /* source NULL: the CI report */
+void sw_hooks_on_request(struct gateway *g, struct sw_http_req *req);
+void sw_hooks_on_done(struct gateway *g, struct sw_http_req *req);
+void sw_page_health(struct gateway *g, struct sw_http_req *req);
+void sw_page_metrics(struct gateway *g, struct sw_http_req *req);
+void sw_gauges_set(struct gateway *g);
+void sw_reply_json(struct sw_http_req *req, int status, const struct sw_header *headers, size_t n, const char *json);
+void sw_reply_error(struct sw_http_req *req, int status, const struct sw_header *headers, size_t n, const char *what);
+
+/* ---- child.c ---- */
+
+struct child_start { unsigned index, processes; int listen_fd, ready_fd; const char *name; const char *state_dir; };
+/* Return: the process' exit code. */
+int sw_gateway_child(struct sw_config *cfg, const struct sw_gateway_options *opt, struct sw_gateway_meters *meters,
+                     const struct child_start *start);
+
+#endif

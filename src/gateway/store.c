@@ -1,0 +1,377 @@
+/*
+ * Where a delivery becomes durable: Redis, or the spool while Redis is away, full, or not synced at every write.
+ *
+ *   put ─▶ Redis up, durable, nothing in our spool? ─yes─▶ enqueue ─▶ queued, duplicate
+ *           └─no─┐                                          └─ full, refused, unknown ─┐
+ *                └──────▶ spool: append ─▶ one sync at the end of the turn ◀───────────┘ ─▶ queued
+ *                                            └─▶ drained in order once Redis is well
+ *
+ * An unknown outcome (the connection died) goes to the spool under the same entry id, so the two cannot double. While anything
+ * waits in the spool new deliveries queue behind it.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "gateway/inner.h"
+#include "shipwatch/log.h"
+#include "shipwatch/mem.h"
+
+#define LOG "gateway/store"
+
+enum { SPOOLS_MAX = 64, PRESENCE_EVERY = 10000 /* ms */, AGAIN = 500 /* ms */ };
+
+struct put {
+	struct store *s;
+	const struct sw_entry_in *e;
+	store_cb cb;
+	void *arg;
+	struct put *next;
+};
+
+/* The first is ours; others were left behind by processes there are no more of, and are only drained. */
+struct spool {
+	struct store *s;
+	struct sw_spool *spool;      /* NULL: not open (yet) */
+	char *name, *dir;
+	bool draining;
+	bool failed;
+};
+
+struct store {
+	struct gateway *g;
+	struct sw_bus *bus;
+	struct spool spools[SPOOLS_MAX];
+	unsigned n_spools;
+	int64_t spool_max;
+	struct put *first, **last;   /* appended in this turn, not yet synced */
+	struct sw_defer sync;
+	struct sw_timer presence, again;
+	bool freed;
+	char redis_why[160], spool_why[200];
+};
+
+static void store_kick(struct store *s);
+
+static void put_done(struct put *p, int r, bool spooled)
+{
+	store_cb cb = p->cb;
+	void *arg = p->arg;
+
+	free(p);
+	cb(arg, r, spooled);
+}
+
+static void spool_trouble(struct store *s, struct spool *sp, const struct sw_err *err)
+{
+	if (!sp->failed)
+		SW_ERROR(LOG, "spool: %s; deliveries are refused while Redis is away", err->text);
+	sp->failed = true;
+	(void)snprintf(s->spool_why, sizeof s->spool_why, "%s", err->text);
+}
+
+static void spool_well(struct store *s, struct spool *sp)
+{
+	if (sp->failed)
+		SW_INFO(LOG, "spool: well again");
+	sp->failed = false;
+	s->spool_why[0] = '\0';
+}
+
+/* One sync for all that was appended in this turn; then they are answered. */
+static void store_sync(void *arg)
+{
+	struct store *s = arg;
+	struct spool *sp = &s->spools[0];
+	struct put *p = s->first, *next;
+	struct sw_err err = SW_ERR_INIT;
+	int r;
+
+	s->first = NULL;
+	s->last = &s->first;
+	r = sw_spool_sync(sp->spool, &err);
+	if (r < 0)
+		spool_trouble(s, sp, &err);
+	else
+		spool_well(s, sp);
+	for (; p; p = next) {
+		next = p->next;
+		put_done(p, r < 0 ? r : STORE_QUEUED, true);
+	}
+	store_kick(s);
+}
+
+static void store_spool(struct put *p)
+{
+	struct store *s = p->s;
+	struct spool *sp = &s->spools[0];
+	struct sw_err err = SW_ERR_INIT;
+	int r;
+
+	if (!sp->spool) {
+		put_done(p, -ENOTCONN, false);
+		return;
+	}
+	r = sw_spool_append(sp->spool, p->e, &err);
+	if (r < 0) {
+		spool_trouble(s, sp, &err);
+		put_done(p, r, false);
+		return;
+	}
+	p->next = NULL;
+	*s->last = p;
+	s->last = &p->next;
+	sw_loop_defer(s->g->loop, &s->sync);
+}
+
+static void store_enqueued(void *arg, int r, const char *stream_id)
+{
+	struct put *p = arg;
+
+	if (r == SW_ENQ_QUEUED)
+		put_done(p, STORE_QUEUED, false);
+	else if (r == SW_ENQ_DUPLICATE)
+		put_done(p, STORE_DUPLICATE, false);
+	else if (p->s->freed)
+		put_done(p, -ECANCELED, false);
+	else
+		store_spool(p);
+}
+
+void sw_store_put(struct store *s, const struct sw_entry_in *e, store_cb cb, void *arg)
+{
+	struct put *p = sw_calloc(1, sizeof *p);
+	struct sw_spool *own = s->spools[0].spool;
+
+	*p = (struct put){ .s = s, .e = e, .cb = cb, .arg = arg };
+	if (sw_bus_up(s->bus) && sw_bus_durable(s->bus) && !s->first && (!own || sw_spool_waiting(own) == 0))
+		sw_bus_enqueue(s->bus, e, store_enqueued, p);
+	else
+		store_spool(p);
+}
+
+/* ---- draining ---- */
+
+static void spool_drained(void *arg, int r)
+{
+	struct spool *sp = arg;
+	struct store *s = sp->s;
+
+	if (s->freed)
+		return;
+	sp->draining = false;
+	if (r < 0)
+		sw_timer_set(&s->again, AGAIN);
+	else if (sw_spool_waiting(sp->spool) == 0)
+		SW_INFO(LOG, "spool %s: all of it is in Redis", sp->name);
+	else
+		store_kick(s);
+}
+
+static void spool_offset(void *arg, int r, int64_t offset)
+{
+	struct spool *sp = arg;
+	struct store *s = sp->s;
+
+	if (s->freed)
+		return;
+	if (r < 0 || !sp->spool) {
+		sp->draining = false;
+		sw_timer_set(&s->again, AGAIN);
+		return;
+	}
+	sw_spool_drain(sp->spool, s->bus, offset, spool_drained, sp);
+}
+
+static void store_kick(struct store *s)
+{
+	if (!sw_bus_up(s->bus))
+		return;
+	for (unsigned i = 0; i < s->n_spools; i++) {
+		struct spool *sp = &s->spools[i];
+		int64_t waiting = sp->spool ? sw_spool_waiting(sp->spool) : 0;
+
+		if (!waiting || sp->draining)
+			continue;
+		sp->draining = true;
+		sw_bus_gateway(s->bus, sp->name, waiting, spool_offset, sp);
+	}
+}
+
+static void presence_told(void *arg, int r, int64_t value)
+{
+}
+
+static void spool_try_open(struct store *s, struct spool *sp)
+{
+	struct sw_spool_options o = { .dir = sp->dir, .gateway = sp->name, .bytes_max = s->spool_max };
+	struct sw_err err = SW_ERR_INIT;
+
+	if (sp->spool || !sp->dir)
+		return;
+	if (sw_spool_open(&o, &sp->spool, &err) < 0) {
+		sp->spool = NULL;
+		if (sp == &s->spools[0])
+			spool_trouble(s, sp, &err);
+		sw_timer_set(&s->again, AGAIN);
+		return;
+	}
+	if (sp == &s->spools[0])
+		spool_well(s, sp);
+	if (sw_spool_waiting(sp->spool))
+		SW_INFO(LOG, "spool %s: %lld bytes wait for Redis", sp->name, (long long)sw_spool_waiting(sp->spool));
+}
+
+static void store_again(void *arg)
+{
+	struct store *s = arg;
+
+	for (unsigned i = 0; i < s->n_spools; i++)
+		spool_try_open(s, &s->spools[i]);
+	store_kick(s);
+}
+
+static void store_presence(void *arg)
+{
+	struct store *s = arg;
+
+	if (sw_bus_up(s->bus))
+		for (unsigned i = 0; i < s->n_spools; i++)
+			if (s->spools[i].spool || i == 0)
+				sw_bus_gateway(s->bus, s->spools[i].name,
+				               s->spools[i].spool ? sw_spool_waiting(s->spools[i].spool) : 0, presence_told, s);
+	store_kick(s);
+	sw_timer_set(&s->presence, PRESENCE_EVERY);
+}
+
+static void store_on_state(void *arg, bool up, const char *why)
+{
+	struct store *s = arg;
+
+	if (s->freed)
+		return;
+	(void)snprintf(s->redis_why, sizeof s->redis_why, "%s", up ? "" : why ? why : "not connected");
+	if (!up) {
+		SW_WARN(LOG, "Redis is away: %s; %s", s->redis_why,
+		        s->spools[0].spool ? "deliveries go to the spool" : "deliveries are refused, there is no spool");
+		return;
+	}
+	if (sw_bus_durable(s->bus))
+		SW_INFO(LOG, "Redis is there");
+	else
+		SW_WARN(LOG, "Redis is not set to appendonly yes and appendfsync always; %s",
+		        s->spools[0].spool ? "deliveries are synced in the spool first" : "deliveries are refused, there is no spool");
+	sw_timer_set(&s->presence, 0);
+}
+
+/* ---- beginning and end ---- */
+
+static void spool_add(struct store *s, const char *state_dir, unsigned k)
+{
+	struct spool *sp = &s->spools[s->n_spools];
+	char text[4096];
+	size_t base = strlen(s->g->name);
+
+	if (s->n_spools == SPOOLS_MAX)
+		return;
+	s->n_spools++;
+	sp->s = s;
+	/* The name ends in the number of the process. */
+	while (base && s->g->name[base - 1] != '-')
+		base--;
+	(void)snprintf(text, sizeof text, "%.*s%u", (int)base, s->g->name, k);
+	sp->name = sw_strdup(text);
+	if (!state_dir)
+		return;
+	(void)snprintf(text, sizeof text, "%s/spool-%u", state_dir, k);
+	sp->dir = sw_strdup(text);
+	spool_try_open(s, sp);
+}
+
+/* What more processes left behind when there were more of them: the first process drains it. */
+static void spool_orphans(struct store *s, const char *state_dir, unsigned processes)
+{
+	DIR *dir = opendir(state_dir);
+	struct dirent *d;
+
+	while (dir && (d = readdir(dir)) != NULL) {
+		char *end;
+		unsigned long k;
+
+		if (!sw_starts(d->d_name, "spool-") || d->d_name[6] < '0' || d->d_name[6] > '9')
+			continue;
+		k = strtoul(d->d_name + 6, &end, 10);
+		if (!*end && k >= processes && k < 1000)
+			spool_add(s, state_dir, (unsigned)k);
+	}
+	if (dir)
+		(void)closedir(dir);
+}
+
+int sw_store_new(struct gateway *g, const char *redis_url, const char *state_dir, int64_t spool_max, unsigned processes,
+                 struct store **ret, struct sw_err *err)
+{
+	struct store *s = sw_calloc(1, sizeof *s);
+	struct sw_bus_options o = { .url = redis_url, .on_state = store_on_state, .arg = s };
+	int r;
+
+	s->g = g;
+	s->last = &s->first;
+	s->sync = (struct sw_defer){ .cb = store_sync, .arg = s };
+	s->spool_max = spool_max / (int64_t)processes;
+	sw_timer_init(&s->presence, g->loop, store_presence, s);
+	sw_timer_init(&s->again, g->loop, store_again, s);
+	(void)snprintf(s->redis_why, sizeof s->redis_why, "not connected yet");
+	(void)snprintf(s->spool_why, sizeof s->spool_why, "%s", state_dir ? "" : "off: no state_dir");
+	r = sw_bus_new(g->loop, &o, &s->bus, err);
+	if (r < 0) {
+		free(s);
+		return r;
+	}
+	spool_add(s, state_dir, g->index);
+	if (state_dir && g->index == 0)
+		spool_orphans(s, state_dir, processes);
+	sw_timer_set(&s->presence, PRESENCE_EVERY);
+	*ret = s;
+	return 0;
+}
+
+void sw_store_free(struct store *s)
+{
+	if (!s)
+		return;
+	if (s->first)
+		store_sync(s);
+	sw_defer_cancel(&s->sync);
+	s->freed = true;
+	sw_timer_stop(&s->presence);
+	sw_timer_stop(&s->again);
+	sw_bus_free(s->bus);
+	for (unsigned i = 0; i < s->n_spools; i++) {
+		sw_spool_free(s->spools[i].spool);
+		free(s->spools[i].name);
+		free(s->spools[i].dir);
+	}
+	free(s);
+}
+
+void sw_store_state(const struct store *s, struct store_state *ret)
+{
+	const struct spool *own = &s->spools[0];
+	const struct sw_bus_info *info = sw_bus_info(s->bus);
+
+	*ret = (struct store_state){
+		.redis_up = sw_bus_up(s->bus), .spool_on = own->dir != NULL, .spool_ok = own->spool && !own->failed,
+		.rtt = info ? info->rtt_ms : 0, .redis_why = s->redis_why, .spool_why = s->spool_why,
+	};
+	ret->redis_durable = ret->redis_up && sw_bus_durable(s->bus);
+	if (ret->redis_up && !ret->redis_durable)
+		ret->redis_why = "not set to appendonly yes and appendfsync always";
+	for (unsigned i = 0; i < s->n_spools; i++)
+		if (s->spools[i].spool)
+			ret->spool_bytes += sw_spool_waiting(s->spools[i].spool);
+	ret->can_take = ret->redis_durable || ret->spool_ok;
+}
