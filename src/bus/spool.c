@@ -53,6 +53,7 @@ struct sw_spool {
 	struct segment *segs;
 	size_t n_segs;
 	int64_t drained, synced, end, cut;
+	int failed;                     /* of a sync within append: those before it must hear of it, too */
 	bool reserve;                   /* the reserve file is there */
 	struct drain *drain;            /* a batch is under way */
 };
@@ -435,6 +436,24 @@ static void record_build(struct sw_buf *b, const struct sw_entry_in *e, int64_t 
 	memcpy(b->p, &h, sizeof h);
 }
 
+/* Syncs the file being written, or closes it for good. */
+static int spool_flush(struct sw_spool *s)
+{
+	int r;
+
+	if (s->synced == s->end)
+		return 0;
+	r = s->fd < 0 ? -EIO : s->io->fdatasync(s->fd) < 0 ? -errno : 0;
+	if (r < 0) {
+		if (s->fd >= 0)
+			(void)close(s->fd);
+		s->fd = -1; /* the next append begins a new file, at an offset that was never used */
+		spool_last(s)->end = s->synced;
+	}
+	s->synced = s->end;
+	return r;
+}
+
 int sw_spool_append(struct sw_spool *s, const struct sw_entry_in *e, struct sw_err *err)
 {
 	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
@@ -446,8 +465,11 @@ int sw_spool_append(struct sw_spool *s, const struct sw_entry_in *e, struct sw_e
 	if (sw_spool_waiting(s) + (int64_t)n > s->bytes_max)
 		return sw_err_set(err, ENOSPC, "spool %s: full, %" PRId64 " bytes wait", s->dir, sw_spool_waiting(s));
 	record_build(&b, e, s->end);
-	if (s->fd < 0 || s->end - spool_last(s)->base + (int64_t)b.n > spool_last(s)->size)
-		r = s->fd >= 0 ? sw_spool_sync(s, err) : 0; /* the old file is whole before a new one is begun */
+	if (s->fd < 0 || s->end - spool_last(s)->base + (int64_t)b.n > spool_last(s)->size) {
+		r = s->fd >= 0 ? spool_flush(s) : 0; /* the old file is whole before a new one is begun */
+		if (r < 0)
+			s->failed = r;
+	}
 	if (r == 0 && (s->fd < 0 || s->end - spool_last(s)->base + (int64_t)b.n > spool_last(s)->size))
 		r = segment_new(s, b.n);
 	if (r == 0)
@@ -461,21 +483,12 @@ int sw_spool_append(struct sw_spool *s, const struct sw_entry_in *e, struct sw_e
 
 int sw_spool_sync(struct sw_spool *s, struct sw_err *err)
 {
-	int r;
+	int r = spool_flush(s);
 
-	if (s->synced == s->end)
-		return 0;
-	r = s->fd < 0 ? -EIO : s->io->fdatasync(s->fd) < 0 ? -errno : 0;
-	if (r == 0) {
-		s->synced = s->end;
-		return 0;
-	}
-	if (s->fd >= 0)
-		(void)close(s->fd);
-	s->fd = -1; /* the next append begins a new file, at an offset that was never used */
-	spool_last(s)->end = s->synced;
-	s->synced = s->end;
-	return sw_err_set(err, r == -ENOSPC || r == -EDQUOT ? ENOSPC : EIO, "spool %s: sync: %s", s->dir, strerror(-r));
+	if (s->failed < 0)
+		r = s->failed;
+	s->failed = 0;
+	return r < 0 ? sw_err_set(err, r == -ENOSPC || r == -EDQUOT ? ENOSPC : EIO, "spool %s: sync: %s", s->dir, strerror(-r)) : 0;
 }
 
 int64_t sw_spool_cut(const struct sw_spool *s) { return s->cut; }
