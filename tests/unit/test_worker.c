@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/str.h"
+#include "worker_plugins.h"
 #include "worker_rig.h"
 
 #define SHA_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -96,7 +97,7 @@ static int told(const char *news)
 	return n;
 }
 
-static struct sw_config *config_new(void)
+static struct sw_config *config_with(const char *rules_yaml)
 {
 	static const struct sw_plugins plugins = { sw_sources, sw_signals, sw_channels, sw_actions };
 	char dir[] = "/tmp/sw-test-XXXXXX", path[64], rules[64];
@@ -110,12 +111,17 @@ static struct sw_config *config_new(void)
 	(void)snprintf(rules, sizeof rules, "%s/worker-rules.yaml", dir);
 	f = fopen(rules, "w");
 	assert_non_null(f);
-	assert_true(fputs(rules_text, f) >= 0 && fclose(f) == 0);
+	assert_true(fputs(rules_yaml, f) >= 0 && fclose(f) == 0);
 	sw_diags_init(&d, &a);
 	if (sw_config_load_text(path, config_text, strlen(config_text), &plugins, NULL, &cfg, &d) < 0)
 		fail_msg("%s", d.first ? d.first->text : "?");
 	sw_arena_fini(&a);
 	return cfg;
+}
+
+static struct sw_config *config_new(void)
+{
+	return config_with(rules_text);
 }
 
 static void config_end(struct sw_config *cfg)
@@ -154,11 +160,11 @@ static void story(struct sw_config *cfg)
 	rig_begin(cfg);
 	rig_run(cfg, RIG_EPOCH + 20 * SW_SECOND);
 	deploy("01A", 1, SHA_A);
-	rig_run(cfg, rig.now + 3 * SW_MINUTE);
+	rig_run(cfg, rig.now + 70 * SW_SECOND);
 	deploy("01B", 2, SHA_B);
 	rig_run(cfg, rig.now + 6 * SW_SECOND);
 	world.bad = true;
-	rig_run(cfg, rig.now + 10 * SW_MINUTE);
+	rig_run(cfg, rig.now + 2 * SW_MINUTE);
 }
 
 static void story_begin(void)
@@ -250,6 +256,7 @@ static void test_faults(void **state)
 	int calls = story_calls(cfg);
 
 	(void)state;
+	print_message("# %d calls to the bus\n", calls);
 	assert_true(calls > 50);
 	sw_log_setup(SW_LOG_ERROR + 1, SW_LOG_JSON, STDERR_FILENO);
 	for (int how = RIG_FAIL_BEFORE; how <= RIG_DIE_AFTER; how++)
@@ -320,6 +327,45 @@ static void test_retry(void **state)
 	config_end(cfg);
 }
 
+/* A watch keeps the rules it was opened with, also when another worker with other rules goes on with it. */
+static void test_pinned_rules(void **state)
+{
+	struct sw_config *cfg = config_new(), *other = config_with("- {name: other, on: deploy-failed, then: alert}\n");
+
+	(void)state;
+	story_begin();
+	rig_begin(cfg);
+	deploy("01A", 1, SHA_A);
+	rig_run(cfg, rig.now + 90 * SW_SECOND);
+	deploy("01B", 2, SHA_B);
+	rig_run(cfg, rig.now + 6 * SW_SECOND);
+	world.bad = true;
+	rig.died = true;
+	rig_run(other, rig.now + 2 * SW_MINUTE);
+	assert_int_equal(world.undone, 1);
+	assert_int_equal(told("firing"), 1);
+	assert_int_equal(rig.w->pinned.n_live, 1);
+	story_end();
+	config_end(cfg);
+	config_end(other);
+}
+
+/* While everything is on hold nothing starts; people are told what waits. */
+static void test_hold(void **state)
+{
+	struct sw_config *cfg = config_new();
+
+	(void)state;
+	story_begin();
+	sw_bus_hold(rig.bus, NULL, true, "lin", "trying", NULL, NULL);
+	story(cfg);
+	assert_int_equal(world.undone, 0);
+	assert_int_equal(told("firing"), 1);
+	assert_true(rig.w->held);
+	story_end();
+	config_end(cfg);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -327,6 +373,8 @@ int main(void)
 		cmocka_unit_test(test_dead_letters),
 		cmocka_unit_test(test_bad_message_among_good),
 		cmocka_unit_test(test_retry),
+		cmocka_unit_test(test_pinned_rules),
+		cmocka_unit_test(test_hold),
 		cmocka_unit_test(test_faults),
 	};
 

@@ -119,7 +119,7 @@ struct rig_call {
 	union { sw_done_cb done; sw_int_cb integer; sw_load_cb load; sw_commit_cb commit; sw_text_cb text; sw_tick_cb tick; } cb;
 	void *arg;
 	struct sw_defer later;
-	void (*fail)(struct rig_call *c, int why);
+	void (*undone)(struct rig_call *c, int why);
 };
 
 /* What a dead worker was waiting for is kept, so that what hangs on it is not taken for a leak. */
@@ -159,7 +159,7 @@ static void rig_not_made(void *arg)
 		rig_lose(c);
 		return;
 	}
-	c->fail(c, -ENOTCONN);
+	c->undone(c, -ENOTCONN);
 	free(c);
 }
 
@@ -184,7 +184,7 @@ static void rig_not_made(void *arg)
 		struct rig_call *c = sw_calloc(1, sizeof *c);                                      \
 		c->cb.member = cb;                                                                 \
 		c->arg = arg;                                                                      \
-		c->fail = rig_##fn##_fail;                                                         \
+		c->undone = rig_##fn##_fail;                                                         \
 		if (rig_enter(c, #fn)) {                                                           \
 			rig.in_bus = true;                                                         \
 			sw_bus_##fn ARGS;                                                          \
