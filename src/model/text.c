@@ -1,0 +1,581 @@
+/*
+ * What a message says: an alert composed to lines in the order of design 4.3, cut from the bottom. Everything that came from
+ * outside passes one of two doors: text_put (words) and text_url (links), which leave nothing that a chat would act on.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/str.h"
+#include "shipwatch/alert.h"
+#include "shipwatch/buf.h"
+#include "shipwatch/clock.h"
+
+#define WORDS_MAX  400   /* bytes of one text from outside */
+#define URL_MAX    1024
+#define COMMITS    10    /* shown; the rest is counted */
+#define FILES      15
+#define SHA_SHOWN  8
+#define TAIL_MAX   40
+
+struct line { size_t from, n, weight; };
+
+struct text {
+	const struct sw_alert *al;
+	enum sw_markup markup;
+	struct sw_buf b;
+	struct line *lines;
+	size_t n, cap;
+};
+
+/* ---- words of ours ---- */
+
+enum word {
+	W_BEFORE, W_LIMIT, W_RULE, W_VERSION, W_REPO, W_BRANCH, W_TAG, W_COMMIT, W_BY, W_DEPLOYED, W_AT, W_ROLLBACK, W_RUN,
+	W_COMMITS, W_FILES, W_MORE, W_MORE_END, W_DRY, W_REPEAT, W_RESOLVED, W_COLON, W_COMMA, W_COUNT
+};
+
+static const char *const words[W_COUNT][2] = {
+	[W_BEFORE] = { "before", "部署前" }, [W_LIMIT] = { "limit", "阈值" }, [W_RULE] = { "rule", "规则" },
+	[W_VERSION] = { "version", "版本" }, [W_REPO] = { "repository", "仓库" }, [W_BRANCH] = { "branch", "分支" },
+	[W_TAG] = { "tag", "标签" }, [W_COMMIT] = { "commit", "提交" }, [W_BY] = { "by", "操作人" },
+	[W_DEPLOYED] = { "deployed", "部署时间" }, [W_AT] = { "at", "时间" }, [W_ROLLBACK] = { "rollback", "回滚" },
+	[W_RUN] = { "run", "运行编号" }, [W_COMMITS] = { "commits", "提交列表" }, [W_FILES] = { "files changed", "变更文件" },
+	[W_MORE] = { "… +", "… 另有 " }, [W_MORE_END] = { " more", " 项" }, [W_DRY] = { "dry run", "演练" },
+	[W_REPEAT] = { "may be a repeat", "可能重复" }, [W_RESOLVED] = { "resolved", "已恢复" },
+	[W_COLON] = { ": ", ":" }, [W_COMMA] = { ", ", "," },
+};
+static const char *const severities[][2] = { { "info", "提示" }, { "warning", "警告" }, { "critical", "严重" } };
+static const char *const links[SW_LINK_COUNT][2] = {
+	{ "CI log", "CI 日志" }, { "compare", "代码对比" }, { "environment", "环境" }, { "dashboard", "看板" },
+	{ "runbook", "处理手册" }, { "logs", "日志" },
+};
+static const char *const news_words[SW_NEWS_COUNT][2] = {
+	[SW_NEWS_INCONCLUSIVE] = { "inconclusive", "无法判断" },
+	[SW_NEWS_ROLLBACK_WAITING] = { "rollback waits for approval", "回滚等待批准" },
+	[SW_NEWS_ROLLBACK_STARTED] = { "rollback started", "回滚已开始" },
+	[SW_NEWS_ROLLBACK_DONE] = { "rolled back", "回滚完成" },
+	[SW_NEWS_ROLLBACK_FAILED] = { "rollback failed", "回滚失败" },
+	[SW_NEWS_ROLLBACK_UNKNOWN] = { "outcome of the rollback is unknown", "回滚结果未知" },
+	[SW_NEWS_ROLLBACK_SKIPPED] = { "no rollback", "未执行回滚" },
+	[SW_NEWS_ROLLBACK_INEFFECTIVE] = { "the rollback did not help", "回滚后仍异常" },
+	[SW_NEWS_CLOSED] = { "closed", "已关闭" },
+};
+/* Words of the engine and of events that Chinese readers get translated; others stay. */
+static const char *const known[][2] = {
+	{ "fail", "失败" }, { "pass", "通过" }, { "inconclusive", "无法判断" }, { "success", "成功" }, { "failed", "失败" },
+	{ "cancelled", "已取消" }, { "skipped", "已跳过" }, { "running", "进行中" }, { "deployment", "部署" },
+	{ "pipeline", "流水线" }, { "push", "推送" }, { "job", "任务" }, { "release", "发布" }, { "merge", "合并" },
+	{ "report", "报告" }, { "started", "已开始" }, { "waiting", "等待批准" }, { "done", "完成" }, { "unknown", "结果未知" },
+	{ "evidence", "指标异常" }, { "lost", "数据丢失" },
+};
+
+static const char *word(const struct text *t, enum word w)
+{
+	return words[w][t->al->locale];
+}
+
+static const char *translated(const struct text *t, const char *s)
+{
+	for (size_t i = 0; s && t->al->locale == SW_LOCALE_ZH && i < SW_COUNT(known); i++)
+		if (strcmp(known[i][0], s) == 0)
+			return known[i][1];
+	return s;
+}
+
+/* ---- words from outside ---- */
+
+static bool is_word(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (unsigned char)c >= 0x80;
+}
+
+/* The full-width twin of a printable ASCII character: looks the same, means nothing. */
+static void put_twin(struct sw_buf *b, char c)
+{
+	unsigned u = 0xff01u + (unsigned)(c - '!');
+
+	sw_buf_putc(b, (char)(0xe0 | (u >> 12)));
+	sw_buf_putc(b, (char)(0x80 | ((u >> 6) & 0x3f)));
+	sw_buf_putc(b, (char)(0x80 | (u & 0x3f)));
+}
+
+/* "1. x" and "1) x" at the beginning are lists: the place of the mark, or 0. */
+static size_t list_mark(const char *s)
+{
+	size_t i = strspn(s, "0123456789");
+
+	return i && (s[i] == '.' || s[i] == ')') && (s[i + 1] == ' ' || !s[i + 1]) ? i : 0;
+}
+
+/* Does the character at s[i] form markup in the chats' markdown? */
+static bool is_markup(const char *s, size_t i)
+{
+	switch (s[i]) {
+	case '*': case '`': case '[': case ']': case '<': case '>': case '\\': case '~': case '|': case '$': return true;
+	case '!': return s[i + 1] == '[';
+	case '_': return !(i && is_word(s[i - 1]) && is_word(s[i + 1])); /* inside a word it is only itself */
+	case '&': return s[i + 1] == '#' || is_word(s[i + 1]);           /* an entity */
+	case '#': case '-': case '+': case '=': return i == 0;
+	case '.': case ')': return i && i == list_mark(s);
+	default: return false;
+	}
+}
+
+/* Would a chat make a link of it? A scheme's colon, or the dot of "www.". */
+static bool is_link(const char *s, size_t i)
+{
+	if (s[i] == ':')
+		return i && is_word(s[i - 1]) && (s[i + 1] == '/' || sw_starts(s + i, ":%2") || s[i + 1] == '\\');
+	return s[i] == '.' && i >= 3 && strncasecmp(s + i - 3, "www", 3) == 0 && (i == 3 || !is_word(s[i - 4]));
+}
+
+/* White space of any kind to one blank each; cut at max bytes. */
+static void text_flatten(struct sw_buf *b, const char *s, size_t max)
+{
+	SW_CLEANUP(sw_buf_fini) struct sw_buf flat = SW_BUF_INIT;
+	size_t n = strnlen(s, max * 4), from = 0, cut;
+
+	for (size_t i = 0; i < n; i++) {
+		bool blank = s[i] == ' ' || (s[i] >= '\t' && s[i] <= '\r');
+
+		if (!blank)
+			sw_buf_putc(&flat, s[i]);
+		else if (flat.n && flat.p[flat.n - 1] != ' ')
+			sw_buf_putc(&flat, ' ');
+	}
+	sw_utf8_clean(b, sw_buf_str(&flat), flat.n, true);
+	while (from < b->n && b->p[from] == ' ')
+		from++;
+	if (from)
+		memmove(b->p, b->p + from, b->n - from + 1);
+	b->n -= from;
+	if (b->n > max || s[n]) {
+		cut = sw_utf8_cut(b->p, b->n, max - 3);
+		sw_buf_truncate(b, cut);
+		sw_buf_cat(b, "…");
+	}
+	while (b->n && b->p[b->n - 1] == ' ')
+		sw_buf_truncate(b, b->n - 1);
+}
+
+/* The one door for words from outside. */
+static void clean_put(struct sw_buf *out, enum sw_markup markup, const char *s, size_t max)
+{
+	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+	const char *p;
+
+	if (!s || !*s)
+		return;
+	text_flatten(&b, s, max);
+	p = sw_buf_str(&b);
+	for (size_t i = 0; i < b.n; i++) {
+		if (p[i] == '@' || is_link(p, i) || (markup != SW_MARKUP_PLAIN && is_markup(p, i)))
+			put_twin(out, p[i]);
+		else
+			sw_buf_putc(out, p[i]);
+	}
+}
+
+static void text_put(struct text *t, const char *s)
+{
+	clean_put(&t->b, t->markup, s, WORDS_MAX);
+}
+
+/* The one door for links: http or https, everything that could end the link or mean something percent-encoded. */
+static bool text_url(struct sw_buf *out, const char *url)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?#&=+%,;$";
+	size_t n = url ? strlen(url) : 0;
+
+	if (n > URL_MAX || !(sw_starts(url ? url : "", "https://") || sw_starts(url ? url : "", "http://")))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (strchr(plain, url[i]))
+			sw_buf_putc(out, url[i]);
+		else
+			sw_buf_printf(out, "%%%02X", (unsigned char)url[i]);
+	}
+	return true;
+}
+
+/* ---- lines ---- */
+
+static void line_begin(struct text *t)
+{
+	if (t->n == t->cap) {
+		t->cap = t->cap ? t->cap * 2 : 32;
+		t->lines = sw_realloc(t->lines, t->cap * sizeof *t->lines);
+	}
+	t->lines[t->n++] = (struct line){ .from = t->b.n, .weight = 1 };
+}
+
+static void line_end(struct text *t)
+{
+	struct line *l = &t->lines[t->n - 1];
+
+	l->n = t->b.n - l->from;
+	if (!l->n)
+		t->n--;
+}
+
+/* "name: value" behind what stands in the line already. */
+static void text_pair(struct text *t, enum word name, const char *value)
+{
+	if (!value || !*value)
+		return;
+	if (t->b.n > t->lines[t->n - 1].from)
+		sw_buf_cat(&t->b, " · ");
+	sw_buf_cat(&t->b, word(t, name));
+	sw_buf_cat(&t->b, word(t, W_COLON));
+	text_put(t, value);
+}
+
+static void text_time(struct text *t, enum word name, sw_ms at)
+{
+	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+
+	if (!at)
+		return;
+	sw_time_print_local(at, t->al->tz_offset_s, true, &b);
+	text_pair(t, name, sw_buf_str(&b));
+}
+
+static void text_sha(struct text *t, const char *sha)
+{
+	char s[SHA_SHOWN + 1];
+
+	(void)snprintf(s, sizeof s, "%s", sha);
+	text_put(t, s);
+}
+
+static void more_line(struct text *t, size_t more)
+{
+	if (!more)
+		return;
+	line_begin(t);
+	sw_buf_printf(&t->b, "%s%zu%s", word(t, W_MORE), more, word(t, W_MORE_END));
+	line_end(t);
+	t->lines[t->n - 1].weight = more;
+}
+
+/* ---- the first line ---- */
+
+static const char *first_of(const char *a, const char *b, const char *c)
+{
+	return a && *a ? a : b && *b ? b : c;
+}
+
+/* Service and environment, or the next best name of where it happened. */
+static void head_place(struct text *t)
+{
+	const struct sw_alert *al = t->al;
+
+	text_put(t, first_of(al->service, al->repo, "shipwatch"));
+	if (al->environment && *al->environment) {
+		sw_buf_putc(&t->b, '/');
+		text_put(t, al->environment);
+	}
+}
+
+static void head_part(struct text *t, bool *said, const char *s)
+{
+	if (!s || !*s)
+		return;
+	sw_buf_cat(&t->b, word(t, *said ? W_COMMA : W_COLON));
+	text_put(t, s);
+	*said = true;
+}
+
+/* What happened, in a few words. */
+static void head_what(struct text *t)
+{
+	const struct sw_alert *al = t->al;
+	const char *news = news_words[al->news][al->locale], *finding = al->n_findings ? al->findings[0].text : NULL;
+	bool said = false;
+
+	head_part(t, &said, news);
+	if (al->news == SW_NEWS_FIRING)
+		head_part(t, &said, translated(t, al->verdict));
+	if (al->news >= SW_NEWS_ROLLBACK_WAITING && al->news <= SW_NEWS_ROLLBACK_INEFFECTIVE && al->rollback_detail)
+		head_part(t, &said, translated(t, al->rollback_detail));
+	else if (first_of(finding, al->summary, NULL))
+		head_part(t, &said, first_of(finding, al->summary, NULL));
+	else if (al->verdict)
+		head_part(t, &said, translated(t, first_of(al->reason, al->rule, NULL)));
+	else
+		head_part(t, &said, first_of(al->rule, al->title, NULL));
+	if (!al->verdict && al->kind && al->event_status) {
+		head_part(t, &said, translated(t, al->kind));
+		sw_buf_putc(&t->b, ' ');
+		text_put(t, translated(t, al->event_status));
+	}
+}
+
+static void head_words(struct text *t)
+{
+	const struct sw_alert *al = t->al;
+	const char *open = t->markup == SW_MARKUP_PLAIN ? "[" : "【", *close = t->markup == SW_MARKUP_PLAIN ? "] " : "】";
+	const char *tag = al->news == SW_NEWS_RESOLVED ? word(t, W_RESOLVED) : severities[al->severity][al->locale];
+
+	sw_buf_printf(&t->b, "%s%s%s", open, tag, close);
+	if (al->dry_run)
+		sw_buf_printf(&t->b, "%s%s%s", open, word(t, W_DRY), close);
+	head_place(t);
+	head_what(t);
+	if (al->repeat)
+		sw_buf_printf(&t->b, " (%s)", word(t, W_REPEAT));
+}
+
+static void compose_head(struct text *t)
+{
+	static const char *const colors[] = { "comment", "warning", "warning" };
+	const char *color = t->al->news == SW_NEWS_RESOLVED ? "info" : colors[t->al->severity];
+
+	line_begin(t);
+	if (t->markup == SW_MARKUP_DINGTALK)
+		sw_buf_cat(&t->b, "#### ");
+	else if (t->markup == SW_MARKUP_WECOM)
+		sw_buf_printf(&t->b, "<font color=\"%s\">", color);
+	head_words(t);
+	if (t->markup == SW_MARKUP_WECOM)
+		sw_buf_cat(&t->b, "</font>");
+	line_end(t);
+}
+
+/* ---- what follows ---- */
+
+static void compose_finding(struct text *t, const struct sw_finding *f)
+{
+	bool markup = t->markup != SW_MARKUP_PLAIN;
+	const struct { enum word w; const char *v; } extra[] = { { W_LIMIT, f->limit }, { W_BEFORE, f->before } };
+	bool open = false;
+
+	line_begin(t);
+	sw_buf_cat(&t->b, markup ? "> " : "  ");
+	text_put(t, first_of(f->text, "?", NULL));
+	if (f->value && *f->value) {
+		sw_buf_cat(&t->b, word(t, W_COLON));
+		sw_buf_cat(&t->b, markup ? "**" : "");
+		text_put(t, f->value);
+		sw_buf_cat(&t->b, markup ? "**" : "");
+	}
+	for (size_t i = 0; i < SW_COUNT(extra); i++) {
+		if (!extra[i].v || !*extra[i].v)
+			continue;
+		sw_buf_printf(&t->b, "%s%s ", open ? ", " : " (", word(t, extra[i].w));
+		text_put(t, extra[i].v);
+		open = true;
+	}
+	sw_buf_cat(&t->b, open ? ")" : "");
+	line_end(t);
+}
+
+static void put_version(struct text *t, const char *version, const char *sha)
+{
+	if (version && *version)
+		text_put(t, version);
+	if (!sha || !*sha)
+		return;
+	sw_buf_cat(&t->b, version && *version ? " (" : "");
+	text_sha(t, sha);
+	sw_buf_cat(&t->b, version && *version ? ")" : "");
+}
+
+static void compose_version(struct text *t)
+{
+	const struct sw_alert *al = t->al;
+
+	if (first_of(al->version, al->sha, NULL)) {
+		line_begin(t);
+		sw_buf_printf(&t->b, "%s%s", word(t, al->version && *al->version ? W_VERSION : W_COMMIT), word(t, W_COLON));
+		put_version(t, al->version, al->sha);
+		if (first_of(al->prev_version, al->prev_sha, NULL)) {
+			sw_buf_cat(&t->b, " ← ");
+			put_version(t, al->prev_version, al->prev_sha);
+		}
+		line_end(t);
+	}
+	line_begin(t);
+	text_pair(t, W_BY, first_of(al->user, al->author, NULL));
+	text_time(t, W_DEPLOYED, al->kind && strcmp(al->kind, "deployment") == 0 ? al->deployed_at : 0);
+	text_time(t, W_AT, al->fired_at);
+	line_end(t);
+	line_begin(t);
+	text_pair(t, W_REPO, al->repo);
+	text_pair(t, W_BRANCH, al->branch);
+	text_pair(t, W_TAG, al->tag);
+	line_end(t);
+	line_begin(t);
+	text_pair(t, W_COMMIT, al->n_commits ? NULL : al->title);
+	line_end(t);
+}
+
+static void compose_rollback(struct text *t)
+{
+	const struct sw_alert *al = t->al;
+
+	if (!first_of(al->rollback_action, al->rollback_state, NULL))
+		return;
+	line_begin(t);
+	text_pair(t, W_ROLLBACK, first_of(al->rollback_action, translated(t, al->rollback_state), NULL));
+	if (al->rollback_action && *al->rollback_action && al->rollback_state) {
+		sw_buf_cat(&t->b, word(t, W_COMMA));
+		text_put(t, translated(t, al->rollback_state));
+	}
+	if (al->rollback_detail && *al->rollback_detail) {
+		sw_buf_cat(&t->b, word(t, W_COMMA));
+		text_put(t, translated(t, al->rollback_detail));
+	}
+	line_end(t);
+}
+
+static void compose_links(struct text *t)
+{
+	for (size_t i = 0; i < SW_LINK_COUNT; i++) {
+		SW_CLEANUP(sw_buf_fini) struct sw_buf url = SW_BUF_INIT;
+
+		if (!text_url(&url, t->al->links[i]))
+			continue;
+		line_begin(t);
+		if (t->markup == SW_MARKUP_PLAIN)
+			sw_buf_printf(&t->b, "%s%s%s", links[i][t->al->locale], word(t, W_COLON), sw_buf_str(&url));
+		else
+			sw_buf_printf(&t->b, "[%s](%s)", links[i][t->al->locale], sw_buf_str(&url));
+		line_end(t);
+	}
+}
+
+static void compose_commits(struct text *t)
+{
+	const struct sw_alert *al = t->al;
+	size_t total = SW_MAX(al->n_commits, al->commits_total > 0 ? (size_t)al->commits_total : 0);
+	size_t shown = SW_MIN(al->n_commits, COMMITS);
+
+	if (!shown)
+		return;
+	line_begin(t);
+	sw_buf_printf(&t->b, "%s (%zu)", word(t, W_COMMITS), total);
+	line_end(t);
+	for (size_t i = 0; i < shown; i++) {
+		const struct sw_commit *c = &al->commits[i];
+
+		line_begin(t);
+		sw_buf_cat(&t->b, "- ");
+		text_sha(t, first_of(c->sha, "?", NULL));
+		sw_buf_putc(&t->b, ' ');
+		text_put(t, c->title);
+		if (c->author && *c->author) {
+			sw_buf_cat(&t->b, " — ");
+			text_put(t, c->author);
+		}
+		line_end(t);
+	}
+	more_line(t, total - shown);
+}
+
+static void compose_files(struct text *t)
+{
+	const struct sw_alert *al = t->al;
+	size_t shown = SW_MIN(al->n_files, FILES);
+
+	if (!shown)
+		return;
+	line_begin(t);
+	sw_buf_printf(&t->b, "%s (%zu%s)", word(t, W_FILES), al->n_files, al->files_cut ? "+" : "");
+	line_end(t);
+	for (size_t i = 0; i < shown; i++) {
+		line_begin(t);
+		sw_buf_cat(&t->b, "- ");
+		text_put(t, al->files[i]);
+		line_end(t);
+	}
+	more_line(t, al->n_files - shown);
+}
+
+static void compose(struct text *t)
+{
+	const struct sw_alert *al = t->al;
+
+	compose_head(t);
+	line_begin(t);
+	text_put(t, al->n_findings || al->news >= SW_NEWS_ROLLBACK_WAITING ? al->summary : NULL); /* else the head has it */
+	line_end(t);
+	for (size_t i = 0; i < al->n_findings; i++)
+		compose_finding(t, &al->findings[i]);
+	line_begin(t);
+	text_pair(t, W_RULE, al->rule);
+	line_end(t);
+	compose_version(t);
+	compose_rollback(t);
+	compose_links(t);
+	line_begin(t);
+	text_pair(t, W_RUN, al->ci_run_id);
+	line_end(t);
+	compose_commits(t);
+	compose_files(t);
+}
+
+/* ---- the budget ---- */
+
+/* The first line alone does not fit: its words, cut. */
+static void emit_head(struct text *t, size_t max, struct sw_buf *out)
+{
+	size_t from = t->b.n, n;
+
+	head_words(t);
+	n = t->b.n - from;
+	if (n > max)
+		n = max > 3 ? sw_utf8_cut(t->b.p + from, n, max - 3) : 0;
+	sw_buf_catn(out, t->b.p + from, n);
+	if (n < t->b.n - from && max > 3)
+		sw_buf_cat(out, "…");
+}
+
+static void emit(struct text *t, size_t max, struct sw_buf *out)
+{
+	const char *sep = t->markup == SW_MARKUP_DINGTALK ? "\n\n" : "\n";
+	size_t sep_n = strlen(sep), all = 0, used = 0, i, more = 0;
+
+	for (i = 0; i < t->n; i++)
+		all += t->lines[i].n + (i ? sep_n : 0);
+	if (t->lines[0].n + (t->n > 1 ? sep_n + TAIL_MAX : 0) > max && all > max) {
+		emit_head(t, max, out);
+		return;
+	}
+	for (i = 0; i < t->n; i++) {
+		size_t n = t->lines[i].n + (i ? sep_n : 0);
+
+		if (all > max && used + n + sep_n + TAIL_MAX > max)
+			break;
+		sw_buf_cat(out, i ? sep : "");
+		sw_buf_catn(out, t->b.p + t->lines[i].from, t->lines[i].n);
+		used += n;
+	}
+	for (; i < t->n; i++)
+		more += t->lines[i].weight;
+	if (more)
+		sw_buf_printf(out, "%s%s%zu%s", sep, word(t, W_MORE), more, word(t, W_MORE_END));
+}
+
+static void text_fini(struct text *t)
+{
+	sw_buf_fini(&t->b);
+	free(t->lines);
+}
+
+void sw_alert_text(const struct sw_alert *al, enum sw_markup markup, size_t max_bytes, struct sw_buf *out)
+{
+	SW_CLEANUP(text_fini) struct text t = { .al = al, .markup = markup };
+
+	compose(&t);
+	emit(&t, max_bytes, out);
+}
+
+void sw_alert_title(const struct sw_alert *al, size_t max_bytes, struct sw_buf *out)
+{
+	SW_CLEANUP(text_fini) struct text t = { .al = al, .markup = SW_MARKUP_PLAIN };
+
+	emit_head(&t, max_bytes, out);
+}
