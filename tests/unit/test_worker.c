@@ -25,7 +25,9 @@ static const char config_text[] =
 	"    repo: acme/web\n"
 	"    environments:\n"
 	"      prod: {health: {url: \"http://web.test/health\", every: 5s, timeout: 1s, grace: 5s, background: 60s}, rollback: undo}\n"
-	"channels: {chat: {kind: webhook, url: \"http://chat.test/hook\", secret: \"0123456789abcdef\"}}\n"
+	"channels: {chat: {kind: webhook, url: \"http://chat.test/hook\", secret: \"0123456789abcdef\", mention: {critical: [deployer, oncall]}}}\n"
+	"people: {lin: {gitlab: lin.wei}, mei: {github: meimei}, kai: {gitlab: kai}}\n"
+	"oncall: {file: worker-rota.yaml}\n"
 	"actions: {undo: {kind: http, url: \"http://undo.test/rollback\", secret: \"0123456789abcdef\"}}\n"
 	"rules: worker-rules.yaml\n";
 static const char rules_text[] =
@@ -35,6 +37,11 @@ static const char rules_text[] =
 	"  if: health is failing for 3 checks\n"
 	"  then: [alert, rollback]\n";
 
+static const char rota_text[] =
+	"- {from: \"2023-11-20T09:00:00+08:00\", people: [kai]}\n"  /* not yet */
+	"- {from: \"2023-11-13T09:00:00+08:00\", people: [mei]}\n"
+	"- {from: \"2023-11-06T09:00:00+08:00\", people: [kai]}\n"; /* over */
+
 /* What the world saw. */
 struct seen { char delivery[80]; int times; };
 static struct {
@@ -43,16 +50,23 @@ static struct {
 	struct seen chat[32];
 	size_t n_chat;
 	int chat_refusals;     /* so many posts are answered 503 first */
+	int later_refusals;    /* the same of later parts of a message */
+	int later;
 } world;
+
+static const char *header(const struct sw_job *job, const char *name)
+{
+	for (size_t i = 0; i < job->n_headers; i++)
+		if (strcasecmp(job->headers[i].name, name) == 0)
+			return job->headers[i].value;
+	fail_msg("no header %s", name);
+	return NULL;
+}
 
 static void world_chat(const struct sw_job *job)
 {
-	const char *id = NULL;
+	const char *id = header(job, "X-Shipwatch-Delivery");
 
-	for (size_t i = 0; i < job->n_headers; i++)
-		if (strcasecmp(job->headers[i].name, "X-Shipwatch-Delivery") == 0)
-			id = job->headers[i].value;
-	assert_non_null(id);
 	for (size_t i = 0; i < world.n_chat; i++) {
 		if (strcmp(world.chat[i].delivery, id) == 0) {
 			world.chat[i].times++;
@@ -72,6 +86,12 @@ static void world_answer(const struct sw_job *job, struct sw_result *res)
 	if (sw_starts(job->url, "http://web.test/")) {
 		res->status = world.bad ? 500 : 200;
 	} else if (sw_starts(job->url, "http://chat.test/")) {
+		if (strcmp(header(job, "X-Part"), "later") == 0) {
+			world.later++;
+			if (world.later_refusals-- > 0)
+				res->status = 503;
+			return;
+		}
 		if (world.chat_refusals > 0) {
 			world.chat_refusals--;
 			res->status = 503;
@@ -97,21 +117,29 @@ static int told(const char *news)
 	return n;
 }
 
+static void put(const char *dir, const char *name, const char *text)
+{
+	char path[96];
+	FILE *f;
+
+	(void)snprintf(path, sizeof path, "%s/%s", dir, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0 && fclose(f) == 0);
+}
+
 static struct sw_config *config_with(const char *rules_yaml)
 {
 	static const struct sw_plugins plugins = { sw_sources, sw_signals, sw_channels, sw_actions };
-	char dir[] = "/tmp/sw-test-XXXXXX", path[64], rules[64];
+	char dir[] = "/tmp/sw-test-XXXXXX", path[64];
 	struct sw_config *cfg = NULL;
 	struct sw_arena a = { 0 };
 	struct sw_diags d;
-	FILE *f;
 
 	assert_non_null(mkdtemp(dir));
 	(void)snprintf(path, sizeof path, "%s/shipwatch.yaml", dir);
-	(void)snprintf(rules, sizeof rules, "%s/worker-rules.yaml", dir);
-	f = fopen(rules, "w");
-	assert_non_null(f);
-	assert_true(fputs(rules_yaml, f) >= 0 && fclose(f) == 0);
+	put(dir, "worker-rules.yaml", rules_yaml);
+	put(dir, "worker-rota.yaml", rota_text);
 	sw_diags_init(&d, &a);
 	if (sw_config_load_text(path, config_text, strlen(config_text), &plugins, NULL, &cfg, &d) < 0)
 		fail_msg("%s", d.first ? d.first->text : "?");
@@ -129,6 +157,7 @@ static void config_end(struct sw_config *cfg)
 	char dir[64];
 
 	(void)unlink(cfg->rules[0]);
+	(void)unlink(cfg->oncall.file);
 	(void)snprintf(dir, sizeof dir, "%s", cfg->rules[0]);
 	*strrchr(dir, '/') = 0;
 	(void)rmdir(dir);
@@ -150,7 +179,7 @@ static void deploy(const char *own_id, int pipeline, const char *sha)
 	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
 
 	sw_buf_printf(&b, "{\"pipeline_id\":%d,\"job_name\":\"deploy\",\"job_id\":%d,\"exit_code\":0,\"environment\":\"prod\",\"service\":\"web\","
-	              "\"repo\":\"acme/web\",\"branch\":\"main\",\"sha\":\"%s\"}", pipeline, pipeline * 10, sha);
+	              "\"repo\":\"acme/web\",\"branch\":\"main\",\"user\":\"lin.wei\",\"sha\":\"%s\"}", pipeline, pipeline * 10, sha);
 	post(own_id, "ci", sw_buf_str(&b));
 }
 
@@ -170,6 +199,7 @@ static void story(struct sw_config *cfg)
 static void story_begin(void)
 {
 	memset(&world, 0, sizeof world);
+	memset(&toy_seen, 0, sizeof toy_seen);
 	rig_open();
 	rig.world = world_answer;
 }
@@ -327,6 +357,44 @@ static void test_retry(void **state)
 	config_end(cfg);
 }
 
+/* The one who deployed, and who is on call this week by the rota. */
+static void test_mentions(void **state)
+{
+	struct sw_config *cfg = config_new();
+
+	(void)state;
+	story_begin();
+	story(cfg);
+	assert_string_equal(toy_seen.mentions, "lin mei ");
+	story_end();
+	config_end(cfg);
+}
+
+/* A later part that fails is tried again by itself; the message is never told twice because of it. */
+static void test_parts(void **state)
+{
+	static const struct { int refusals, later; } rows[] = {
+		{ 0, 4 },   /* firing, started, done, resolved */
+		{ 2, 6 },   /* the third try is taken */
+		{ 3, 6 },   /* given up after three: the message itself arrived */
+	};
+	struct sw_config *cfg = config_new();
+
+	(void)state;
+	for (size_t i = 0; i < SW_COUNT(rows); i++) {
+		story_begin();
+		toy_seen.parts = 2;
+		world.later_refusals = rows[i].refusals;
+		story(cfg);
+		assert_int_equal(world.later, rows[i].later);
+		for (size_t k = 0; k < world.n_chat; k++)
+			assert_int_equal(world.chat[k].times, 1);
+		assert_int_equal(world.n_chat, 4);
+		story_end();
+	}
+	config_end(cfg);
+}
+
 /* A watch keeps the rules it was opened with, also when another worker with other rules goes on with it. */
 static void test_pinned_rules(void **state)
 {
@@ -373,6 +441,8 @@ int main(void)
 		cmocka_unit_test(test_dead_letters),
 		cmocka_unit_test(test_bad_message_among_good),
 		cmocka_unit_test(test_retry),
+		cmocka_unit_test(test_mentions),
+		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_pinned_rules),
 		cmocka_unit_test(test_hold),
 		cmocka_unit_test(test_faults),

@@ -3,6 +3,7 @@
 #define TESTS_WORKER_PLUGINS_H
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -44,6 +45,7 @@ static int toy_parse(const void *conf, const struct sw_request *rq, struct sw_ev
 	ev->job_id = sw_jget(n, "job_id") ? sw_jget(n, "job_id")->text : NULL;
 	ev->report_id = sw_arena_printf(out->a, "%s/%s", ev->pipeline_id ? ev->pipeline_id : "", ev->job_id ? ev->job_id : "");
 	ev->ci_run_id = sw_arena_printf(out->a, "test/%s", ev->pipeline_id ? ev->pipeline_id : "");
+	ev->user = sw_jstr(n, "user");
 	ev->at = rq->arrived;
 	return 0;
 }
@@ -64,12 +66,23 @@ static int toy_read(const void *conf, const struct sw_target *t, const struct sw
 
 static const char *toy_credential(const void *conf) { return ((const struct toy *)conf)->url; }
 
+/* What the last rendering was given, and how many parts a message has. */
+static struct { unsigned parts; char mentions[128]; unsigned rendered[4]; enum sw_size size; } toy_seen;
+
 static int toy_render(const void *conf, const struct sw_alert *al, enum sw_size size, unsigned part, sw_ms now, struct sw_arena *a,
                       struct sw_job *ret, struct sw_err *err)
 {
 	*ret = (struct sw_job){ .kind = SW_JOB_HTTP, .method = "POST", .url = ((const struct toy *)conf)->url, .body = "{}", .body_n = 2 };
 	sw_job_header(ret, "X-Shipwatch-Delivery", al->delivery);
-	return 0;
+	sw_job_header(ret, "X-Part", part ? "later" : "first");
+	toy_seen.mentions[0] = 0;
+	for (size_t i = 0; i < al->n_mentions; i++)
+		(void)snprintf(toy_seen.mentions + strlen(toy_seen.mentions), sizeof toy_seen.mentions - strlen(toy_seen.mentions), "%s ",
+		               al->mentions[i].name);
+	toy_seen.size = size;
+	if (part < SW_COUNT(toy_seen.rendered))
+		toy_seen.rendered[part]++;
+	return part + 1 < toy_seen.parts;
 }
 
 static struct sw_class toy_judge(const void *conf, const struct sw_result *res, struct sw_err *err)
