@@ -47,6 +47,7 @@ struct parent {
 	int ready[2];                /* a child writes a byte when it listens */
 	unsigned n_ready;
 	sw_dur stop_at;              /* 0: not stopping */
+	bool failed;                 /* a child could not even start: its reason holds for all and is told */
 };
 
 static void sleep_ms(long ms)
@@ -184,7 +185,9 @@ static void parent_reaped(struct parent *p, pid_t pid, int status)
 	if (!c)
 		return;
 	c->pid = 0;
-	if (p->stop_at)
+	if (p->n_ready < p->n && WIFEXITED(status) && WEXITSTATUS(status) == 1)
+		p->failed = true;
+	if (p->stop_at || p->failed)
 		return;
 	c->backoff = now - c->started > LIVED_LONG ? BACKOFF_LEAST : SW_MIN(SW_MAX(2 * c->backoff, BACKOFF_LEAST), BACKOFF_MOST);
 	c->again = now + c->backoff;
@@ -301,6 +304,8 @@ static void parent_run(struct parent *p)
 				parent_reaped(p, pid, status);
 		parent_ready_bytes(p);
 		now = sw_clock_mono();
+		if (p->failed)
+			parent_stop(p);
 		if (p->stop_at && now >= p->stop_at)
 			parent_kill(p, SIGKILL);
 		for (unsigned i = 0; i < p->n && !p->stop_at; i++)
@@ -386,6 +391,7 @@ int sw_gateway_run(struct sw_config *cfg, const struct sw_gateway_options *opt)
 	(void)close(p->ready[1]);
 	sw_metrics_free(p->meters.all);
 	sw_config_put(p->cfg);
+	r = p->failed ? -EINVAL : 0;
 	free(p);
-	return 0;
+	return r;
 }
