@@ -17,6 +17,7 @@
  *   {sw}:sha:<repo>:<sha>, {sw}:pushes:<repo>/<ref>  {sw}:rules:<hash>   {sw}:body:<id>
  *   {sw}:chan:<credential>  pacing and hold          {sw}:acts  starts of actions   {sw}:fails  which services fail now
  *   {sw}:ctl            hash: offset, last, lineage, counter, run_id, back_at, hold, hold_by, hold_why
+ *   {sw}:spool:<gateway>  offset drained
  *   {sw}:gateways {sw}:workers  hashes of presence   {sw}:journal {sw}:dead  streams    {sw}:trying hash
  */
 #ifndef SW_BUS_BUS_H

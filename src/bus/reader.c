@@ -270,7 +270,8 @@ static void reader_ask(struct reader *r)
 static void reader_claim_reply(void *arg, int r, const struct sw_rep *rep)
 {
 	struct reader *rd = arg;
-	size_t n = r == 0 ? sw_rep_count(rep) : 0, count;
+	size_t n = r == 0 ? sw_rep_count(rep) : 0, count, entries = 0;
+	bool all;
 
 	rd->claiming = false;
 	if (!rd->link)
@@ -284,8 +285,12 @@ static void reader_claim_reply(void *arg, int r, const struct sw_rep *rep)
 			break;
 		reader_hold(rd, tag[0] == 'w' ? SW_STREAM_WORK : SW_STREAM_IN, sw_rep_str(sw_rep_at(rep, i + 1), NULL),
 		            other || !rd->began, rep, i + 4, count);
+		entries++;
 	}
-	if (r == 0 && rd->own) {
+	all = entries < rd->count; /* else there may be more: once these are handed out */
+	if (r == 0)
+		rd->left = !all;
+	if (r == 0 && rd->own && all) {
 		rd->began = true;
 		rd->history = rd->own = false;
 		rd->own_at = sw_clock_mono();
@@ -319,8 +324,9 @@ static void reader_pump(void *arg)
 
 	if (!r->link)
 		return;
-	if ((!r->began || r->history) && !r->claiming && sw_link_up(r->b->work) && !sw_timer_armed(&r->pause)) {
-		reader_claim(r, true);
+	if ((!r->began || r->history || (r->left && r->wanting)) && !r->first && !r->claiming && sw_link_up(r->b->work) &&
+	    !sw_timer_armed(&r->pause)) {
+		reader_claim(r, !r->began || r->history);
 		return;
 	}
 	if (!r->wanting)
@@ -359,7 +365,7 @@ void reader_read(struct sw_bus *bus, const char *consumer, unsigned count, sw_re
 	r->cb = cb;
 	r->arg = arg;
 	r->wanting = true;
-	r->began = r->history = r->asking = false;
+	r->began = r->history = r->asking = r->left = false;
 	r->last = &r->first;
 	r->later = (struct sw_defer){ .cb = reader_pump, .arg = r };
 	sw_timer_init(&r->pause, b->loop, reader_pump, r);

@@ -151,6 +151,8 @@ static void got(int from, int to)
 	}
 }
 
+static int number_of(const struct rig_given *g) { return (int)strtol(g->text + 1, NULL, 10); }
+
 static int count_files(const char *suffix)
 {
 	DIR *d = opendir(dir);
@@ -286,7 +288,7 @@ static void test_bit_flips(void **state)
 		drain(s);
 		assert_true(reader.n[1] >= 1 && reader.n[1] <= 4);
 		for (size_t i = 0; i < reader.n[1]; i++) {
-			int n = atoi(reader.given[1][i].text + 1);
+			int n = number_of(&reader.given[1][i]);
 			char want[96], body[32] = "";
 
 			assert_true(n > last);
@@ -379,7 +381,7 @@ static void test_faults_by_counting(void **state)
 			drain(s);
 			assert_int_equal(sw_spool_waiting(s), 0);
 			for (size_t i = 0; i < reader.n[1]; i++)
-				if (seen < (size_t)n_ok && atoi(reader.given[1][i].text + 1) == ok[seen])
+				if (seen < (size_t)n_ok && number_of(&reader.given[1][i]) == ok[seen])
 					seen++;
 			assert_int_equal(seen, n_ok);
 			sw_spool_free(s);

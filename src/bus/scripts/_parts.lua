@@ -34,8 +34,8 @@ local function journal(json, max)
 	if json ~= '' then call('XADD', K .. 'journal', 'MAXLEN', '~', max, '*', 'j', json) end
 end
 -- An entry of `in` is done: its body kept aside goes, and the count of bytes falls by the mean (exact again at 0 entries).
-local function in_done(id, len, keep_body)
-	local bytes = tonumber(call('HGET', CTL, 'in_bytes') or 0) or 0
+local function in_done(id, len, bytes, keep_body)
+	bytes = tonumber(bytes or 0) or 0
 	call('HSET', CTL, 'in_bytes', I(len > 1 and math.floor(bytes * (len - 1) / len) or 0))
 	if not keep_body then call('UNLINK', K .. 'body:' .. id) end
 end

@@ -20,7 +20,7 @@ call('XACK', key, 'w', id)
 call('XDEL', key, id)
 call('HDEL', K .. 'trying', ARGV[1] .. ':' .. id)
 if ARGV[1] == 'i' then
-	in_done(id, len, true)
+	in_done(id, len, ctl[3], true)
 	call('PEXPIRE', K .. 'body:' .. id, '2592000000')
 end
 return 0

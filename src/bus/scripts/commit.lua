@@ -27,19 +27,21 @@ local timers = 23 + n_acks
 local tells = timers + 1 + 2 * tonumber(ARGV[timers])
 local rings = tells + 1 + 2 * tonumber(ARGV[tells])
 local keeps = rings + 1 + 2 * tonumber(ARGV[rings])
-local n_timers = call('ZCARD', K .. 'timers')
+local n_timers = ARGV[timers] ~= '0' and call('ZCARD', K .. 'timers')
 for i = 1, tonumber(ARGV[timers]) do
 	if n_timers >= 200000 and ARGV[timers + 2 * i] ~= '0' then return answer(REFUSED, 'timers', 60000) end
 end
 for i = 1, tonumber(ARGV[rings]) do call('STRLEN', K .. 'ring:' .. ARGV[rings + 2 * i - 1]) end
 check_keeps(keeps)
-for _, name in ipairs({ 'journal', 'dead' }) do call('XLEN', K .. name) end
-for _, name in ipairs({ 'trying', 'fails', 'gateways' }) do call('HLEN', K .. name) end
-call('ZCARD', K .. 'acts')
+if ARGV[7] ~= '' then call('XLEN', K .. 'journal') end
+if ARGV[9] ~= '' or ARGV[10] ~= '' then call('HLEN', K .. 'fails') end
+if ARGV[20] ~= '' then call('XLEN', K .. 'dead') end
+local trying = n_acks > 0 and call('HLEN', K .. 'trying') > 0
 local held = ARGV[18] ~= '' and call('HGET', K .. 'chan:' .. ARGV[18], 'hold_until')
 
 if action ~= '' then
 	local server = call('INFO', 'server')
+	local begun = call('ZCOUNT', K .. 'acts', '(' .. I(now - 600000), '+inf')
 	if call('ZSCORE', K .. 'acts', action) then return answer(REFUSED, 'started') end
 	local service = ARGV[14]:match('^[^/]*')
 	if ctl[3] == '1' or call('HEXISTS', CTL, 'hold:' .. ARGV[14]) == 1 or call('HEXISTS', CTL, 'hold:' .. service) == 1 then
@@ -55,7 +57,7 @@ if action ~= '' then
 	if ctl[4] and ctl[4] ~= server:match('run_id:(%x+)') then return answer(REFUSED, 'redis-back', 10000) end
 	local back = tonumber(ctl[5]) or 0
 	if now - back < 10000 then return answer(REFUSED, 'redis-back', 10000 - (now - back)) end
-	if call('ZCOUNT', K .. 'acts', '(' .. I(now - 600000), '+inf') >= 3 then
+	if begun >= 3 then
 		call('HSET', CTL, 'hold', '1', 'hold_by', 'shipwatch', 'hold_at', I(now),
 			'hold_why', '3 actions began within 10 minutes; this one would have been the fourth')
 		return answer(REFUSED, 'cap')
@@ -76,7 +78,7 @@ end
 if mode == 's' then
 	v = v + 1
 	call('HSET', key, 'fmt', ARGV[6], 'v', I(v), 's', ARGV[4])
-	if ARGV[5] ~= '0' then call('PEXPIRE', key, ARGV[5]) else call('PERSIST', key) end
+	if ARGV[5] ~= '0' then call('PEXPIRE', key, ARGV[5]) elseif v > 1 then call('PERSIST', key) end
 elseif mode == 'd' then
 	call('DEL', key)
 	v = 0
@@ -113,10 +115,10 @@ end
 if ARGV[20] ~= '' then
 	call('XADD', K .. 'dead', 'MAXLEN', 10000, '*', 'k', 'alert', 'r', ARGV[20], 't', I(now), 'a', ARGV[1], 'm', ARGV[21])
 end
-for i = 1, n_acks do
-	local id = ARGV[22 + i]
-	call('XACK', WORK, 'w', id)
-	call('XDEL', WORK, id)
-	call('HDEL', K .. 'trying', 'w:' .. id)
+if n_acks > 0 then
+	local ids = { unpack(ARGV, 23, 22 + n_acks) }
+	call('XACK', WORK, 'w', unpack(ids))
+	call('XDEL', WORK, unpack(ids))
+	for i = 1, trying and n_acks or 0 do call('HDEL', K .. 'trying', 'w:' .. ids[i]) end
 end
 return answer(OK)

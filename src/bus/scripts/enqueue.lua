@@ -1,6 +1,7 @@
 #!lua flags=no-cluster
--- Entries come in, each once. ARGV: gateway ('' unless its spool is drained), offset of the spool after these entries, cap of
--- bytes, digest and own-id windows aside: count, then ten fields an entry. No allow-oom: at maxmemory this one is refused.
+-- Entries come in, each once. ARGV: gateway ('' unless its spool is drained), offset of the spool after these entries, cap of bytes,
+-- count, then ten fields an entry: id, source, kind, meta, digest of the delivery, digest of the id, window, arrival, length inflated,
+-- body. No allow-oom: at maxmemory this one is refused.
 -- Reply: for each entry its stream id, 'D' (duplicate) or 'F' (full). Draining is all or nothing: {'F'} or {'D'} alone.
 --@include _common.lua
 local H6, WINDOW = 21600000, 259200000

@@ -5,14 +5,14 @@
 local id, len = ARGV[1], call('XLEN', IN)
 if #call('XPENDING', IN, 'w', id, id, 1) == 0 then return 1 end
 call('XLEN', WORK)
-call('XLEN', K .. 'journal')
-call('HLEN', K .. 'trying')
-call('HGET', CTL, 'in_bytes')
+if ARGV[2] ~= '' then call('XLEN', K .. 'journal') end
+local trying = call('HLEN', K .. 'trying') > 0
+local bytes = call('HGET', CTL, 'in_bytes')
 check_keeps(5 + 2 * tonumber(ARGV[4]))
 write_keeps(write_tells(4))
 journal(ARGV[2], ARGV[3])
 call('XACK', IN, 'w', id)
 call('XDEL', IN, id)
-call('HDEL', K .. 'trying', 'i:' .. id)
-in_done(id, len)
+if trying then call('HDEL', K .. 'trying', 'i:' .. id) end
+in_done(id, len, bytes)
 return 0
