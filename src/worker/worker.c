@@ -23,7 +23,7 @@
 #define LOG "worker"
 #define TICK_EVERY  (2 * SW_SECOND)
 #define READ_COUNT  64
-#define WINDOW      128              /* entries in hand at once */
+#define WINDOW      256              /* entries in hand at once */
 #define IOS_MAX     1000
 #define NOTE_MAX    (8 << 20)
 #define GRACE       (10 * SW_SECOND)
