@@ -409,7 +409,7 @@ static void deployment_succeeded(struct step *s, struct place_state *p, struct d
 		watch_superseded(s, p, d);
 		d->prev_verdict = worst_verdict(p, running);
 	}
-	if (s->now - d->finished > SW_MAX(longest, 5 * SW_MINUTE)) {
+	if (s->now - SW_MIN(d->status_at, d->finished) > SW_MAX(longest, 5 * SW_MINUTE)) {
 		sw_step_note(s, SW_NOTE_INFO, d->ev.ci_run_id, NULL, "told later than its watch would have lasted: history only");
 		return;
 	}
