@@ -1,0 +1,12 @@
+/* A decision to act as JSON and as environment: what every kind of action tells its target. */
+#ifndef SW_ACTION_ACT_JSON_H
+#define SW_ACTION_ACT_JSON_H
+
+#include "shipwatch/plugin.h"
+
+/* {"format":"1","id":…,"service":…,…,"alert":{…}}; what is not known is left out, but last_good_sha, which is null then. */
+void sw_act_json(const struct sw_act *act, struct sw_buf *out);
+/* SHIPWATCH_ID=…, SHIPWATCH_SERVICE=… of everything known; NULL-ended, in the arena. */
+const char **sw_act_env(const struct sw_act *act, struct sw_arena *a);
+
+#endif
