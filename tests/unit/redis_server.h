@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,8 +59,8 @@ static inline void redis_do(const struct redis_server *s, const char *line, char
 		(void)close(fd);
 }
 
-/* Starts (again) with what lies in the folder; returns when it answers. fsync: "always", "everysec". */
-static inline void redis_start(struct redis_server *s, const char *fsync_mode)
+/* Starts (again), with further arguments (at most 6, NULL-ended or NULL) and with what lies in the folder; returns when it answers. fsync: "always", "everysec". */
+static inline void redis_start_with(struct redis_server *s, const char *fsync_mode, const char *const *more)
 {
 	char reply[64];
 
@@ -67,22 +68,28 @@ static inline void redis_start(struct redis_server *s, const char *fsync_mode)
 	s->pid = fork();
 	if (s->pid == 0) {
 		int null = open("/dev/null", O_RDWR);
+		const char *argv[24] = { "redis-server", "--port", "0", "--unixsocket", s->sock, "--dir", s->dir, "--appendonly", "yes",
+			"--appendfsync", fsync_mode, "--save", "", "--loglevel", "warning" };
+
+		for (int n = 15; more && *more; more++)
+			argv[n++] = *more;
 
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		(void)dup2(null, 1);
 		(void)dup2(null, 2);
-		execl("/usr/bin/redis-server", "redis-server", "--port", "0", "--unixsocket", s->sock, "--dir", s->dir, "--appendonly", "yes",
-		      "--appendfsync", fsync_mode, "--save", "", "--loglevel", "warning", (char *)NULL);
+		execv("/usr/bin/redis-server", (char *const *)(uintptr_t)argv);
 		_exit(127);
 	}
 	for (int i = 0; i < 2000; i++) {
 		redis_do(s, "PING", reply, sizeof reply);
-		if (strncmp(reply, "+PONG", 5) == 0)
+		if (strncmp(reply, "+PONG", 5) == 0 || strncmp(reply, "-NOAUTH", 7) == 0)
 			return;
 		(void)poll(NULL, 0, 5);
 	}
 	abort();
 }
+
+static inline void redis_start(struct redis_server *s, const char *fsync_mode) { redis_start_with(s, fsync_mode, NULL); }
 
 static inline void redis_new(struct redis_server *s, const char *fsync_mode)
 {

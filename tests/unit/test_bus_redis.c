@@ -1,6 +1,9 @@
 /* The bus on a real Redis, through everything that happens to one: forgotten, cut off, stopped, killed, full, rewound. */
 #include "bus_side.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 static int append(struct side *s, const char *msg)
 {
 	struct rig_reply p = { 0 };
@@ -517,6 +520,138 @@ static void test_spool_offset(void **state)
 	side_close(&s);
 }
 
+/* A port that is free now. */
+static int free_port(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t n = sizeof a;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
+	(void)close(fd);
+	return ntohs(a.sin_port);
+}
+
+static void test_tcp_and_password(void **state)
+{
+	struct side s, wrong = { 0 };
+	char port[16], url[128];
+	const char *more[] = { "--port", port, "--requirepass", "secret", NULL };
+	struct sw_bus_options o = { .on_state = side_state, .arg = &wrong };
+	struct sw_err err;
+
+	(void)state;
+	redis_kill(&server, SIGKILL);
+	(void)snprintf(port, sizeof port, "%d", free_port());
+	redis_start_with(&server, "always", more);
+	(void)snprintf(url, sizeof url, "redis://:secret@127.0.0.1:%s/3", port);
+	side_open(&s, url, 0);
+	assert_int_equal(append(&s, "{}"), 0);
+	(void)snprintf(url, sizeof url, "redis://:guess@127.0.0.1:%s", port);
+	o.url = url;
+	assert_int_equal(sw_bus_new(rig_loop, &o, &wrong.bus, &err), 0);
+	RIG_UNTIL(strstr(wrong.why, "WRONGPASS"));
+	assert_null(strstr(wrong.why, "guess"));
+	sw_bus_free(wrong.bus);
+	o.url = server.url; /* none at all */
+	assert_int_equal(sw_bus_new(rig_loop, &o, &wrong.bus, &err), 0);
+	RIG_UNTIL(strstr(wrong.why, "NOAUTH"));
+	sw_bus_free(wrong.bus);
+	redis_kill(&server, SIGKILL);
+	RIG_UNTIL(s.downs == 1);
+	RIG_UNTIL(strstr(s.why, "refused"));
+	redis_start_with(&server, "always", more);
+	RIG_UNTIL(s.ups == 2);
+	assert_int_equal(append(&s, "{}"), 0);
+	assert_int_equal(tick(&s).work_n, 2);
+	side_close(&s);
+	redis_kill(&server, SIGKILL);
+	redis_start(&server, "always");
+}
+
+static void test_cluster_is_refused(void **state)
+{
+	const char *more[] = { "--cluster-enabled", "yes", NULL };
+	struct side s = { 0 };
+	struct sw_bus_options o = { .url = server.url, .on_state = side_state, .arg = &s };
+	struct rig_reply p = { 0 };
+	struct sw_err err;
+
+	(void)state;
+	redis_kill(&server, SIGKILL);
+	redis_start_with(&server, "always", more);
+	assert_int_equal(sw_bus_new(rig_loop, &o, &s.bus, &err), 0);
+	RIG_UNTIL(strstr(s.why, "cluster"));
+	RIG_CALL(&p, sw_bus_append(s.bus, "a", "{}", rig_done, &p));
+	assert_true(p.r < 0);
+	assert_int_equal(s.ups, 0);
+	assert_int_equal(s.downs, 1); /* told once, not at every try */
+	rig_reset(&p);
+	sw_bus_free(s.bus);
+	redis_gone(&server);
+	redis_new(&server, "always");
+}
+
+/*
+ * Killed under load, again and again. What was answered with 2xx is there; what had no clear outcome went to the spool and is drained;
+ * in the end each entry is there exactly once.
+ */
+static void test_killed_under_load(void **state)
+{
+	enum { ROUNDS = 5, N = 300 };
+	static struct rig_reply p[N];
+	static char id[N][32];
+	struct side s;
+	struct rig_reply q = { 0 };
+	int64_t offset = 0;
+	char all[32];
+
+	(void)state;
+	side_open(&s, server.url, 0);
+	sw_bus_read(s.bus, "me", 100, rig_read, &s.rd);
+	for (int round = 0; round < ROUNDS; round++) {
+		int n_done = 0, ups = s.ups;
+
+		for (int i = 0; i < N; i++) {
+			struct sw_entry_in e;
+
+			(void)snprintf(id[i], sizeof id[i], "k%d-%d", round, i);
+			e = entry(id[i], id[i], i % 2 ? SW_MINUTE : SW_DAY);
+			sw_bus_enqueue(s.bus, &e, rig_enqueued, &p[i]);
+			if (i % 8 == 0)
+				assert_int_equal(sw_loop_turn(rig_loop, true), 0);
+			for (n_done = 0; n_done < i && p[n_done].done; n_done++)
+				;
+			if (n_done == 40 * round && server.pid)
+				redis_kill(&server, SIGKILL);
+		}
+		if (server.pid)
+			redis_kill(&server, SIGKILL);
+		for (int i = 0; i < N; i++)
+			RIG_UNTIL(p[i].done);
+		redis_start(&server, "always");
+		RIG_UNTIL(s.ups > ups && sw_bus_up(s.bus));
+		for (int i = 0; i < N; i++) {
+			struct sw_entry_in e = entry(id[i], id[i], i % 2 ? SW_MINUTE : SW_DAY);
+
+			if (p[i].r != SW_ENQ_QUEUED) {
+				assert_true(p[i].r < 0);
+				RIG_CALL(&q, sw_bus_drain(s.bus, "gw", &e, 1, ++offset, rig_done, &q));
+				assert_int_equal(q.r, 0);
+			} else {
+				assert_int_equal(enqueue(&s, &e), SW_ENQ_DUPLICATE);
+			}
+			rig_reset(&p[i]);
+		}
+	}
+	redis_do(&server, "XLEN {sw}:in", all, sizeof all);
+	assert_int_equal(strtol(all + 1, NULL, 10), ROUNDS * N);
+	RIG_UNTIL(s.rd.n[1] == ROUNDS * N); /* and each of them reached the reader, once */
+	rig_reset(&q);
+	side_close(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -533,6 +668,9 @@ int main(void)
 		cmocka_unit_test_setup(test_rewound, fresh),
 		cmocka_unit_test_setup(test_clock, fresh),
 		cmocka_unit_test_setup(test_spool_offset, fresh),
+		cmocka_unit_test_setup(test_killed_under_load, fresh),
+		cmocka_unit_test_setup(test_tcp_and_password, fresh),
+		cmocka_unit_test_setup(test_cluster_is_refused, fresh),
 	};
 
 	if (!redis_present()) {
