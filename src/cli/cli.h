@@ -11,5 +11,6 @@ struct sw_command {
 /* Exit codes: 0 well, 1 it went wrong, 2 the command line is wrong. */
 
 int sw_cli_gateway(int argc, char **argv);
+int sw_cli_worker(int argc, char **argv);
 
 #endif

@@ -124,7 +124,7 @@ void sw_outbox_append(struct worker *w, const char *aggregate, const char *msg, 
 void sw_outbox_fini(struct worker *w);
 
 /* meters.c */
-struct sw_meters *sw_meters_new(void);
+struct sw_meters *sw_meters_new(const struct sw_worker_options *opt);
 void sw_meters_free(struct sw_meters *m);
 void sw_meters_event(struct worker *w, const char *source, const char *kind);
 void sw_meters_dead(struct worker *w, const char *what);

@@ -8,7 +8,7 @@ struct sw_meters {
 		*attempt_s, *actions, *samples, *depth, *age, *held, *rtt, *silent, *lanes, *ios;
 };
 
-struct sw_meters *sw_meters_new(void)
+struct sw_meters *sw_meters_new(const struct sw_worker_options *opt)
 {
 	static const double fine[] = { 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5 };
 	static const double slow[] = { 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30 };
@@ -18,13 +18,15 @@ struct sw_meters *sw_meters_new(void)
 	static const char *const l_outcome[] = { "outcome", NULL }, *const l_attempt[] = { "channel", "class", NULL };
 	static const char *const l_channel[] = { "channel", NULL }, *const l_act[] = { "action", "class", NULL };
 	static const char *const l_sample[] = { "signal", "reading", NULL }, *const l_stream[] = { "stream", NULL };
-	static const char *const l_source[] = { "source", NULL };
+	static const char *const l_source[] = { "source", NULL }, *const l_build[] = { "version", "commit", NULL };
 	struct sw_meters *m = sw_calloc(1, sizeof *m);
 
 	if (sw_metrics_new(1, &m->all) < 0) {
 		free(m);
 		return NULL;
 	}
+	sw_metric_set(sw_metric_gauge(m->all, "shipwatch_build_info", "Which program this is.", l_build, 1, true),
+	              (const char *const[]){ opt->version ? opt->version : "unknown", opt->commit ? opt->commit : "unknown" }, 1);
 	m->events = sw_metric_counter(m->all, "shipwatch_events_total", "Events read out of deliveries.", l_event, 200);
 	m->dead = sw_metric_counter(m->all, "shipwatch_dead_letters_total", "Entries and messages that went to the dead letters.", l_what, 8);
 	m->dead_now = sw_metric_gauge(m->all, "shipwatch_dead_letters", "Dead letters kept now.", NULL, 1, true);

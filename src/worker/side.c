@@ -27,6 +27,9 @@ static void side_health(struct side *s, struct sw_buf *out, int *status)
 	sw_jw_obj(&jw, NULL);
 	sw_jw_str(&jw, "status", ok ? "ok" : "fail");
 	sw_jw_str(&jw, "role", "worker");
+	sw_jw_str(&jw, "version", w->opt->version ? w->opt->version : "unknown");
+	sw_jw_str(&jw, "commit", w->opt->commit ? w->opt->commit : "unknown");
+	sw_jw_str(&jw, "built", w->opt->built ? w->opt->built : "unknown");
 	sw_jw_str(&jw, "consumer", w->consumer);
 	sw_jw_int(&jw, "uptime_s", (sw_clock_mono() - w->started) / 1000);
 	sw_jw_obj(&jw, "checks");

@@ -391,7 +391,7 @@ void sw_worker_init(struct worker *w, const struct sw_worker_options *opt)
 	sw_timer_init(&w->beat, w->loop, worker_beat, w);
 	sw_timer_init(&w->minute, w->loop, worker_minute, w);
 	sw_timer_init(&w->deadline, w->loop, worker_late, w);
-	w->meters = sw_meters_new();
+	w->meters = sw_meters_new(opt);
 	worker_name(w);
 }
 

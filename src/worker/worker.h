@@ -19,6 +19,7 @@ struct sw_worker_options {
 	const char *listen;       /* /metrics and /health there; NULL: none */
 	sw_dur grace;             /* after SIGTERM, to finish what is in hand; 0: 10 s */
 	int notify_fd;            /* "READY=1\n" is written there once; -1: none. NOTIFY_SOCKET is served as well */
+	const char *version, *commit, *built; /* of the program; NULL: "unknown" */
 };
 
 /* Runs until SIGTERM or SIGINT; takes a reference of cfg of its own. Return: 0, or -errno when it could not start (already logged). */
