@@ -2,30 +2,50 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "cli/cli.h"
 #include "shipwatch/base.h"
 
 static const struct sw_command commands[] = {
 	{ "gateway", "takes webhooks and CI reports", sw_cli_gateway },
+	{ "worker", "decides, asks services, tells people, takes releases back", sw_cli_worker },
+	{ "check", "reads configuration and rules, says all mistakes", sw_cli_check },
+	{ "test", "tests of rules in virtual time", sw_cli_test },
+	{ "version", "version, commit and time of build", sw_cli_version },
 };
 
 static int usage(FILE *to, int code)
 {
-	(void)fputs("usage: shipwatch COMMAND [OPTIONS]\n\n", to);
+	(void)fputs("usage: shipwatch COMMAND [OPTIONS]; shipwatch COMMAND --help says more\n\n", to);
 	for (size_t i = 0; i < SW_COUNT(commands); i++)
 		(void)fprintf(to, "  %-12s %s\n", commands[i].name, commands[i].help);
+	(void)fputs("\nexit code: 0 well; 1 it went wrong, one line on stderr says what; 2 the command line is wrong;\n"
+	            "`test` has 3 as well: nothing ran\n", to);
 	return code;
 }
 
 int main(int argc, char **argv)
 {
+	const char *names[SW_COUNT(commands) + 1] = { NULL }, *near;
+
 	if (argc < 2)
-		return usage(stderr, 2);
-	if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-		return usage(stdout, 0);
-	for (size_t i = 0; i < SW_COUNT(commands); i++)
+		return usage(stderr, SW_EXIT_USAGE);
+	if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		if (argc == 2)
+			return usage(stdout, SW_EXIT_OK);
+		argv[1] = argv[2];
+		argv[2] = (char[]){ "--help" };
+		argc = 3;
+	}
+	if (strcmp(argv[1], "--version") == 0)
+		argv[1] = (char[]){ "version" };
+	for (size_t i = 0; i < SW_COUNT(commands); i++) {
+		names[i] = commands[i].name;
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);
-	(void)fprintf(stderr, "shipwatch: unknown command \"%s\"\n\n", argv[1]);
-	return usage(stderr, 2);
+	}
+	near = sw_did_you_mean(argv[1], names);
+	(void)fprintf(stderr, "shipwatch: unknown command \"%s\"%s%s%s\n", argv[1], near ? ", did you mean \"" : "", near ? near : "",
+	              near ? "\"?" : "");
+	return usage(stderr, SW_EXIT_USAGE);
 }
