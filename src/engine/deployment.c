@@ -465,7 +465,7 @@ int deployment_fact(struct step *s, struct place_state *p, const struct sw_jnode
 	if (!ev.received)
 		ev.received = s->now;
 	id = (struct ids){ .origin = event_origin(s, &ev), .d = ev.deployment_id, .j = ev.job_id, .p = event_pipeline(s, &ev),
-	                   .r = ev.report_id };
+	                   .r = ev.pipeline_id ? NULL : ev.report_id }; /* "started" and "finished" are two reports of one run */
 	if (how == SW_CLAIM_PIPELINE || how == SW_CLAIM_WORKFLOW)
 		id.j = id.d = NULL;
 	d = join_by_id(p, &id);

@@ -197,7 +197,6 @@ static const char *line_key(struct step *s, const struct sw_event *ev)
 
 	switch (ev->kind) {
 	case SW_EV_PUSH:
-	case SW_EV_TAG:
 		what = sw_arena_printf(s->a, "%s %s %d%d", ev->before ? ev->before : "", ev->sha ? ev->sha : "", ev->created, ev->deleted);
 		break;
 	case SW_EV_RELEASE:
@@ -213,6 +212,7 @@ static const char *line_key(struct step *s, const struct sw_event *ev)
 		what = sw_arena_printf(s->a, "job %s %s", ev->job_id ? ev->job_id : ev->job_name ? ev->job_name : "", sw_status_name(ev->status));
 		break;
 	case SW_EV_NONE:
+	case SW_EV_TAG: /* line_tag */
 	case SW_EV_PIPELINE:
 	case SW_EV_DEPLOYMENT:
 	case SW_EV_ALARM:
@@ -221,6 +221,29 @@ static const char *line_key(struct step *s, const struct sw_event *ev)
 		return NULL;
 	}
 	return sw_engine_id(s->a, what, NULL);
+}
+
+/*
+ * A tag is told by its push and once more, without its commit, by `create` or `delete`, in either order. New is what changes
+ * the tag: its commit, or whether it is there.
+ */
+static bool line_tag(struct step *s, struct line *l, const struct sw_event *ev)
+{
+	const char *mark = ev->deleted ? "tag-" : "tag+", *sha = ev->sha && !ev->deleted ? ev->sha : "";
+
+	for (size_t i = l->n_seen; i-- > 0;) {
+		const char *last = l->seen[i];
+
+		if (!sw_starts(last, "tag"))
+			continue;
+		if (!sw_starts(last, mark) || (*sha && last[4] && !sw_streq(last + 4, sha)))
+			break;
+		if (*sha)
+			l->seen[i] = sw_arena_printf(s->a, "%s%s", mark, sha);
+		return false;
+	}
+	*PUSH(l->seen, l->n_seen) = sw_arena_printf(s->a, "%s%s", mark, sha);
+	return true;
 }
 
 static int compare_ids(const char *a, const char *b)
@@ -438,7 +461,7 @@ static int line_fact(struct step *s, struct line *l, const struct sw_jnode *msg)
 		return sw_err_set(s->err, EBADMSG, "a fact without an event");
 	sw_event_read(node, s->a, &ev);
 	key = line_key(s, &ev);
-	if (key ? line_seen(l, key) : !line_run(l, &ev))
+	if (key ? line_seen(l, key) : ev.kind == SW_EV_TAG ? !line_tag(s, l, &ev) : !line_run(l, &ev))
 		return 0;
 	if (ev.kind == SW_EV_JOB && ev.allow_failure && ev.status == SW_ST_FAILED)
 		return 0;
