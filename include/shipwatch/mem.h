@@ -33,6 +33,8 @@ void *sw_arena_alloc(struct sw_arena *a, size_t n);
 /* NULL in, NULL out. */
 char *sw_arena_strdup(struct sw_arena *a, const char *s);
 char *sw_arena_strndup(struct sw_arena *a, const char *s, size_t n);
+/* Exactly n bytes, zeros among them too, and a NUL behind. For bodies: strndup stops at the first zero. */
+char *sw_arena_memdup(struct sw_arena *a, const void *p, size_t n);
 char *sw_arena_printf(struct sw_arena *a, const char *fmt, ...) SW_PRINTF(2, 3);
 
 #define SW_ARENA_NEW(a, type) ((type *)sw_arena_alloc((a), sizeof(type)))

@@ -153,6 +153,15 @@ char *sw_arena_strdup(struct sw_arena *a, const char *s)
 	return s ? sw_arena_strndup(a, s, strlen(s)) : NULL;
 }
 
+char *sw_arena_memdup(struct sw_arena *a, const void *from, size_t n)
+{
+	char *p = sw_arena_alloc(a, n + 1);
+
+	if (n)
+		memcpy(p, from, n);
+	return p;
+}
+
 char *sw_arena_strndup(struct sw_arena *a, const char *s, size_t n)
 {
 	char *p;

@@ -37,7 +37,7 @@ static unsigned setup_secrets(const struct sw_conf_source *src)
 	return n;
 }
 
-int sw_setup_new(struct sw_config *cfg, struct setup **ret, struct sw_err *err)
+int sw_gateway_setup_new(struct sw_config *cfg, struct setup **ret, struct sw_err *err)
 {
 	struct setup *s = sw_calloc(1, sizeof *s);
 	int r = sw_nets_new(cfg->gateway.trusted_proxies, &s->trusted, err);
@@ -55,13 +55,13 @@ int sw_setup_new(struct sw_config *cfg, struct setup **ret, struct sw_err *err)
 	return 0;
 }
 
-struct setup *sw_setup_get(struct setup *s)
+struct setup *sw_gateway_setup_get(struct setup *s)
 {
 	s->refs++;
 	return s;
 }
 
-void sw_setup_put(struct setup *s)
+void sw_gateway_setup_put(struct setup *s)
 {
 	if (!s || --s->refs)
 		return;
@@ -183,8 +183,8 @@ static void child_reload(void *arg)
 	sw_diags_init(&d, &a);
 	/* The parent has told the mistakes. */
 	if (sw_config_load(g->opt->config_path, &plugins, &sw_yenv_process, &cfg, &d) == 0) {
-		if (sw_setup_new(cfg, &fresh, &err) == 0) {
-			sw_setup_put(g->setup);
+		if (sw_gateway_setup_new(cfg, &fresh, &err) == 0) {
+			sw_gateway_setup_put(g->setup);
 			g->setup = fresh;
 			child_limits(g, &lim);
 			sw_http_server_limits(g->http, &lim);
@@ -221,7 +221,7 @@ static int child_begin(struct gateway *g, struct sw_config *cfg, const struct ch
 	struct sw_http_limits lim;
 	int r;
 
-	r = sw_setup_new(cfg, &g->setup, err);
+	r = sw_gateway_setup_new(cfg, &g->setup, err);
 	if (r < 0)
 		return r;
 	child_limits(g, &lim);
@@ -264,7 +264,7 @@ int sw_gateway_child(struct sw_config *cfg, const struct sw_gateway_options *opt
 	sw_store_free(g.store);
 	sw_http_server_free(g.http);
 	sw_failures_free(g.failures);
-	sw_setup_put(g.setup);
+	sw_gateway_setup_put(g.setup);
 	sw_arena_fini(&g.arena);
 	sw_buf_fini(&g.pack);
 	sw_loop_free(g.loop);

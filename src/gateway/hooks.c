@@ -92,7 +92,7 @@ void sw_hooks_on_head(struct gateway *g, struct sw_http_req *req, const char *so
 		sw_reply_error(req, 415, NULL, 0, "Content-Type: want application/json");
 		return;
 	}
-	h->setup = sw_setup_get(g->setup);
+	h->setup = sw_gateway_setup_get(g->setup);
 	h->src = source ? sw_config_source(cfg, source) : sw_config_report_source(cfg);
 	h->g = g;
 	h->req = req;
@@ -106,7 +106,7 @@ void sw_hooks_on_done(struct gateway *g, struct sw_http_req *req)
 
 	if (!h)
 		return;
-	sw_setup_put(h->setup);
+	sw_gateway_setup_put(h->setup);
 	sw_arena_fini(&h->arena);
 	free(h);
 	req->user = NULL;

@@ -50,9 +50,9 @@ struct setup {
 	unsigned secrets_max;                /* most secrets any source has: so much work a refusal costs */
 	unsigned refs;
 };
-SW_CHECKED int sw_setup_new(struct sw_config *cfg, struct setup **ret, struct sw_err *err);
-struct setup *sw_setup_get(struct setup *s);
-void sw_setup_put(struct setup *s);
+SW_CHECKED int sw_gateway_setup_new(struct sw_config *cfg, struct setup **ret, struct sw_err *err);
+struct setup *sw_gateway_setup_get(struct setup *s);
+void sw_gateway_setup_put(struct setup *s);
 
 struct store;
 

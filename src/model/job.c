@@ -39,7 +39,7 @@ int sw_job_post_json(struct sw_job *ret, struct sw_arena *a, const char *url, co
 	ret->kind = SW_JOB_HTTP;
 	ret->method = "POST";
 	ret->url = sw_arena_strdup(a, url);
-	ret->body = sw_arena_strndup(a, sw_buf_str(b), b->n);
+	ret->body = sw_arena_memdup(a, b->p, b->n);
 	ret->body_n = b->n;
 	sw_job_header(ret, "Content-Type", "application/json; charset=utf-8");
 	return 0;

@@ -26,7 +26,7 @@ int form_text(const struct sw_request *rq, struct sw_arena *a, const char **ret,
 			sw_buf_reserve(&b, (size_t)(stop - p));
 			r = sw_pct_decode(&b, p + 8, (size_t)(stop - p) - 8, true);
 			if (r == 0) {
-				*ret = sw_arena_strndup(a, b.p ? b.p : "", b.n);
+				*ret = sw_arena_memdup(a, b.p, b.n);
 				*ret_n = b.n;
 			}
 			sw_buf_fini(&b);

@@ -309,7 +309,7 @@ void sw_intake_add(struct worker *w, const struct sw_entry *entry)
 	e->kind = sw_arena_strdup(&in->a, e->kind);
 	e->meta = sw_arena_strdup(&in->a, e->meta);
 	e->broken = sw_arena_strdup(&in->a, e->broken);
-	e->body = e->body ? sw_arena_strndup(&in->a, e->body, e->body_n) : NULL;
+	e->body = e->body ? sw_arena_memdup(&in->a, e->body, e->body_n) : NULL;
 	intake_mark(in);
 }
 

@@ -1,5 +1,4 @@
 /* Bodies of webhooks and reports: the first byte picks source and event, the rest is the body. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -27,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct sw_events evs;
 	struct sw_err err = SW_ERR_INIT;
 	long long conf[16] = { 0 };
-	char *body = sw_strndup(n ? (const char *)data + 1 : "", n ? n - 1 : 0);
+	char *body = sw_arena_memdup(&a, n ? data + 1 : data, n ? n - 1 : 0);
 	struct sw_request rq = { .source = "fuzz", .headers = &h, .n_headers = 1, .body = body, .body_n = n ? n - 1 : 0,
 	                         .content_type = n && data[0] & 0x80 ? "application/x-www-form-urlencoded" : "application/json", .arrived = 1790000000000 };
 
@@ -41,6 +40,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if (as[pick].plugin->check)
 		(void)as[pick].plugin->check(body, rq.body_n, &err);
 	sw_arena_fini(&a);
-	free(body);
 	return 0;
 }
