@@ -113,11 +113,11 @@ static size_t list_mark(const char *s)
 static bool is_markup(const char *s, size_t i)
 {
 	switch (s[i]) {
-	case '*': case '`': case '[': case ']': case '<': case '>': case '\\': case '~': case '|': case '$': return true;
+	case '*': case '`': case '[': case ']': case '<': case '\\': case '~': case '|': case '$': return true;
 	case '!': return s[i + 1] == '[';
 	case '_': return !(i && is_word(s[i - 1]) && is_word(s[i + 1])); /* inside a word it is only itself */
 	case '&': return s[i + 1] == '#' || is_word(s[i + 1]);           /* an entity */
-	case '#': case '-': case '+': case '=': return i == 0;
+	case '#': case '-': case '+': case '=': case '>': return i == 0; /* "x > 5" stays as it was written */
 	case '.': case ')': return i && i == list_mark(s);
 	default: return false;
 	}
@@ -127,7 +127,7 @@ static bool is_markup(const char *s, size_t i)
 static bool is_link(const char *s, size_t i)
 {
 	if (s[i] == ':')
-		return i && is_word(s[i - 1]) && (s[i + 1] == '/' || sw_starts(s + i, ":%2") || s[i + 1] == '\\');
+		return s[i + 1] == '/' || sw_starts(s + i, ":%2") || s[i + 1] == '\\' || !s[i + 1]; /* "/" of ours may follow */
 	return s[i] == '.' && i >= 3 && strncasecmp(s + i - 3, "www", 3) == 0 && (i == 3 || !is_word(s[i - 4]));
 }
 

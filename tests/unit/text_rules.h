@@ -106,7 +106,7 @@ static inline const char *text_rules_markdown(const char *s, size_t n)
 		return "markup in words";
 	if (stars && !(stars == 4 && n > 2 && memcmp(s, "> ", 2) == 0))
 		return "emphasis in words";
-	if (text_rules_count(s, n, '>') > (n >= 2 && memcmp(s, "> ", 2) == 0))
+	if (n && s[0] == '>' && !(n > 1 && s[1] == ' '))
 		return "a quote in words";
 	if (n && strchr("#+=", s[0]))
 		return "markup at the beginning of a line";
