@@ -1,0 +1,37 @@
+/*
+ * The demo of `up`: a configuration written into the state directory, the example service as the thing that is deployed, and
+ * what a user posts to break it.
+ *
+ *   demo.yaml  demo/gitlab-token  demo/report-secret  demo/headers  demo/bad-release.json  demo/demo.sh
+ */
+#ifndef SW_CLI_DEMO_H
+#define SW_CLI_DEMO_H
+
+#include "cli/child.h"
+#include "shipwatch/err.h"
+#include "shipwatch/job.h"
+#include "shipwatch/mem.h"
+
+struct sw_demo {
+	struct sw_arena *a;
+	const char *state_dir, *dir, *config; /* config: path of the written configuration */
+	const char *rules, *program;          /* of the example service */
+	char token[65], secret[65];
+	struct sw_child service;
+	const char *port_file;
+	int port;                             /* of the example service; 0: not known yet */
+	const char *gateway;                  /* host:port as a client reaches it */
+};
+
+/* Finds rules and service, makes the secrets at the first start. Return: 0, or -errno with err. */
+SW_CHECKED int sw_demo_init(struct sw_demo *d, struct sw_loop *loop, const char *state_dir, struct sw_arena *a, struct sw_err *err);
+/* Whether the service wrote its port by now; then d->port is set and it is started with this port again. */
+bool sw_demo_port(struct sw_demo *d);
+/* The configuration for the gateway's address. Return: 0, or -errno with err. */
+SW_CHECKED int sw_demo_write(struct sw_demo *d, const char *listen, struct sw_err *err);
+/* A bad release with a number not used before. Return: 0, or -errno with err. */
+SW_CHECKED int sw_demo_fresh(struct sw_demo *d, struct sw_err *err);
+/* The request that tells the gateway of the good release. */
+void sw_demo_good(struct sw_demo *d, struct sw_job *ret);
+
+#endif
