@@ -45,10 +45,10 @@ static const char *dingtalk_url(const struct dingtalk *c, sw_ms now, struct sw_a
 	return sw_arena_strdup(a, sw_buf_str(&url));
 }
 
-static void keyword_add(const struct dingtalk *c, struct sw_buf *b)
+static void keyword_add(const struct dingtalk *c, const char *before, struct sw_buf *b)
 {
 	if (c->keyword && *c->keyword && !strstr(sw_buf_str(b), c->keyword))
-		sw_buf_printf(b, " %s", c->keyword);
+		sw_buf_printf(b, "%s%s", before, c->keyword);
 }
 
 static void write_at(struct sw_jw *w, const struct sw_alert *al, const char *const *mobiles, size_t n)
@@ -87,9 +87,9 @@ static void write_markdown(struct sw_jw *w, const struct dingtalk *c, const stru
 	SW_CLEANUP(sw_buf_fini) struct sw_buf title = SW_BUF_INIT, text = SW_BUF_INIT;
 
 	sw_alert_title(al, TITLE_MAX, &title);
-	keyword_add(c, &title);
+	keyword_add(c, " ", &title);
 	sw_alert_text(al, SW_MARKUP_DINGTALK, budget, &text);
-	keyword_add(c, &text);
+	keyword_add(c, "\n\n", &text);
 	text_at(&text, al, mobiles, n);
 	sw_jw_str(w, "msgtype", "markdown");
 	sw_jw_obj(w, "markdown");
@@ -104,7 +104,7 @@ static void write_line(struct sw_jw *w, const struct dingtalk *c, const struct s
 	SW_CLEANUP(sw_buf_fini) struct sw_buf text = SW_BUF_INIT;
 
 	sw_alert_title(al, LINE_MAX_BYTES, &text);
-	keyword_add(c, &text);
+	keyword_add(c, " ", &text);
 	text_at(&text, al, mobiles, n);
 	sw_jw_str(w, "msgtype", "text");
 	sw_jw_obj(w, "text");

@@ -65,10 +65,36 @@ static const char *const news_words[SW_NEWS_COUNT][2] = {
 /* Words of the engine and of events that Chinese readers get translated; others stay. */
 static const char *const known[][2] = {
 	{ "fail", "失败" }, { "pass", "通过" }, { "inconclusive", "无法判断" }, { "success", "成功" }, { "failed", "失败" },
-	{ "cancelled", "已取消" }, { "skipped", "已跳过" }, { "running", "进行中" }, { "deployment", "部署" },
-	{ "pipeline", "流水线" }, { "push", "推送" }, { "job", "任务" }, { "release", "发布" }, { "merge", "合并" },
-	{ "report", "报告" }, { "started", "已开始" }, { "waiting", "等待批准" }, { "done", "完成" }, { "unknown", "结果未知" },
-	{ "evidence", "指标异常" }, { "lost", "数据丢失" },
+	{ "superseded", "已被取代" }, { "cancelled", "已取消" }, { "skipped", "已跳过" }, { "running", "进行中" },
+	{ "created", "已创建" }, { "other", "其他" }, { "inactive", "已失效" },
+	{ "deployment", "部署" }, { "pipeline", "流水线" }, { "push", "推送" }, { "tag", "标签" }, { "job", "任务" },
+	{ "release", "发布" }, { "merge", "合并" }, { "report", "报告" },
+	/* why */
+	{ "evidence", "指标异常" }, { "no-data", "没有数据" }, { "pre-existing", "部署前已异常" }, { "common-cause", "共同原因" },
+	{ "transient", "短暂异常" }, { "newer", "已有更新的部署" }, { "operator", "人工操作" }, { "deadline", "超过时限" },
+	{ "lost", "数据丢失" },
+	/* state of a rollback */
+	{ "none", "无" }, { "already", "已决定过" }, { "proposed", "待执行" }, { "postponed", "已推迟" }, { "starting", "即将开始" },
+	{ "started", "已开始" }, { "waiting", "等待批准" }, { "done", "完成" }, { "unknown", "结果未知" },
+	{ "verified", "已确认恢复" }, { "ineffective", "未见效" }, { "dry-run", "演练" },
+	/* and its details, as src/engine/act.c has them */
+	{ "no rollback is configured for this place", "此环境没有配置回滚" },
+	{ "a rollback of this deployment was decided before", "此次部署已决定过回滚" },
+	{ "would have been started now", "若非演练,此刻会开始" },
+	{ "too many actions at this place are under way", "此环境正在执行的操作过多" },
+	{ "a newer deployment is running", "有更新的部署正在进行" },
+	{ "a newer deployment succeeded", "更新的部署已成功" },
+	{ "this deployment is a rollback itself", "此次部署本身就是回滚" },
+	{ "the same commit ran here before: taking it back changes nothing", "部署前运行的就是同一提交,回滚没有意义" },
+	{ "concurrent deployments: nobody knows which of them runs", "多个部署同时进行,无法确定正在运行哪一个" },
+	{ "migrations were changed: a person has to decide", "包含数据库迁移,需人工决定" },
+	{ "whether migrations were changed is not known: a person has to decide", "不确定是否包含数据库迁移,需人工决定" },
+	{ "3 actions were started in 10 min over all places: everything is on hold", "10 分钟内已执行 3 次操作,全部暂停" },
+	{ "it was started before", "之前已开始过" }, { "on hold", "已暂停" },
+	{ "cancelled by an operator", "已由操作人员取消" },
+	{ "given up: it could not be started in time", "未能及时开始,已放弃" },
+	{ "no outcome within its time: it may or may not have run, it is not tried again", "超时未得到结果:可能已执行,不会重试" },
+	{ "the condition still holds 5 min after the rollback", "回滚 5 分钟后条件仍然成立" },
 };
 
 static const char *word(const struct text *t, enum word w)

@@ -1,0 +1,250 @@
+/*
+ * Golden cases of channels and actions: tests/golden/{channel,action}/<plug-in>/<case>/in.json → want.txt, the requests that
+ * are made of it. in.json: conf (settings as in the configuration), now, size of the message (full, half, line), and the alert
+ * or the act. SW_GOLDEN_WRITE=1 writes what came instead of comparing it; read the diff.
+ */
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/json.h"
+#include "base/str.h"
+#include "base/yaml.h"
+#include "plugins.h"
+
+#define CASES 200
+#define PARTS 4
+
+struct golden {
+	char path[512], label[300];
+	const struct sw_channel *channel;
+	const struct sw_action *action;
+};
+
+static char *slurp(const char *dir, const char *name, size_t *ret_n)
+{
+	char path[700], *s;
+	FILE *f;
+	long n;
+
+	(void)snprintf(path, sizeof path, "%s/%s", dir, name);
+	f = fopen(path, "rb");
+	if (!f)
+		return NULL;
+	(void)fseek(f, 0, SEEK_END);
+	n = ftell(f);
+	rewind(f);
+	s = sw_malloc((size_t)n + 1);
+	*ret_n = fread(s, 1, (size_t)n, f);
+	s[*ret_n] = '\0';
+	(void)fclose(f);
+	return s;
+}
+
+/* JSON is YAML, so the settings are read by their own rows. */
+static void *conf_read(const struct sw_plugin *p, const struct sw_jnode *node, struct sw_arena *a)
+{
+	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+	void *conf = sw_arena_alloc(a, p->conf_size);
+	struct sw_ynode *root;
+	struct sw_diags d;
+	struct sw_jw w;
+
+	sw_jw_init(&w, &b);
+	sw_jw_node(&w, NULL, node);
+	sw_diags_init(&d, a);
+	assert_int_equal(sw_yaml_parse(a, "conf", b.p, b.n, NULL, &root, &d), 0);
+	assert_int_equal(sw_keys_read(p->keys, root, root, NULL, a, conf, &d), 0);
+	return conf;
+}
+
+/* A JSON body is shown with one member a line where it is long text: what a person reads in the chat. */
+static void tell_texts(const struct sw_jnode *node, struct sw_buf *out)
+{
+	for (const struct sw_jnode *e = node->child; e; e = e->next) {
+		if (e->type == SW_J_STRING && strchr(e->text, '\n'))
+			sw_buf_printf(out, "-- %s (%zu bytes)\n%s\n", e->key ? e->key : "", e->n, e->text);
+		else if (e->child)
+			tell_texts(e, out);
+	}
+}
+
+static void tell_job(const struct sw_job *job, struct sw_arena *a, struct sw_buf *out)
+{
+	static const char *const kinds[] = { "http", "exec", "print" };
+	struct sw_jnode *root;
+
+	sw_buf_printf(out, "%s", kinds[job->kind]);
+	if (job->kind == SW_JOB_HTTP)
+		sw_buf_printf(out, " %s %s", job->method, job->url);
+	sw_buf_printf(out, "\ntimeout %lld ms\n", (long long)job->timeout);
+	for (size_t i = 0; i < job->n_headers; i++)
+		sw_buf_printf(out, "%s: %s\n", job->headers[i].name, job->headers[i].value);
+	for (const char **p = job->argv; p && *p; p++)
+		sw_buf_printf(out, "arg %s\n", *p);
+	for (const char **p = job->env; p && *p; p++)
+		sw_buf_printf(out, "env %s\n", *p);
+	sw_buf_printf(out, "body %zu bytes\n%.*s\n", job->body_n, (int)job->body_n, job->body ? job->body : "");
+	if (job->kind == SW_JOB_HTTP && sw_jtree_parse(a, job->body, job->body_n, 10000, &root, NULL) == 0)
+		tell_texts(root, out);
+}
+
+static void tell_channel(const struct golden *g, const struct sw_jnode *in, struct sw_arena *a, struct sw_buf *out)
+{
+	const char *size = sw_jstr(in, "size");
+	const void *conf = conf_read(&g->channel->base, sw_jget(in, "conf"), a);
+	enum sw_size want = sw_streq(size, "line") ? SW_SIZE_LINE : sw_streq(size, "half") ? SW_SIZE_HALF : SW_SIZE_FULL;
+	struct sw_alert al;
+
+	assert_non_null(sw_jget(in, "alert"));
+	sw_alert_read(sw_jget(in, "alert"), a, &al);
+	for (unsigned part = 0; part < PARTS; part++) {
+		struct sw_err err = SW_ERR_INIT;
+		struct sw_job job;
+		int r = g->channel->render(conf, &al, want, part, sw_jint(in, "now", 0), a, &job, &err);
+
+		if (r < 0)
+			sw_buf_printf(out, "error: %s\n", err.text);
+		else
+			tell_job(&job, a, out);
+		if (r <= 0)
+			return;
+		sw_buf_cat(out, "\n== and\n");
+	}
+	fail_msg("too many parts");
+}
+
+static void act_read(const struct sw_jnode *in, struct sw_arena *a, struct sw_act *act)
+{
+	const struct sw_jnode *n = sw_jget(in, "act");
+	struct sw_alert *al = SW_ARENA_NEW(a, struct sw_alert);
+
+	*act = (struct sw_act){
+		.id = sw_jstr(n, "id"), .action = sw_jstr(n, "action"), .service = sw_jstr(n, "service"),
+		.environment = sw_jstr(n, "environment"), .tier = sw_jstr(n, "tier"), .repo = sw_jstr(n, "repo"),
+		.branch = sw_jstr(n, "branch"), .tag = sw_jstr(n, "tag"), .sha = sw_jstr(n, "sha"), .version = sw_jstr(n, "version"),
+		.prev_sha = sw_jstr(n, "prev_sha"), .prev_version = sw_jstr(n, "prev_version"),
+		.last_good_sha = sw_jstr(n, "last_good_sha"), .rule = sw_jstr(n, "rule"), .verdict = sw_jstr(n, "verdict"),
+		.reason = sw_jstr(n, "reason"), .user = sw_jstr(n, "user"), .url = sw_jstr(n, "url"),
+		.ci_run_id = sw_jstr(n, "ci_run_id"), .watch_id = sw_jstr(n, "watch_id"), .deployment_id = sw_jstr(n, "deployment_id"),
+	};
+	if (!sw_jget(in, "alert"))
+		return;
+	sw_alert_read(sw_jget(in, "alert"), a, al);
+	act->alert = al;
+}
+
+static void tell_action(const struct golden *g, const struct sw_jnode *in, struct sw_arena *a, struct sw_buf *out)
+{
+	const void *conf = conf_read(&g->action->base, sw_jget(in, "conf"), a);
+	struct sw_err err = SW_ERR_INIT;
+	struct sw_act act;
+	struct sw_job job;
+
+	act_read(in, a, &act);
+	if (g->action->plan(conf, &act, sw_jint(in, "now", 0), a, &job, &err) < 0)
+		sw_buf_printf(out, "error: %s\n", err.text);
+	else
+		tell_job(&job, a, out);
+}
+
+static void compare(const char *dir, const struct sw_buf *out)
+{
+	char path[700];
+	size_t n;
+	char *want;
+	FILE *f;
+
+	if (!getenv("SW_GOLDEN_WRITE")) {
+		want = slurp(dir, "want.txt", &n);
+		assert_non_null(want);
+		assert_string_equal(sw_buf_str(out), want);
+		free(want);
+		return;
+	}
+	(void)snprintf(path, sizeof path, "%s/want.txt", dir);
+	f = fopen(path, "wb");
+	assert_non_null(f);
+	(void)fwrite(sw_buf_str(out), 1, out->n, f);
+	(void)fclose(f);
+}
+
+static void golden(void **state)
+{
+	const struct golden *g = *state;
+	SW_CLEANUP(sw_buf_fini) struct sw_buf out = SW_BUF_INIT;
+	SW_CLEANUP(sw_arena_fini) struct sw_arena a = { 0 };
+	struct sw_err err = SW_ERR_INIT;
+	struct sw_jnode *root;
+	size_t n = 0;
+	char *in = slurp(g->path, "in.json", &n);
+
+	assert_non_null(in);
+	if (sw_jtree_parse(&a, in, n, 10000, &root, &err) < 0)
+		fail_msg("%s/in.json: %s", g->path, err.text);
+	if (g->channel)
+		tell_channel(g, root, &a, &out);
+	else
+		tell_action(g, root, &a, &out);
+	compare(g->path, &out);
+	free(in);
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static size_t collect(const struct golden *of, const char *folder, struct golden *cases, struct CMUnitTest *tests, size_t n)
+{
+	const char *root = getenv("SW_SOURCE_ROOT");
+	struct dirent **names;
+	char dir[300];
+	int found;
+
+	(void)snprintf(dir, sizeof dir, "%s/tests/golden/%s", root ? root : ".", folder);
+	found = scandir(dir, &names, NULL, by_name);
+	for (int i = 0; i < found; i++) {
+		if (names[i]->d_name[0] != '.' && n < CASES) {
+			cases[n] = *of;
+			(void)snprintf(cases[n].path, sizeof cases[n].path, "%.250s/%.200s", dir, names[i]->d_name);
+			(void)snprintf(cases[n].label, sizeof cases[n].label, "%.80s/%.200s", folder, names[i]->d_name);
+			tests[n] = (struct CMUnitTest){ .name = cases[n].label, .test_func = golden, .initial_state = &cases[n] };
+			n++;
+		}
+		free(names[i]);
+	}
+	if (found >= 0)
+		free(names);
+	return n;
+}
+
+int main(void)
+{
+	static const struct sw_channel *const channels[] = { &sw_channel_dingtalk, &sw_channel_wecom, &sw_channel_webhook,
+		                                             &sw_channel_console };
+	static const struct sw_action *const actions[] = { &sw_action_http, &sw_action_exec };
+	static struct golden cases[CASES];
+	static struct CMUnitTest tests[CASES];
+	char folder[64];
+	size_t n = 0;
+
+	for (size_t i = 0; i < SW_COUNT(channels); i++) {
+		(void)snprintf(folder, sizeof folder, "channel/%s", channels[i]->base.name);
+		n = collect(&(struct golden){ .channel = channels[i] }, folder, cases, tests, n);
+	}
+	for (size_t i = 0; i < SW_COUNT(actions); i++) {
+		(void)snprintf(folder, sizeof folder, "action/%s", actions[i]->base.name);
+		n = collect(&(struct golden){ .action = actions[i] }, folder, cases, tests, n);
+	}
+	if (!n)
+		return 1;
+	return _cmocka_run_group_tests("golden_channel", tests, n, NULL, NULL);
+}
