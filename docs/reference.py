@@ -1,0 +1,95 @@
+#!/usr/bin/python3
+"""Writes docs/configuration.md from the tables of settings in the code (struct sw_key). `./dev docs` calls it."""
+import os
+import re
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+TYPES = {
+    "STRING": "text", "SECRET": "secret", "SECRETS": "list of secrets", "STRINGS": "list of texts", "BOOL": "true or false",
+    "INT": "number", "NUMBER": "number", "DUR": "length of time (`30s`)", "SIZE": "size (`25MiB`)", "PERCENT": "percentage (`5%`)",
+    "URL": "http(s) address", "ENUM": "one of a few words", "STRMAP": "map of texts", "NODE": "see the text",
+}
+# file, table (as it is declared), heading, text
+SECTIONS = [
+    ("src/config/config.c", "config_keys", "The file", "One file, `shipwatch.yaml`; paths are relative to it. `${NAME}` takes the environment, "
+     "`${file:/run/secrets/x}` a file. An unknown key, a wrong type or unit, or a name that does not exist is one line with its place; all of them at once."),
+    ("src/config/server.c", "gateway_keys", "`gateway:`", ""),
+    ("src/config/server.c", "dashboard_keys", "`dashboard:`", "Read and checked; the dashboard itself is not in this version."),
+    ("src/config/sources.c", "sources_keys", "`sources:`", "By name; the kind is the name unless `kind:` is said. Every source has these:"),
+    ("src/source/github.c", "github_keys", "Source `github`", "GitHub, JSON or form bodies, `X-Hub-Signature-256`."),
+    ("src/source/gitlab.c", "gitlab_keys", "Source `gitlab`", "GitLab webhooks and system hooks, by secret token or signing token. Where a signature is sent it has to fit."),
+    ("src/source/gitea.c", "gitea_keys", "Source `gitea`", "Gitea, Forgejo and Gogs."),
+    ("src/source/report.c", "report_keys", "Source `report`", "Reports of CI jobs, posted to `/ci-report`."),
+    ("src/config/services.c", "settings_keys", "Environments", "Under `defaults:`, a service, or one of its `environments:`; the nearer one wins. "
+     "An environment can be a health address alone."),
+    ("src/config/services.c", "service_keys", "`services:`", "By name. `\"*\"` is a template for many alike; `{service}` in its texts is the last part of the repository's path."),
+    ("src/config/services.c", "health_keys", "`health:`", "How the signal `health` is asked. A slow answer, a refused connection or another status is a failing check."),
+    ("src/config/services.c", "match_keys", "`match:`", "Which events belong to an environment; every key of an entry has to fit; globs. Without it an environment matches its own name."),
+    ("src/config/sources.c", "people_keys", "`people:`", "Who is who, for mentions."),
+    ("src/config/outputs.c", "mention_keys", "Mentions of a channel", "By severity, or for every message."),
+    ("src/channel/dingtalk.c", "keys", "Channel `dingtalk`", "DingTalk custom robot: markdown, signed; at most 18 messages a minute."),
+    ("src/channel/wecom.c", "keys", "Channel `wecom`", "WeCom group robot: markdown of at most 4,096 bytes, a second short text where mobiles or everyone are mentioned."),
+    ("src/channel/webhook.c", "keys", "Channel `webhook`", "POST of the alert as JSON, signed as rollback hooks are."),
+    ("src/action/http.c", "keys", "Action `http`", "Signed POST with the whole context: `X-Shipwatch-Signature: sha256=<hex HMAC of timestamp + \".\" + body>`, "
+     "`X-Shipwatch-Timestamp`, `Idempotency-Key`. Never repeated when its outcome is not known."),
+    ("src/action/exec.c", "keys", "Action `exec`", "A program with fixed arguments, no shell; the context is in `SW_*` variables and as JSON on stdin."),
+    ("src/rules/rule.c", "rule_keys", "Rules", "In the files of `rules:`; see [rules.md](rules.md)."),
+]
+LITERAL = re.compile(r'"((?:[^"\\]|\\.)*)"')
+
+
+def split(row):
+    """The fields of a C initialiser: commas outside of strings and parentheses."""
+    out, depth, quoted, now = [], 0, False, ""
+    for i, c in enumerate(row):
+        if c == '"' and row[i - 1] != "\\":
+            quoted = not quoted
+        if not quoted and c in "([{":
+            depth += 1
+        if not quoted and c in ")]}":
+            depth -= 1
+        if c == "," and not quoted and depth == 0:
+            out.append(now.strip())
+            now = ""
+        else:
+            now += c
+    return out + [now.strip()]
+
+
+def text(field):
+    parts = LITERAL.findall(field)
+    return "".join(parts).replace('\\"', '"') if parts else None
+
+
+def rows(path, table):
+    source = open(os.path.join(ROOT, path), encoding="utf-8").read()
+    at = source.index("struct sw_key %s[]" % table)
+    body = source[at:source.index("\n};", at)]
+    for m in re.finditer(r'(?:\{|\b[A-Z]+\()\s*("[a-z_0-9*]+"\s*,\s*SW_KEY_.*?)\s*(?:\}|\)),[ \t]*(?=\n|\{|$)', body, re.S):
+        f = split(m.group(1))
+        kind = f[1].replace("SW_KEY_", "")
+        default = text(f[3]) if len(f) > 3 else None
+        yield text(f[0]), TYPES.get(kind, kind.lower()), default, text(f[4]) or "" if len(f) > 4 else ""
+
+
+def main():
+    out = ["# Configuration", "", "Made from the tables of settings in the code by `docs/reference.py`; do not edit by hand.", ""]
+    for path, table, heading, words in SECTIONS:
+        if not os.path.exists(os.path.join(ROOT, path)):
+            continue
+        out += ["## " + heading, ""]
+        if words:
+            out += [words, ""]
+        out += ["| setting | | default | |", "| --- | --- | --- | --- |"]
+        for name, kind, default, help_text in rows(path, table):
+            shown = "required" if default == "!" else "" if default is None else "`%s`" % default
+            out.append("| `%s` | %s | %s | %s |" % (name, kind, shown, help_text.replace("|", "\\|")))
+        out.append("")
+    out += ["## Channel `console`", "", "Prints the message to the worker's standard output and to `console.log` in the state folder. No settings.", "",
+            "## Signal `health`", "", "An HTTP GET of `health.url`; its settings are above.", "",
+            "## Limits", "", "Values of `limits:` have a unit (`p95: 800ms`) and are used in rules as `limits.p95`.", ""]
+    with open(os.path.join(ROOT, "docs", "configuration.md"), "w", encoding="utf-8") as f:
+        f.write("\n".join(out))
+
+
+main()
