@@ -9,7 +9,7 @@
 #define ENV_MAX 4096 /* bytes of one value */
 
 struct field { const char *name, *env; size_t offset; };
-#define FIELD(f, env) { #f, "SHIPWATCH_" env, offsetof(struct sw_act, f) }
+#define FIELD(f, env) { #f, "SW_" env, offsetof(struct sw_act, f) }
 static const struct field fields[] = {
 	FIELD(id, "ID"), FIELD(action, "ACTION"), FIELD(service, "SERVICE"), FIELD(environment, "ENVIRONMENT"), FIELD(tier, "TIER"),
 	FIELD(repo, "REPO"), FIELD(branch, "BRANCH"), FIELD(tag, "TAG"), FIELD(sha, "SHA"), FIELD(version, "VERSION"),

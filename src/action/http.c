@@ -1,5 +1,5 @@
 /* An action by a request: the decision as JSON, signed, with a key that tells a repeat. */
-#include "plugins.h"
+#include "shipwatch/plugin.h"
 
 #include "action/act_json.h"
 #include "model/hook.h"

@@ -1,5 +1,5 @@
 /* The console: every message as plain text on the worker's standard output (and in console.log of the state directory). */
-#include "plugins.h"
+#include "shipwatch/plugin.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* DingTalk's group robot: markdown, signed at each attempt, judged by errcode. */
-#include "plugins.h"
+#include "shipwatch/plugin.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* A receiver of one's own: the whole alert as JSON, signed. */
-#include "plugins.h"
+#include "shipwatch/plugin.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* WeCom's group robot: markdown, and a short text of its own where mobile numbers or everybody must be mentioned. */
-#include "plugins.h"
+#include "shipwatch/plugin.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Health: one GET; the status, and where asked a value in the JSON of the answer, say whether all is well. */
-#include "plugins.h"
+#include "shipwatch/plugin.h"
 
 #include <errno.h>
 #include <stdio.h>

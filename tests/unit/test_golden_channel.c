@@ -1,7 +1,7 @@
 /*
- * Golden cases of channels and actions: tests/golden/{channel,action}/<plug-in>/<case>/in.json → want.txt, the requests that
- * are made of it. in.json: conf (settings as in the configuration), now, size of the message (full, half, line), and the alert
- * or the act. SW_GOLDEN_WRITE=1 writes what came instead of comparing it; read the diff.
+ * Golden cases of channels, actions and signals: tests/golden/{channel,action,signal}/<plug-in>/<case>/in.json → want.txt, the
+ * requests that are made of it. in.json: conf (settings as in the configuration), now, size of the message (full, half, line),
+ * and the alert, the act, or the target with the answer that came. SW_GOLDEN_WRITE=1 writes what came; read the diff.
  */
 #include <dirent.h>
 #include <setjmp.h>
@@ -17,6 +17,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "base/yaml.h"
+#include "model/place.h"
 #include "plugins.h"
 
 #define CASES 200
@@ -26,6 +27,7 @@ struct golden {
 	char path[512], label[300];
 	const struct sw_channel *channel;
 	const struct sw_action *action;
+	const struct sw_signal *signal;
 };
 
 static char *slurp(const char *dir, const char *name, size_t *ret_n)
@@ -155,6 +157,45 @@ static void tell_action(const struct golden *g, const struct sw_jnode *in, struc
 		tell_job(&job, a, out);
 }
 
+static void answer_read(const struct sw_jnode *in, struct sw_arena *a, struct sw_result *res)
+{
+	static const char *const faults[] = { "none", "connect", "cert", "timeout", "ambiguous", "refused", "spawn" };
+	const struct sw_jnode *n = sw_jget(in, "answer");
+	const char *body = sw_jstr(n, "body") ? sw_jstr(n, "body") : "", *fault = sw_jstr(n, "fault");
+
+	*res = (struct sw_result){ .status = (int)sw_jint(n, "status", 0), .body = sw_arena_strdup(a, body), .body_n = strlen(body),
+		                   .detail = sw_jstr(n, "detail"), .at = sw_jint(in, "now", 0) };
+	for (size_t i = 0; fault && i < SW_COUNT(faults); i++)
+		if (strcmp(faults[i], fault) == 0)
+			res->fault = (enum sw_fault)i;
+}
+
+/* Settings of a signal belong to its place; the only signal so far is health. */
+static void tell_signal(const struct golden *g, const struct sw_jnode *in, struct sw_arena *a, struct sw_buf *out)
+{
+	const struct sw_jnode *c = sw_jget(in, "conf"), *t = sw_jget(in, "target");
+	struct sw_health_conf conf = { .url = sw_jstr(c, "url"), .timeout = sw_jint(c, "timeout", 0), .version = sw_jstr(c, "version"),
+		                       .expect = sw_jstr(c, "expect"), .status_min = (int)sw_jint(c, "status_min", 0),
+		                       .status_max = (int)sw_jint(c, "status_max", 0) };
+	struct sw_target target = { .service = sw_jstr(t, "service"), .environment = sw_jstr(t, "environment"), .sha = sw_jstr(t, "sha") };
+	struct sw_samples samples = { .a = a };
+	struct sw_err err = SW_ERR_INIT;
+	struct sw_result res;
+	struct sw_job job;
+
+	if (g->signal->ask(&conf, &target, sw_jint(in, "now", 0), a, &job, &err) < 0) {
+		sw_buf_printf(out, "error: %s\n", err.text);
+		return;
+	}
+	tell_job(&job, a, out);
+	answer_read(in, a, &res);
+	assert_int_equal(g->signal->read(&conf, &target, &res, &samples, &err), 0);
+	for (size_t i = 0; i < samples.n; i++)
+		sw_buf_printf(out, "%s at %lld: %s %g %s\n", samples.items[i].signal, (long long)samples.items[i].at,
+		              sw_reading_name(samples.items[i].reading), samples.items[i].value,
+		              samples.items[i].text ? samples.items[i].text : "-");
+}
+
 static void compare(const char *dir, const struct sw_buf *out)
 {
 	char path[700];
@@ -191,6 +232,8 @@ static void golden(void **state)
 		fail_msg("%s/in.json: %s", g->path, err.text);
 	if (g->channel)
 		tell_channel(g, root, &a, &out);
+	else if (g->signal)
+		tell_signal(g, root, &a, &out);
 	else
 		tell_action(g, root, &a, &out);
 	compare(g->path, &out);
@@ -244,6 +287,7 @@ int main(void)
 		(void)snprintf(folder, sizeof folder, "action/%s", actions[i]->base.name);
 		n = collect(&(struct golden){ .action = actions[i] }, folder, cases, tests, n);
 	}
+	n = collect(&(struct golden){ .signal = &sw_signal_health }, "signal/health", cases, tests, n);
 	if (!n)
 		return 1;
 	return _cmocka_run_group_tests("golden_channel", tests, n, NULL, NULL);
