@@ -15,6 +15,7 @@ SECTIONS = [
      "`${file:/run/secrets/x}` a file. An unknown key, a wrong type or unit, or a name that does not exist is one line with its place; all of them at once."),
     ("src/config/server.c", "gateway_keys", "`gateway:`", ""),
     ("src/config/server.c", "dashboard_keys", "`dashboard:`", "Read and checked; the dashboard itself is not in this version."),
+    ("src/config/server.c", "user_keys", "`dashboard: {users: […]}`", ""),
     ("src/config/sources.c", "sources_keys", "`sources:`", "By name; the kind is the name unless `kind:` is said. Every source has these:"),
     ("src/source/github.c", "github_keys", "Source `github`", "GitHub, JSON or form bodies, `X-Hub-Signature-256`."),
     ("src/source/gitlab.c", "gitlab_keys", "Source `gitlab`", "GitLab webhooks and system hooks, by secret token or signing token. Where a signature is sent it has to fit."),
@@ -34,6 +35,8 @@ SECTIONS = [
      "`X-Shipwatch-Timestamp`, `Idempotency-Key`. Never repeated when its outcome is not known."),
     ("src/action/exec.c", "keys", "Action `exec`", "A program with fixed arguments, no shell; the context is in `SW_*` variables and as JSON on stdin."),
     ("src/rules/rule.c", "rule_keys", "Rules", "In the files of `rules:`; see [rules.md](rules.md)."),
+    ("src/sim/script.c", "place_keys", "Places of a rule test", "Under `places:` of a test file, by `service/environment`."),
+    ("src/sim/script.c", "event_keys", "Events of a rule test", "Under the kind of the event: `{at: 10s, deployment: {service: web, env: prod, …}}`."),
 ]
 LITERAL = re.compile(r'"((?:[^"\\]|\\.)*)"')
 

@@ -410,7 +410,9 @@ static void deployment_succeeded(struct step *s, struct place_state *p, struct d
 		d->prev_verdict = worst_verdict(p, running);
 	}
 	if (s->now - SW_MIN(d->status_at, d->finished) > SW_MAX(longest, 5 * SW_MINUTE)) {
-		sw_step_note(s, SW_NOTE_INFO, d->ev.ci_run_id, NULL, "told later than its watch would have lasted: history only");
+		sw_step_note(s, SW_NOTE_WARN, d->ev.ci_run_id, NULL,
+		             "deployment %s ended %lld min ago by the host's clock, later than its watch would have lasted: not watched", d->id,
+		             (long long)((s->now - SW_MIN(d->status_at, d->finished)) / SW_MINUTE));
 		return;
 	}
 	if (running)

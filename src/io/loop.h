@@ -49,7 +49,7 @@ SW_CHECKED int sw_loop_new(struct sw_loop **ret);
 void sw_loop_free(struct sw_loop *l);
 /* Until sw_loop_stop. Return: 0, or -errno when waiting itself is impossible. */
 SW_CHECKED int sw_loop_run(struct sw_loop *l);
-/* One turn; wait: until something is ready. For tests and for draining. */
+/* One turn; wait: until something is ready. For tests and for draining. Return: 0; 1 when nothing is left to wait for; -errno. */
 SW_CHECKED int sw_loop_turn(struct sw_loop *l, bool wait);
 void sw_loop_stop(struct sw_loop *l);
 
