@@ -7,6 +7,7 @@
 #include "shipwatch/base.h"
 
 static const struct sw_command commands[] = {
+	{ "up", "everything on this machine; without a file: a demo", sw_cli_up },
 	{ "gateway", "takes webhooks and CI reports", sw_cli_gateway },
 	{ "worker", "decides, asks services, tells people, takes releases back", sw_cli_worker },
 	{ "check", "reads configuration and rules, says all mistakes", sw_cli_check },

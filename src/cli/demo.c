@@ -109,7 +109,7 @@ static int demo_service(struct sw_demo *d, struct sw_loop *loop)
 int sw_demo_init(struct sw_demo *d, struct sw_loop *loop, const char *state_dir, struct sw_arena *a, struct sw_err *err)
 {
 	static const char *const programs[] = { "examples/service/example-service", "example-service", SW_DATA_DIR "/example-service", NULL };
-	static const char *const rules[] = { "../rules/demo.yaml", SW_DATA_DIR "/rules/demo.yaml", NULL };
+	static const char *const rules[] = { "demo-rules.yaml", SW_DATA_DIR "/rules/demo.yaml", NULL };
 	int r;
 
 	*d = (struct sw_demo){ .a = a, .state_dir = state_dir };

@@ -116,8 +116,8 @@ int sw_private_redis_start(struct sw_private_redis *r, struct sw_err *err)
 	struct stat st;
 	int rc;
 
-	if (stat(r->log, &st) == 0 && st.st_size > LOG_MAX)
-		(void)truncate(r->log, 0);
+	if (stat(r->log, &st) == 0 && st.st_size > LOG_MAX && truncate(r->log, 0) < 0)
+		SW_WARN(LOG, "%s: %s", r->log, strerror(errno));
 	r->log_from = stat(r->log, &st) == 0 ? (long)st.st_size : 0;
 	rc = sw_child_start(&r->child);
 	if (rc < 0)

@@ -1,0 +1,524 @@
+/*
+ * shipwatch up: everything on this machine. Starts in order, each when the one before is ready; ends in the other order.
+ *
+ *   (example service) ─▶ redis ─▶ gateway + worker ─▶ what to do next is printed
+ *   SIGINT, SIGTERM: gateway ─▶ worker ─▶ example service ─▶ redis
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <netdb.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/child.h"
+#include "cli/demo.h"
+#include "cli/options.h"
+#include "cli/page.h"
+#include "cli/redis.h"
+#include "io/http_client.h"
+
+#define LOG       "up"
+#define STOP_ROLE (12 * SW_SECOND) /* the roles' own grace is 10 s */
+#define STOP_REST (10 * SW_SECOND)
+#define TICK      ((sw_dur)100)
+
+struct up {
+	struct sw_common c;
+	const char *state_dir, *listen, *page_listen;
+	struct sw_arena a;
+	struct sw_loop *loop;
+	struct sw_config *cfg;         /* NULL: the demo's is not written yet */
+	struct sw_private_redis redis;
+	struct sw_demo demo;
+	struct sw_child gateway, worker;
+	struct sw_child *all[4];
+	size_t n_all;
+	struct sw_page *page;
+	struct sw_http_client *client; /* demo: posts the good release */
+	struct sw_job good;
+	unsigned good_tries;
+	struct sw_timer tick;
+	int lock;
+	off_t told;                    /* size of the messages when the demo's files were made */
+	bool is_demo, is_private, roles_started, printed, stopping;
+	size_t stopped;                /* how many of all have been stopped */
+	int code;
+};
+
+static void up_stop(struct up *u, int code);
+
+/* ---- where things are ---- */
+
+static int up_mkdirs(const char *path, struct sw_err *err)
+{
+	char text[4096];
+
+	if (snprintf(text, sizeof text, "%s", path) >= (int)sizeof text)
+		return sw_err_set(err, ENAMETOOLONG, "state directory: the path is too long");
+	for (char *p = text + 1;; p++) {
+		char kept = *p;
+
+		if (kept && kept != '/')
+			continue;
+		*p = 0;
+		if (mkdir(text, 0750) < 0 && errno != EEXIST)
+			return sw_err_set(err, errno, "state directory %s: %s", text, strerror(errno));
+		if (!kept)
+			return 0;
+		*p = kept;
+	}
+}
+
+/* The option, the configuration, or a place of the user's; made, absolute, and ours alone. */
+static int up_state_dir(struct up *u, struct sw_err *err)
+{
+	const char *dir = u->state_dir, *xdg = getenv("XDG_STATE_HOME");
+	char *real, *path;
+	int r;
+
+	if (!dir && u->cfg && u->cfg->state_dir)
+		dir = u->cfg->state_dir;
+	if (!dir)
+		dir = xdg && *xdg == '/' ? sw_arena_printf(&u->a, "%s/shipwatch", xdg) : "var/shipwatch";
+	r = up_mkdirs(dir, err);
+	if (r < 0)
+		return r;
+	real = realpath(dir, NULL);
+	if (!real)
+		return sw_err_set(err, errno, "state directory %s: %s", dir, strerror(errno));
+	u->state_dir = sw_arena_strdup(&u->a, real);
+	free(real);
+	r = up_mkdirs(sw_arena_printf(&u->a, "%s/log", u->state_dir), err);
+	if (r < 0)
+		return r;
+	path = sw_arena_printf(&u->a, "%s/up.lock", u->state_dir);
+	u->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (u->lock < 0)
+		return sw_err_set(err, errno, "%s: %s", path, strerror(errno));
+	if (flock(u->lock, LOCK_EX | LOCK_NB) < 0)
+		return sw_err_set(err, EBUSY, "another \"shipwatch up\" works in %s", u->state_dir);
+	return 0;
+}
+
+/* "host:0" becomes "host:39123": the configuration and what is printed need the number. Others stay as they are. */
+static const char *up_port(struct up *u, const char *listen)
+{
+	const char *colon = strrchr(listen, ':');
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE }, *ai = NULL;
+	char host[128], serv[16];
+	struct sockaddr_storage ss;
+	socklen_t n = sizeof ss;
+	const char *ret = listen;
+	int fd;
+
+	if (!colon || !sw_streq(colon, ":0") || sw_starts(listen, "unix:") || (size_t)(colon - listen) >= sizeof host)
+		return listen;
+	(void)snprintf(host, sizeof host, "%.*s", (int)(colon - listen), listen);
+	if (getaddrinfo(host, "0", &hints, &ai) != 0)
+		return listen;
+	fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && getsockname(fd, (struct sockaddr *)&ss, &n) == 0 &&
+	    getnameinfo((struct sockaddr *)&ss, n, NULL, 0, serv, sizeof serv, NI_NUMERICSERV) == 0)
+		ret = sw_arena_printf(&u->a, "%s:%s", host, serv);
+	if (fd >= 0)
+		(void)close(fd);
+	freeaddrinfo(ai);
+	return ret;
+}
+
+/* How one on this machine reaches it. */
+static const char *up_reach(struct up *u, const char *listen)
+{
+	if (sw_starts(listen, "0.0.0.0:"))
+		return sw_arena_printf(&u->a, "127.0.0.1:%s", listen + strlen("0.0.0.0:"));
+	if (sw_starts(listen, "[::]:"))
+		return sw_arena_printf(&u->a, "[::1]:%s", listen + strlen("[::]:"));
+	return listen;
+}
+
+/* ---- what a person reads ---- */
+
+static void up_say_hooks(const struct up *u, const char *reach)
+{
+	const char *base = u->cfg->hooks_url ? u->cfg->hooks_url : sw_starts(reach, "unix:") ? reach : NULL;
+
+	for (size_t i = 0; i < u->cfg->n_sources; i++) {
+		const struct sw_conf_source *s = &u->cfg->sources[i];
+		bool report = sw_streq(s->kind, "report");
+
+		(void)printf("  %-17s %s%s%s%s\n", report ? "CI reports to" : i == 0 ? "Post webhooks to" : "", base ? "" : "http://",
+		             base ? base : reach, report ? "/ci-report" : "/hooks/", report ? "" : s->name);
+	}
+}
+
+static void up_say(struct up *u)
+{
+	const char *reach = up_reach(u, u->listen);
+
+	(void)printf("\nShipwatch %s is running%s.\n\n", SW_VERSION, u->is_demo ? ", with a demo" : "");
+	up_say_hooks(u, reach);
+	if (u->page)
+		(void)printf("  %-17s http://%s/   (and in this terminal)\n", "Read messages at", sw_page_address(u->page));
+	(void)printf("  %-17s %s\n  %-17s %s\n", "Configuration", u->c.config, "State and logs", u->state_dir);
+	if (u->is_demo)
+		(void)printf("\nBreak a release, and see it told and taken back within a few seconds (as often as you like):\n\n"
+		             "  curl -X POST 'http://127.0.0.1:%d/knobs?health=fail&version=1.5.0' --next \\\n"
+		             "    -H @'%s/headers' --data @'%s/bad-release.json' \\\n    http://%s/hooks/gitlab\n\n"
+		             "The same in short: %s/demo.sh\n",
+		             u->demo.port, u->demo.dir, u->demo.dir, reach, u->demo.dir);
+	(void)printf("\nCtrl-C ends everything; the next start goes on from here.\n\n");
+	(void)fflush(stdout);
+}
+
+/* ---- ends ---- */
+
+static void up_stop_next(struct up *u)
+{
+	if (u->stopped == u->n_all) {
+		sw_loop_stop(u->loop);
+		return;
+	}
+	sw_child_stop(u->all[u->stopped], u->all[u->stopped] == &u->gateway || u->all[u->stopped] == &u->worker ? STOP_ROLE : STOP_REST);
+}
+
+static void up_child_stopped(void *arg, struct sw_child *c)
+{
+	struct up *u = arg;
+
+	SW_DEBUG(LOG, "%s ended", c->name);
+	u->stopped++;
+	up_stop_next(u);
+}
+
+/* Everything, in order; code is the exit code. A second time: at once. */
+static void up_stop(struct up *u, int code)
+{
+	if (u->stopping) {
+		for (size_t i = 0; i < u->n_all; i++)
+			if (u->all[i]->pid)
+				(void)kill(u->all[i]->pid, SIGKILL);
+		return;
+	}
+	u->stopping = true;
+	u->code = code;
+	sw_timer_stop(&u->tick);
+	for (size_t i = 0; i < u->n_all; i++)
+		u->all[i]->stopping = true; /* none is started again meanwhile */
+	up_stop_next(u);
+}
+
+static void up_signal(void *arg)
+{
+	struct up *u = arg;
+
+	if (u->stopping)
+		SW_WARN(LOG, "asked again: ending at once");
+	else
+		SW_INFO(LOG, "ending: what is in hand is finished first");
+	up_stop(u, 0);
+}
+
+static void up_sigchld(void *arg)
+{
+	struct up *u = arg;
+
+	sw_child_reap(u->all, u->n_all);
+}
+
+/* The last line of a role's log says why it did not start. */
+static void up_child_failed(void *arg, struct sw_child *c)
+{
+	struct up *u = arg;
+	char ended[32], text[2048] = "";
+	FILE *f = c->log ? fopen(c->log, "re") : NULL;
+	size_t n = 0, at;
+
+	if (f) {
+		if (fseek(f, -(long)(sizeof text - 1), SEEK_END) != 0)
+			rewind(f);
+		n = fread(text, 1, sizeof text - 1, f);
+		(void)fclose(f);
+	}
+	while (n > 0 && text[n - 1] == '\n')
+		n--;
+	text[n] = 0;
+	for (at = n; at > 0 && text[at - 1] != '\n';)
+		at--;
+	SW_ERROR(LOG, "%s did not start (%s)%s%s", c->name, sw_child_ended(c, ended, sizeof ended), n ? ": " : "", text + at);
+	up_stop(u, SW_EXIT_WRONG);
+}
+
+static void up_redis_failed(void *arg, struct sw_child *c)
+{
+	struct up *u = arg;
+	struct sw_err why = SW_ERR_INIT;
+
+	(void)c;
+	(void)sw_private_redis_why(&u->redis, &why);
+	SW_ERROR(LOG, "%s", why.text);
+	up_stop(u, SW_EXIT_WRONG);
+}
+
+/* Later it is started again, unless that is in vain. */
+static void up_redis_died(void *arg, struct sw_child *c)
+{
+	struct up *u = arg;
+	struct sw_err why = SW_ERR_INIT;
+
+	(void)c;
+	if (!sw_private_redis_why(&u->redis, &why))
+		return;
+	SW_ERROR(LOG, "%s", why.text);
+	up_stop(u, SW_EXIT_WRONG);
+}
+
+/* ---- the way up ---- */
+
+static void up_good_done(void *arg, const struct sw_result *res)
+{
+	struct up *u = arg;
+
+	if (res->fault == SW_FAULT_NONE && res->status < 300)
+		return;
+	if (u->good_tries++ < 20 && !u->stopping)
+		(void)sw_http_client_do(u->client, &u->good, up_good_done, u);
+	else if (!u->stopping)
+		SW_WARN(LOG, "the demo's first release was not taken: %s", res->detail ? res->detail : "refused");
+}
+
+static void up_role_ready(void *arg)
+{
+	struct up *u = arg;
+	struct sw_err err = SW_ERR_INIT;
+
+	if (u->printed || !u->gateway.ready || !u->worker.ready)
+		return;
+	u->printed = true;
+	if (u->is_demo && sw_demo_fresh(&u->demo, &err) < 0)
+		SW_WARN(LOG, "%s", err.text);
+	if (u->is_demo && sw_http_client_new(u->loop, NULL, &u->client, &err) == 0) {
+		sw_demo_good(&u->demo, &u->good);
+		(void)sw_http_client_do(u->client, &u->good, up_good_done, u);
+	}
+	up_say(u);
+}
+
+static void up_role(struct up *u, struct sw_child *c, const char *name)
+{
+	const char *format = sw_opt_formats[u->c.format], *level = sw_opt_levels[u->c.level];
+	const char *words[] = {
+		"/proc/self/exe", name, "-c", u->c.config, "--state-dir", u->state_dir, "--log-format", format, "--log-level", level,
+	};
+
+	sw_child_init(c, u->loop, name);
+	for (size_t i = 0; i < SW_COUNT(words); i++)
+		sw_child_arg(c, words[i]);
+	if (u->is_private || u->c.redis_url) {
+		sw_child_arg(c, "--redis");
+		sw_child_arg(c, u->is_private ? u->redis.url : u->c.redis_url);
+	}
+	if (u->is_demo)
+		c->log = sw_arena_printf(&u->a, "%s/log/%s.log", u->state_dir, name);
+	c->notifies = true;
+	c->on_ready = up_role_ready;
+	c->on_failed = up_child_failed;
+	c->on_stopped = up_child_stopped;
+	c->arg = u;
+}
+
+static void up_start_roles(void *arg)
+{
+	struct up *u = arg;
+	int r;
+
+	if (u->roles_started || u->stopping) /* a Redis that came back: the roles find it by themselves */
+		return;
+	u->roles_started = true;
+	up_role(u, &u->gateway, "gateway");
+	sw_child_arg(&u->gateway, "--listen");
+	sw_child_arg(&u->gateway, u->listen);
+	up_role(u, &u->worker, "worker");
+	/* in the order in which they end */
+	memmove(u->all + 2, u->all, u->n_all * sizeof *u->all);
+	u->all[0] = &u->gateway;
+	u->all[1] = &u->worker;
+	u->n_all += 2;
+	r = sw_child_start(&u->worker);
+	if (r == 0)
+		r = sw_child_start(&u->gateway);
+	if (r < 0) {
+		SW_ERROR(LOG, "cannot start a process: %s", strerror(-r));
+		up_stop(u, SW_EXIT_WRONG);
+	}
+}
+
+static int up_start_redis(struct up *u, struct sw_err *err)
+{
+	if (!u->is_private) {
+		up_start_roles(u);
+		return 0;
+	}
+	u->redis.child.on_ready = up_start_roles;
+	u->redis.child.on_failed = up_redis_failed;
+	u->redis.child.on_died = up_redis_died;
+	u->redis.child.on_stopped = up_child_stopped;
+	u->redis.child.arg = u;
+	u->all[u->n_all++] = &u->redis.child;
+	return sw_private_redis_start(&u->redis, err);
+}
+
+/* The service listens: now the configuration can name its port. */
+static int up_demo_go(struct up *u, struct sw_err *err)
+{
+	int r = sw_demo_write(&u->demo, u->listen, err);
+
+	sw_child_ready(&u->demo.service);
+	if (r < 0)
+		return r;
+	u->c.config = u->demo.config;
+	u->demo.gateway = up_reach(u, u->listen);
+	u->cfg = sw_cli_config(u->demo.config, NULL, false);
+	if (!u->cfg)
+		return sw_err_set(err, EINVAL, "the demo's own configuration %s is wrong", u->demo.config);
+	return up_start_redis(u, err);
+}
+
+/* Waits for the port of the example service; later gives the curl command a new release number when the old one was used. */
+static void up_tick(void *arg)
+{
+	struct up *u = arg;
+	struct sw_err err = SW_ERR_INIT;
+	struct stat st;
+	bool fresh;
+
+	sw_timer_set(&u->tick, u->printed ? SW_SECOND : TICK);
+	if (!u->demo.port) {
+		if (sw_demo_port(&u->demo) && up_demo_go(u, &err) < 0) {
+			SW_ERROR(LOG, "%s", err.text);
+			up_stop(u, SW_EXIT_WRONG);
+		}
+		return;
+	}
+	fresh = u->printed && stat(sw_arena_printf(&u->a, "%s/messages.ndjson", u->state_dir), &st) == 0 && st.st_size != u->told;
+	if (!fresh)
+		return;
+	u->told = st.st_size;
+	if (sw_demo_fresh(&u->demo, &err) < 0)
+		SW_WARN(LOG, "%s", err.text);
+}
+
+static int up_begin(struct up *u, struct sw_err *err)
+{
+	int r = 0;
+
+	if (u->is_private)
+		r = sw_private_redis_init(&u->redis, u->loop, u->state_dir, &u->a, err);
+	if (r < 0)
+		return r;
+	if (u->page_listen)
+		r = sw_page_new(u->loop, up_port(u, u->page_listen), sw_arena_printf(&u->a, "%s/messages.ndjson", u->state_dir), &u->page, err);
+	if (r < 0)
+		return sw_err_prefix(err, "page of messages (--page): "), r;
+	if (!u->is_demo)
+		return up_start_redis(u, err);
+	r = sw_demo_init(&u->demo, u->loop, u->state_dir, &u->a, err);
+	if (r < 0)
+		return r;
+	u->demo.service.on_failed = up_child_failed;
+	u->demo.service.on_stopped = up_child_stopped;
+	u->demo.service.arg = u;
+	u->all[u->n_all++] = &u->demo.service;
+	r = sw_child_start(&u->demo.service);
+	if (r < 0)
+		return sw_err_set(err, -r, "%s: %s", u->demo.program, strerror(-r));
+	sw_timer_init(&u->tick, u->loop, up_tick, u);
+	sw_timer_set(&u->tick, TICK);
+	return 0;
+}
+
+static int up_run(struct up *u)
+{
+	struct sw_err err = SW_ERR_INIT;
+	int r = sw_loop_new(&u->loop);
+
+	if (r == 0)
+		r = sw_loop_signal(u->loop, SIGCHLD, up_sigchld, u);
+	if (r == 0)
+		r = sw_loop_signal(u->loop, SIGINT, up_signal, u);
+	if (r == 0)
+		r = sw_loop_signal(u->loop, SIGTERM, up_signal, u);
+	if (r < 0)
+		return sw_err_set(&err, -r, "%s", strerror(-r));
+	r = up_begin(u, &err);
+	if (r < 0) {
+		SW_ERROR(LOG, "%s", err.text);
+		up_stop(u, SW_EXIT_WRONG);
+	}
+	return sw_loop_run(u->loop);
+}
+
+static void up_fini(struct up *u)
+{
+	sw_timer_stop(&u->tick);
+	sw_http_client_free(u->client);
+	sw_page_free(u->page);
+	if (u->is_private)
+		sw_private_redis_fini(&u->redis);
+	if (u->loop)
+		sw_loop_free(u->loop);
+	if (u->cfg)
+		sw_config_put(u->cfg);
+	if (u->lock >= 0)
+		(void)close(u->lock);
+	sw_arena_fini(&u->a);
+}
+
+int sw_cli_up(int argc, char **argv)
+{
+	static const struct sw_usage usage = {
+		"up [-c FILE] [--state-dir DIR] [OPTIONS]",
+		"Everything on this machine: gateway, worker and, unless the configuration names one, a private Redis.\n"
+		"Without a file: a demo with the example service. Ctrl-C ends it all.\n",
+		NULL, 0, 0,
+	};
+	struct up u = { .c = { .level = SW_LOG_INFO, .format = SW_LOG_JSON }, .lock = -1 };
+	const struct sw_opt opts[] = {
+		SW_OPT_CONFIG(&u.c), SW_OPT_REDIS(&u.c),
+		{ "state-dir", 0, SW_OPT_TEXT, &u.state_dir, "DIR", "$XDG_STATE_HOME/shipwatch or var/shipwatch unless said" },
+		{ "listen", 0, SW_OPT_TEXT, &u.listen, "ADDRESS", "of the gateway, instead of the configuration's (demo: 127.0.0.1:8080)" },
+		{ "page", 0, SW_OPT_TEXT, &u.page_listen, "ADDRESS", "of the page of messages (demo: 127.0.0.1:8081; else none)" },
+		SW_OPT_LOG(&u.c), { 0 },
+	};
+	struct sw_err err = SW_ERR_INIT;
+	int r;
+
+	if (sw_options_read(&usage, opts, argc, argv, &r) < 0)
+		return r;
+	u.is_demo = !u.c.config;
+	sw_log_setup(u.is_demo ? SW_LOG_INFO : (enum sw_log_level)u.c.level, u.is_demo ? SW_LOG_TEXT : (enum sw_log_format)u.c.format, 2);
+	u.cfg = u.is_demo ? NULL : sw_cli_config(u.c.config, NULL, false);
+	if (!u.is_demo && !u.cfg)
+		return SW_EXIT_WRONG;
+	if (!u.listen)
+		u.listen = u.is_demo ? "127.0.0.1:8080" : u.cfg->gateway.listen;
+	u.listen = up_port(&u, u.listen);
+	if (u.is_demo && !u.page_listen)
+		u.page_listen = "127.0.0.1:8081";
+	u.is_private = !u.c.redis_url && (!u.cfg || !u.cfg->redis_url);
+	if (up_state_dir(&u, &err) < 0) {
+		SW_ERROR(LOG, "%s", err.text);
+		u.code = SW_EXIT_WRONG;
+	} else if (up_run(&u) < 0) {
+		u.code = SW_EXIT_WRONG;
+	}
+	up_fini(&u);
+	return u.code;
+}
