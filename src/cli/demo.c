@@ -173,13 +173,14 @@ int sw_demo_write(struct sw_demo *d, const char *listen, struct sw_err *err)
 	return demo_file(d->config, b.p, b.n, 0600, err);
 }
 
-/* A GitLab Deployment Hook. */
-static void demo_hook(struct sw_buf *b, const char *sha, const char *title, const char *version, sw_ms now)
+/* A GitLab Deployment Hook. Its number is greater than all before it, also of earlier starts: GitLab's order of deployments. */
+static void demo_hook(struct sw_demo *d, struct sw_buf *b, const char *sha, const char *title, const char *version)
 {
+	d->last_id = SW_MAX(d->last_id + 1, sw_clock_wall());
 	sw_buf_printf(b,
 	              "{\"object_kind\":\"deployment\",\"status\":\"success\",\"deployment_id\":%lld,\"deployable_id\":%lld,"
 	              "\"environment\":\"prod\",\"environment_tier\":\"production\",",
-	              (long long)now, (long long)now + 1);
+	              (long long)d->last_id, (long long)d->last_id);
 	sw_buf_printf(b,
 	              "\"project\":{\"id\":1,\"name\":\"demo\",\"web_url\":\"https://gitlab.example.com/acme/demo\","
 	              "\"path_with_namespace\":\"acme/demo\",\"default_branch\":\"main\"},");
@@ -200,7 +201,7 @@ int sw_demo_fresh(struct sw_demo *d, struct sw_err *err)
 	if (getrandom(raw, sizeof raw, 0) != (ssize_t)sizeof raw)
 		return sw_err_set(err, EIO, "no random numbers");
 	sw_hex_encode(&sha, raw, sizeof raw);
-	demo_hook(&body, sw_buf_str(&sha), "Faster checkout", BAD_VERSION, sw_clock_wall());
+	demo_hook(d, &body, sw_buf_str(&sha), "Faster checkout", BAD_VERSION);
 	r = demo_file(sw_arena_printf(d->a, "%s/bad-release.json", d->dir), body.p, body.n, 0600, err);
 	if (r < 0)
 		return r;
@@ -221,7 +222,7 @@ void sw_demo_good(struct sw_demo *d, struct sw_job *ret)
 {
 	SW_CLEANUP(sw_buf_fini) struct sw_buf body = SW_BUF_INIT;
 
-	demo_hook(&body, GOOD_SHA, "First release", GOOD_VERSION, sw_clock_wall());
+	demo_hook(d, &body, GOOD_SHA, "First release", GOOD_VERSION);
 	(void)sw_job_post_json(ret, d->a, sw_arena_printf(d->a, "http://%s/hooks/gitlab", d->gateway), &body);
 	sw_job_header(ret, "X-Gitlab-Token", d->token);
 	sw_job_header(ret, "X-Gitlab-Event", "Deployment Hook");

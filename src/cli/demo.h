@@ -20,6 +20,7 @@ struct sw_demo {
 	struct sw_child service;
 	const char *port_file;
 	int port;                             /* of the example service; 0: not known yet */
+	sw_ms last_id;                        /* of a deployment told or prepared */
 	const char *gateway;                  /* host:port as a client reaches it */
 };
 

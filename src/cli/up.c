@@ -302,12 +302,12 @@ static void up_role_ready(void *arg)
 	if (u->printed || !u->gateway.ready || !u->worker.ready)
 		return;
 	u->printed = true;
-	if (u->is_demo && sw_demo_fresh(&u->demo, &err) < 0)
-		SW_WARN(LOG, "%s", err.text);
 	if (u->is_demo && sw_http_client_new(u->loop, NULL, &u->client, &err) == 0) {
 		sw_demo_good(&u->demo, &u->good);
 		(void)sw_http_client_do(u->client, &u->good, up_good_done, u);
 	}
+	if (u->is_demo && sw_demo_fresh(&u->demo, &err) < 0)
+		SW_WARN(LOG, "%s", err.text);
 	up_say(u);
 }
 
