@@ -18,7 +18,7 @@ static int console_render(const void *conf, const struct sw_alert *al, enum sw_s
 		sw_alert_title(al, BUDGET / 4, &b);
 	else
 		sw_alert_text(al, SW_MARKUP_PLAIN, size == SW_SIZE_FULL ? BUDGET : BUDGET / 2, &b);
-	sw_buf_putc(&b, '\n');
+	sw_buf_cat(&b, size == SW_SIZE_LINE ? "\n" : "\n\n"); /* messages are told apart by an empty line */
 	memset(ret, 0, sizeof *ret);
 	ret->kind = SW_JOB_PRINT;
 	ret->body = sw_arena_strndup(a, sw_buf_str(&b), b.n);

@@ -328,7 +328,7 @@ static void head_what(struct text *t)
 		head_part(t, &said, translated(t, al->rollback_detail));
 	else if (first_of(finding, al->summary, NULL))
 		head_part(t, &said, first_of(finding, al->summary, NULL));
-	else if (al->verdict)
+	else if (al->verdict && al->news == SW_NEWS_INCONCLUSIVE)
 		head_part(t, &said, translated(t, first_of(al->reason, al->rule, NULL)));
 	else
 		head_part(t, &said, first_of(al->rule, al->title, NULL));
