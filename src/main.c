@@ -12,6 +12,13 @@ static const struct sw_command commands[] = {
 	{ "worker", "decides, asks services, tells people, takes releases back", sw_cli_worker },
 	{ "check", "reads configuration and rules, says all mistakes", sw_cli_check },
 	{ "test", "tests of rules in virtual time", sw_cli_test },
+	{ "status", "queue, workers, gateways, holds, dead letters, open watches", sw_cli_status },
+	{ "hold", "no action starts there, or anywhere", sw_cli_hold },
+	{ "release", "ends a hold", sw_cli_release },
+	{ "cancel", "ends a watch", sw_cli_cancel },
+	{ "ack", "somebody has this alert in hand", sw_cli_ack },
+	{ "deploy", "tells of a deployment made by hand", sw_cli_deploy },
+	{ "dead", "what could not be handled: list, show", sw_cli_dead },
 	{ "version", "version, commit and time of build", sw_cli_version },
 };
 

@@ -120,6 +120,9 @@ int sw_demo_init(struct sw_demo *d, struct sw_loop *loop, const char *state_dir,
 		                  d->program ? "rules/demo.yaml" : "the example service");
 	d->dir = sw_arena_printf(a, "%s/demo", state_dir);
 	d->config = sw_arena_printf(a, "%s/demo.yaml", state_dir);
+	d->bad_file = sw_arena_printf(a, "%s/bad-release.json", d->dir);
+	d->headers_file = sw_arena_printf(a, "%s/headers", d->dir);
+	d->script_file = sw_arena_printf(a, "%s/demo.sh", d->dir);
 	if (mkdir(d->dir, 0700) < 0 && errno != EEXIST)
 		return sw_err_set(err, errno, "%s: %s", d->dir, strerror(errno));
 	r = demo_secret(d, "gitlab-token", d->token, err);
@@ -202,20 +205,20 @@ int sw_demo_fresh(struct sw_demo *d, struct sw_err *err)
 		return sw_err_set(err, EIO, "no random numbers");
 	sw_hex_encode(&sha, raw, sizeof raw);
 	demo_hook(d, &body, sw_buf_str(&sha), "Faster checkout", BAD_VERSION);
-	r = demo_file(sw_arena_printf(d->a, "%s/bad-release.json", d->dir), body.p, body.n, 0600, err);
+	r = demo_file(d->bad_file, body.p, body.n, 0600, err);
 	if (r < 0)
 		return r;
 	sw_buf_printf(&text, "X-Gitlab-Token: %s\nX-Gitlab-Event: Deployment Hook\nContent-Type: application/json\n", d->token);
-	r = demo_file(sw_arena_printf(d->a, "%s/headers", d->dir), text.p, text.n, 0600, err);
+	r = demo_file(d->headers_file, text.p, text.n, 0600, err);
 	if (r < 0)
 		return r;
 	sw_buf_reset(&text);
 	sw_buf_printf(&text,
 	              "#!/bin/sh\n# A release goes bad: the example service turns ill, and GitLab's webhook tells that it was deployed.\n"
 	              "exec curl -sS -X POST 'http://127.0.0.1:%d/knobs?health=fail&version=" BAD_VERSION "' --next \\\n"
-	              "  -H @'%s/headers' --data @'%s/bad-release.json' http://%s/hooks/gitlab\n",
-	              d->port, d->dir, d->dir, d->gateway);
-	return demo_file(sw_arena_printf(d->a, "%s/demo.sh", d->dir), text.p, text.n, 0700, err);
+	              "  -H @'%s' --data @'%s' http://%s/hooks/gitlab\n",
+	              d->port, d->headers_file, d->bad_file, d->gateway);
+	return demo_file(d->script_file, text.p, text.n, 0700, err);
 }
 
 void sw_demo_good(struct sw_demo *d, struct sw_job *ret)

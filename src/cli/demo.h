@@ -15,6 +15,7 @@
 struct sw_demo {
 	struct sw_arena *a;
 	const char *state_dir, *dir, *config; /* config: path of the written configuration */
+	const char *bad_file, *headers_file, *script_file;
 	const char *rules, *program;          /* of the example service */
 	char token[65], secret[65];
 	struct sw_child service;

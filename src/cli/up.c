@@ -23,6 +23,7 @@
 #include "cli/options.h"
 #include "cli/page.h"
 #include "cli/redis.h"
+#include "cli/talk.h"
 #include "io/http_client.h"
 
 #define LOG       "up"
@@ -32,7 +33,7 @@
 
 struct up {
 	struct sw_common c;
-	const char *state_dir, *listen, *page_listen;
+	const char *state_dir, *listen, *page_listen, *messages;
 	struct sw_arena a;
 	struct sw_loop *loop;
 	struct sw_config *cfg;         /* NULL: the demo's is not written yet */
@@ -80,14 +81,10 @@ static int up_mkdirs(const char *path, struct sw_err *err)
 /* The option, the configuration, or a place of the user's; made, absolute, and ours alone. */
 static int up_state_dir(struct up *u, struct sw_err *err)
 {
-	const char *dir = u->state_dir, *xdg = getenv("XDG_STATE_HOME");
+	const char *dir = sw_cli_state_dir(u->state_dir, u->cfg, &u->a);
 	char *real, *path;
 	int r;
 
-	if (!dir && u->cfg && u->cfg->state_dir)
-		dir = u->cfg->state_dir;
-	if (!dir)
-		dir = xdg && *xdg == '/' ? sw_arena_printf(&u->a, "%s/shipwatch", xdg) : "var/shipwatch";
 	r = up_mkdirs(dir, err);
 	if (r < 0)
 		return r;
@@ -407,7 +404,7 @@ static void up_tick(void *arg)
 		}
 		return;
 	}
-	fresh = u->printed && stat(sw_arena_printf(&u->a, "%s/messages.ndjson", u->state_dir), &st) == 0 && st.st_size != u->told;
+	fresh = u->printed && stat(u->messages, &st) == 0 && st.st_size != u->told;
 	if (!fresh)
 		return;
 	u->told = st.st_size;
@@ -419,12 +416,13 @@ static int up_begin(struct up *u, struct sw_err *err)
 {
 	int r = 0;
 
+	u->messages = sw_arena_printf(&u->a, "%s/messages.ndjson", u->state_dir);
 	if (u->is_private)
 		r = sw_private_redis_init(&u->redis, u->loop, u->state_dir, &u->a, err);
 	if (r < 0)
 		return r;
 	if (u->page_listen)
-		r = sw_page_new(u->loop, up_port(u, u->page_listen), sw_arena_printf(&u->a, "%s/messages.ndjson", u->state_dir), &u->page, err);
+		r = sw_page_new(u->loop, up_port(u, u->page_listen), u->messages, &u->page, err);
 	if (r < 0)
 		return sw_err_prefix(err, "page of messages (--page): "), r;
 	if (!u->is_demo)

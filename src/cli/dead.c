@@ -1,0 +1,100 @@
+/* shipwatch dead: what could not be handled, and why. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/talk.h"
+
+static void dead_line(const struct sw_jnode *d)
+{
+	time_t at = (time_t)(sw_jint(d, "at", 0) / 1000);
+	const char *what = sw_jstr(d, "aggregate");
+	char when[40] = "?", reason[300];
+	struct tm tm;
+
+	if (localtime_r(&at, &tm))
+		(void)strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &tm);
+	if (!what || !*what)
+		what = sw_jstr(d, "source") ? sw_jstr(d, "source") : "";
+	(void)printf("%-20s %s  %-6s %-24s %s\n", sw_jstr(d, "id"), when, sw_jstr(d, "kind") ? sw_jstr(d, "kind") : "", what,
+	             sw_err_quote(sw_jstr(d, "reason") ? sw_jstr(d, "reason") : "", strlen(sw_jstr(d, "reason") ? sw_jstr(d, "reason") : ""),
+	                          reason, sizeof reason));
+}
+
+static int dead_list(struct sw_talk *t, int64_t count)
+{
+	struct sw_jnode *list;
+	int r = sw_talk_query(t, sw_arena_printf(&t->a, "dead list - %lld", (long long)count), &list);
+
+	if (r < 0)
+		return SW_EXIT_WRONG;
+	if (t->c.json) {
+		(void)printf("%s\n", sw_talk_text(t));
+		return SW_EXIT_OK;
+	}
+	for (const struct sw_jnode *d = list ? list->child : NULL; d; d = d->next)
+		dead_line(d);
+	if (!list || !list->child)
+		(void)puts("no dead letters");
+	return SW_EXIT_OK;
+}
+
+static int dead_show(struct sw_talk *t, const char *id)
+{
+	struct sw_jnode *d;
+
+	if (!*id || id[strspn(id, "0123456789-")]) {
+		(void)fprintf(stderr, "shipwatch: \"%.40s\" is not the id of a dead letter (1700000000000-0)\n", id);
+		return SW_EXIT_USAGE;
+	}
+	if (sw_talk_query(t, sw_arena_printf(&t->a, "dead show %s", id), &d) < 0)
+		return SW_EXIT_WRONG;
+	if (!d) {
+		(void)fprintf(stderr, "shipwatch: there is no dead letter %s\n", id);
+		return SW_EXIT_WRONG;
+	}
+	if (t->c.json) {
+		(void)printf("%s\n", sw_talk_text(t));
+		return SW_EXIT_OK;
+	}
+	for (const struct sw_jnode *f = d->child; f; f = f->next) {
+		SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+		struct sw_jw w;
+
+		if (f->type == SW_J_STRING || f->type == SW_J_NUMBER) {
+			sw_utf8_clean(&b, f->text, strlen(f->text), true);
+		} else {
+			sw_jw_init(&w, &b);
+			sw_jw_node(&w, NULL, f);
+		}
+		(void)printf("%-10s %s\n", f->key, sw_buf_str(&b));
+	}
+	return SW_EXIT_OK;
+}
+
+int sw_cli_dead(int argc, char **argv)
+{
+	static const struct sw_usage usage = {
+		"dead list [--count N] | dead show ID", "What could not be handled, newest first; one of them whole.\n", NULL, 1, 2,
+	};
+	struct sw_talk t = { 0 };
+	int64_t count = 50;
+	const struct sw_opt opts[] = {
+		SW_OPT_TALK(&t), { "count", 'n', SW_OPT_INT, &count, "N", "at most so many (50)", NULL, 1, 1000 }, SW_OPT_JSON(&t.c), { 0 },
+	};
+	int r, n = sw_options_read(&usage, opts, argc, argv, &r);
+	bool list;
+
+	if (n < 0)
+		return r;
+	list = sw_streq(argv[1], "list") && n == 1;
+	if (!list && !(sw_streq(argv[1], "show") && n == 2)) {
+		(void)fprintf(stderr, "shipwatch: dead: want \"list\" or \"show ID\"\n");
+		return SW_EXIT_USAGE;
+	}
+	r = sw_talk_open(&t) < 0 ? SW_EXIT_WRONG : list ? dead_list(&t, count) : dead_show(&t, argv[2]);
+	sw_talk_close(&t);
+	return r;
+}

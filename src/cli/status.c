@@ -1,0 +1,161 @@
+/* shipwatch status: roles, queue, holds, dead letters, and what is being watched. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/talk.h"
+
+#define PLACES 1000
+
+/* "3.2 s", "4 min", "2 h", "3 d" */
+static const char *status_age(int64_t ms, char *buf, size_t size)
+{
+	if (ms < 0)
+		ms = 0;
+	if (ms < SW_MINUTE)
+		(void)snprintf(buf, size, "%lld.%lld s", (long long)(ms / 1000), (long long)(ms % 1000 / 100));
+	else if (ms < 2 * SW_HOUR)
+		(void)snprintf(buf, size, "%lld min", (long long)(ms / SW_MINUTE));
+	else if (ms < 2 * SW_DAY)
+		(void)snprintf(buf, size, "%lld h", (long long)(ms / SW_HOUR));
+	else
+		(void)snprintf(buf, size, "%lld d", (long long)(ms / SW_DAY));
+	return buf;
+}
+
+static void status_roles(const struct sw_jnode *s)
+{
+	const struct sw_jnode *w = sw_jget(s, "workers"), *g = sw_jget(s, "gateways");
+	char age[32];
+
+	(void)printf("workers   %zu\n", w ? w->n : 0);
+	for (const struct sw_jnode *x = w ? w->child : NULL; x; x = x->next)
+		(void)printf("  %-30s seen %s ago\n", x->key, status_age(x->i, age, sizeof age));
+	(void)printf("gateways  %zu\n", g ? g->n : 0);
+	for (const struct sw_jnode *x = g ? g->child : NULL; x; x = x->next)
+		(void)printf("  %-30s seen %s ago, %lld bytes in its spool\n", x->key, status_age(sw_jint(x, "silent_ms", 0), age, sizeof age),
+		             (long long)sw_jint(x, "spool_bytes", 0));
+}
+
+static void status_queue(const struct sw_jnode *s)
+{
+	char a[32], b[32];
+
+	(void)printf("in        %lld waiting, oldest %s\n", (long long)sw_jint(s, "in", 0),
+	             status_age(sw_jint(s, "in_oldest_ms", 0), a, sizeof a));
+	(void)printf("work      %lld waiting, oldest %s\n", (long long)sw_jint(s, "work", 0),
+	             status_age(sw_jint(s, "work_oldest_ms", 0), b, sizeof b));
+	(void)printf("timers    %lld set\ndead      %lld letters\n", (long long)sw_jint(s, "timers", 0), (long long)sw_jint(s, "dead", 0));
+}
+
+static void status_hold(const char *scope, const struct sw_jnode *h)
+{
+	const char *why = sw_jstr(h, "why");
+
+	(void)printf("HOLD      %s, by %s%s%s\n", scope, sw_jstr(h, "by") && *sw_jstr(h, "by") ? sw_jstr(h, "by") : "somebody",
+	             why && *why ? ": " : "", why ? why : "");
+}
+
+static void status_place(const char *name, const struct sw_jnode *state, int64_t now)
+{
+	const struct sw_jnode *deps = sw_jget(state, "deployments"), *watches = sw_jget(state, "watches"), *last = NULL;
+	unsigned open = 0;
+	char age[32];
+
+	for (const struct sw_jnode *d = deps ? deps->child : NULL; d; d = d->next)
+		last = d;
+	(void)printf("%-24s %s%s", name + strlen("place:"), sw_jbool(state, "failing", false) ? "FAILING, " : "",
+	             sw_jstr(state, "hold_by") ? "on hold, " : "");
+	if (last) {
+		const struct sw_jnode *ev = sw_jget(last, "ev");
+		const char *sha = sw_jstr(ev, "sha") ? sw_jstr(ev, "sha") : sw_jstr(ev, "short_sha");
+		const char *version = sw_jstr(ev, "version");
+
+		(void)printf("last deployment %.12s%s%s %s", sha ? sha : "?", version ? " " : "", version ? version : "",
+		             sw_jstr(ev, "status") ? sw_jstr(ev, "status") : "");
+	} else {
+		(void)printf("no deployment known");
+	}
+	(void)putchar('\n');
+	for (const struct sw_jnode *w = watches ? watches->child : NULL; w; w = w->next) {
+		if (sw_streq(sw_jstr(w, "state"), "done"))
+			continue;
+		open++;
+		(void)printf("  watch %s by \"%s\": %s%s%s, ends in %s\n", sw_jstr(w, "id"), sw_jstr(w, "rule"), sw_jstr(w, "state"),
+		             sw_jstr(w, "verdict") ? ", " : "", sw_jstr(w, "verdict") ? sw_jstr(w, "verdict") : "",
+		             status_age(sw_jint(w, "until", now) - now, age, sizeof age));
+	}
+}
+
+static int status_places(struct sw_talk *t, int64_t now, struct sw_jw *json)
+{
+	struct sw_jnode *names, *place;
+	int r = sw_talk_query(t, sw_arena_printf(&t->a, "aggregates place: %d", PLACES), &names);
+
+	if (json)
+		sw_jw_obj(json, "places");
+	for (const struct sw_jnode *n = names ? names->child : NULL; n && r == 0; n = n->next) {
+		r = sw_talk_query(t, sw_arena_printf(&t->a, "aggregate %s", n->text), &place);
+		if (r < 0 || !place)
+			continue;
+		if (json)
+			sw_jw_node(json, n->text + strlen("place:"), sw_jget(place, "state"));
+		else
+			status_place(n->text, sw_jget(place, "state"), now);
+	}
+	if (json)
+		sw_jw_obj_end(json);
+	return r;
+}
+
+static int status_text(struct sw_talk *t, const struct sw_jnode *s)
+{
+	const struct sw_jnode *holds = sw_jget(s, "holds"), *all = sw_jget(s, "hold");
+
+	status_roles(s);
+	status_queue(s);
+	if (all && all->type == SW_J_OBJECT)
+		status_hold("everything", all);
+	for (const struct sw_jnode *h = holds ? holds->child : NULL; h; h = h->next)
+		status_hold(h->key, h);
+	return status_places(t, sw_jint(s, "now", 0), NULL);
+}
+
+static int status_json(struct sw_talk *t, const struct sw_jnode *s)
+{
+	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+	struct sw_jw w;
+	int r;
+
+	sw_jw_init(&w, &b);
+	sw_jw_obj(&w, NULL);
+	for (const struct sw_jnode *x = s->child; x; x = x->next)
+		sw_jw_node(&w, x->key, x);
+	r = status_places(t, 0, &w);
+	sw_jw_obj_end(&w);
+	if (r == 0)
+		(void)printf("%s\n", sw_buf_str(&b));
+	return r;
+}
+
+int sw_cli_status(int argc, char **argv)
+{
+	static const struct sw_usage usage = {
+		"status [--json]", "Workers, gateways, queue lengths and ages, holds, dead letters, each place with its open watches.\n", NULL, 0, 0,
+	};
+	struct sw_talk t = { 0 };
+	const struct sw_opt opts[] = { SW_OPT_TALK(&t), SW_OPT_JSON(&t.c), { 0 } };
+	struct sw_jnode *s = NULL;
+	int r;
+
+	if (sw_options_read(&usage, opts, argc, argv, &r) < 0)
+		return r;
+	r = sw_talk_open(&t);
+	if (r == 0)
+		r = sw_talk_query(&t, "status", &s);
+	if (r == 0 && s)
+		r = t.c.json ? status_json(&t, s) : status_text(&t, s);
+	sw_talk_close(&t);
+	return r < 0 ? SW_EXIT_WRONG : SW_EXIT_OK;
+}
