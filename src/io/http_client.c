@@ -43,6 +43,7 @@ struct sw_http_call {
 	struct curl_slist *lines, *pins;
 	struct sw_buf body;
 	size_t body_max, head_n;
+	bool head_whole;               /* the empty line behind the answer's head was there */
 	struct sw_header headers[ANSWER_HEADERS];
 	struct sw_result res;
 	char why[CURL_ERROR_SIZE + 64];
@@ -140,6 +141,7 @@ static void head_reset(struct sw_http_call *k)
 {
 	k->res.n_headers = 0;
 	k->head_n = 0;
+	k->head_whole = false;
 	sw_buf_reset(&k->body);
 }
 
@@ -156,7 +158,10 @@ static size_t on_head(char *p, size_t size, size_t n, void *arg)
 		head_reset(k);
 		return n;
 	}
+	k->head_whole |= len == 0;
 	k->head_n += len;
+	while (len && (p[len - 1] == ' ' || p[len - 1] == '\t'))
+		len--;
 	colon = memchr(p, ':', len);
 	if (!colon || k->res.n_headers == ANSWER_HEADERS || k->head_n > ANSWER_HEAD_MAX)
 		return n;
@@ -183,12 +188,12 @@ static enum sw_fault call_fault(const struct sw_http_call *k, CURLcode code)
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_ISSUER_ERROR:
 	case CURLE_SSL_CACERT_BADFILE: return SW_FAULT_CERT;
-	case CURLE_UNSUPPORTED_PROTOCOL:
-	case CURLE_URL_MALFORMAT: return SW_FAULT_REFUSED;
 	default: break;
 	}
 	if (ready > 0 && sent > 0)
-		return SW_FAULT_AMBIGUOUS;
+		return SW_FAULT_AMBIGUOUS; /* also what is no HTTP at all, which libcurl calls an unsupported protocol */
+	if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_URL_MALFORMAT)
+		return SW_FAULT_REFUSED;
 	return code == CURLE_OPERATION_TIMEDOUT ? SW_FAULT_TIMEOUT_CONNECT : SW_FAULT_CONNECT;
 }
 
@@ -246,6 +251,8 @@ static void call_done(struct sw_http_call *k, CURLcode code)
 	k->res.status = (int)status;
 	if (code == CURLE_WRITE_ERROR && k->res.body_cut)
 		code = CURLE_OK;
+	if (code == CURLE_OK && !k->head_whole) /* libcurl takes a head that was cut off for a whole one */
+		code = CURLE_PARTIAL_FILE;
 	if (code == CURLE_OK && call_follow(k))
 		return;
 	if (code != CURLE_OK) {

@@ -61,11 +61,17 @@ static struct evdns_base *resolver_dns(struct sw_resolver *r)
 	return dns;
 }
 
+/* evdns would write lines of its own to stderr, between those of the log; who asks is told anyway. */
+static void on_evdns_log(int warning, const char *text)
+{
+}
+
 int sw_resolver_new(struct sw_loop *loop, const char *resolv_conf, const char *hosts, struct sw_resolver **ret)
 {
 	struct sw_resolver *r = sw_calloc(1, sizeof *r);
 
 	r->loop = loop;
+	evdns_set_log_fn(on_evdns_log);
 	r->conf.path = sw_strdup(resolv_conf ? resolv_conf : "/etc/resolv.conf");
 	r->hosts.path = sw_strdup(hosts ? hosts : "/etc/hosts");
 	(void)file_changed(&r->conf);
