@@ -42,6 +42,7 @@ void sw_news_of(struct step *s, const struct sw_rule *rule, const struct sw_plac
 
 	memset(ret, 0, sizeof *ret);
 	ret->alert_id = alert_id;
+	ret->ev = ev;
 	ret->channels = news_channels(s, rule, place);
 	ret->roles = rule ? rule->mention : NULL;
 	al->id = alert_id;
@@ -89,6 +90,17 @@ void sw_news_findings(struct step *s, const struct sw_judged *j, struct sw_alert
 	}
 }
 
+/* The compare view of the host, from what ran here before to what runs now. */
+static const char *news_compare(struct step *s, const struct news *n)
+{
+	const struct sw_event *ev = n->ev;
+	const char *to = n->al.sha;
+
+	if (n->al.links[SW_LINK_COMPARE] || !n->al.prev_sha || !to || !ev->repo_url || sw_sha_equal(n->al.prev_sha, to))
+		return n->al.links[SW_LINK_COMPARE];
+	return sw_arena_printf(s->a, "%s/%scompare/%s...%s", ev->repo_url, sw_streq(ev->source_kind, "gitlab") ? "-/" : "", n->al.prev_sha, to);
+}
+
 void sw_news_tell(struct step *s, const struct news *n, enum sw_alert_news what, const char *detail)
 {
 	struct sw_buf b = SW_BUF_INIT;
@@ -96,6 +108,7 @@ void sw_news_tell(struct step *s, const struct news *n, enum sw_alert_news what,
 	struct sw_jw w;
 
 	al.news = what;
+	al.links[SW_LINK_COMPARE] = news_compare(s, n);
 	al.delivery = sw_arena_printf(s->a, "%s-%s%s%s", n->alert_id, sw_news_name(what), detail ? "-" : "", detail ? detail : "");
 	sw_jw_init(&w, &b);
 	sw_jw_obj(&w, NULL);

@@ -57,6 +57,7 @@ struct news {
 	const char *alert_id;
 	const char **channels;
 	const char **roles;
+	const struct sw_event *ev;         /* what it is about */
 };
 /* Fills what the event, place and rule say. rule may be NULL (told by the engine itself). */
 void sw_news_of(struct step *s, const struct sw_rule *rule, const struct sw_place *place, const char *service,
