@@ -254,7 +254,7 @@ class Shipwatch(Process):
         self.conf = os.path.join(folder, f"{self.role}-{self.port}.yaml")
         state = os.path.join(folder, f"state-{self.role}-{self.port}")
         os.makedirs(state)
-        with open(self.conf, "w") as f:
+        with open(os.open(self.conf, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
             f.write(CONF.format(state=state, socket=redis.socket, port=self.port, secret=SECRET,
                                 workers=f", workers: {workers}" if workers else ""))
         super().__init__("shipwatch-" + self.role, [*wrap, program, self.role, "-c", self.conf], folder)
