@@ -19,6 +19,10 @@ static const struct sw_command commands[] = {
 	{ "ack", "somebody has this alert in hand", sw_cli_ack },
 	{ "deploy", "tells of a deployment made by hand", sw_cli_deploy },
 	{ "dead", "what could not be handled: list, show", sw_cli_dead },
+	{ "sign", "headers for trying a hook with curl", sw_cli_sign },
+	{ "test-health", "is the service up, and the version the one just built", sw_cli_test_health },
+	{ "send", "a real test message by a channel", sw_cli_send },
+	{ "render", "the exact request a channel would get", sw_cli_render },
 	{ "version", "version, commit and time of build", sw_cli_version },
 };
 

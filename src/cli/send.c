@@ -1,0 +1,146 @@
+/* shipwatch send, shipwatch render: a test message by a channel, and what exactly would be sent. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/http.h"
+#include "cli/options.h"
+#include "shipwatch/clock.h"
+#include "shipwatch/plugin.h"
+
+#define PARTS_MAX 4
+
+struct sending {
+	const struct sw_config *cfg;
+	const struct sw_conf_channel *ch;
+	struct sw_alert al;
+	struct sw_arena a;
+	bool only_show;
+};
+
+static void send_alert(struct sending *s, const char *text)
+{
+	static struct sw_finding finding = { .text = "shipwatch send", .value = "test" };
+
+	s->al = (struct sw_alert){
+		.id = "test", .delivery = sw_arena_printf(&s->a, "test-%lld", (long long)sw_clock_wall()), .news = SW_NEWS_FIRING,
+		.severity = SW_SEV_INFO, .rule = "test", .summary = text ? text : "a test message of Shipwatch", .service = "shipwatch",
+		.environment = "test", .findings = &finding, .n_findings = 1, .fired_at = sw_clock_wall(), .locale = s->cfg->locale,
+		.commits_total = -1,
+	};
+	s->al.mobiles = s->ch->mobiles;
+}
+
+/* The request as it goes out. The address of a robot is its secret: its query is not shown. */
+static void send_show(const struct sw_job *job)
+{
+	if (job->kind == SW_JOB_HTTP) {
+		(void)printf("%s %.*s%s\n", job->method, (int)strcspn(job->url, "?"), job->url, strchr(job->url, '?') ? "?…" : "");
+		for (size_t i = 0; i < job->n_headers; i++)
+			(void)printf("%s: %s\n", job->headers[i].name, job->headers[i].value);
+		(void)putchar('\n');
+	}
+	(void)printf("%.*s\n(%zu bytes)\n", (int)job->body_n, job->body ? job->body : "", job->body_n);
+}
+
+static int send_part(struct sending *s, const struct sw_job *job, unsigned part)
+{
+	struct sw_err err = SW_ERR_INIT;
+	struct sw_result res = { .body = "" };
+	struct sw_class c;
+
+	if (s->only_show) {
+		send_show(job);
+		return 0;
+	}
+	if (job->kind == SW_JOB_PRINT) {
+		(void)fwrite(job->body, 1, job->body_n, stdout);
+		res.at = sw_clock_wall();
+	} else if (job->kind != SW_JOB_HTTP) {
+		(void)fprintf(stderr, "shipwatch: %s: this kind of channel cannot be tried from here\n", s->ch->name);
+		return -1;
+	} else if (sw_cli_http(s->cfg, job, &s->a, &res, &err) < 0) {
+		(void)fprintf(stderr, "shipwatch: %s: %s\n", s->ch->name, err.text);
+		return -1;
+	}
+	c = s->ch->plugin->judge(s->ch->conf, &res, &err);
+	if (c.outcome == SW_OK) {
+		(void)printf("%s: part %u arrived (%lld ms)\n", s->ch->name, part + 1, (long long)res.took);
+		return 0;
+	}
+	(void)fprintf(stderr, "shipwatch: %s: %s: %s", s->ch->name, sw_outcome_name(c.outcome),
+	              err.text[0] ? err.text : res.detail ? res.detail : "not taken");
+	if (c.code)
+		(void)fprintf(stderr, " (code %d)", c.code);
+	(void)fputc('\n', stderr);
+	return -1;
+}
+
+static int send_all(struct sending *s)
+{
+	struct sw_err err = SW_ERR_INIT;
+	int more = 1;
+
+	for (unsigned part = 0; more > 0 && part < PARTS_MAX; part++) {
+		struct sw_job job = { 0 };
+
+		more = s->ch->plugin->render(s->ch->conf, &s->al, SW_SIZE_FULL, part, sw_clock_wall(), &s->a, &job, &err);
+		if (more < 0) {
+			(void)fprintf(stderr, "shipwatch: %s: %s\n", s->ch->name, err.text);
+			return -1;
+		}
+		if (send_part(s, &job, part) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int send_run(int argc, char **argv, const struct sw_usage *usage, bool only_show)
+{
+	struct sw_common c = { .config = "shipwatch.yaml" };
+	const struct sw_opt opts[] = { SW_OPT_CONFIG(&c), { 0 } };
+	struct sending s = { .only_show = only_show };
+	struct sw_config *cfg;
+	int r, n = sw_options_read(usage, opts, argc, argv, &r);
+
+	if (n < 0)
+		return r;
+	cfg = sw_cli_config(c.config, NULL, false);
+	if (!cfg)
+		return SW_EXIT_WRONG;
+	s.cfg = cfg;
+	s.ch = sw_config_channel(cfg, argv[1]);
+	if (!s.ch) {
+		const char *near = sw_did_you_mean(argv[1], cfg->channel_names);
+
+		(void)fprintf(stderr, "shipwatch: %s: no channel \"%s\"%s%s%s\n", c.config, argv[1], near ? ", did you mean \"" : "",
+		              near ? near : "", near ? "\"?" : "");
+		r = -1;
+	} else {
+		send_alert(&s, n > 1 ? argv[2] : NULL);
+		r = send_all(&s);
+	}
+	sw_arena_fini(&s.a);
+	sw_config_put(cfg);
+	return r < 0 ? SW_EXIT_WRONG : SW_EXIT_OK;
+}
+
+int sw_cli_send(int argc, char **argv)
+{
+	static const struct sw_usage usage = {
+		"send CHANNEL [TEXT] -c FILE", "A real test message by this channel, and what became of it in plain words.\n", NULL, 1, 2,
+	};
+
+	return send_run(argc, argv, &usage, false);
+}
+
+int sw_cli_render(int argc, char **argv)
+{
+	static const struct sw_usage usage = {
+		"render CHANNEL [TEXT] -c FILE", "The exact request this channel would get, with its size; nothing is sent.\n", NULL, 1, 2,
+	};
+
+	return send_run(argc, argv, &usage, true);
+}
