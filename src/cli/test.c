@@ -32,7 +32,7 @@ int sw_cli_test(int argc, char **argv)
 		struct sw_diags d;
 
 		sw_diags_init(&d, &arena);
-		broken |= sim_test_file(argv[i], only, &report, &d) < 0;
+		broken |= sw_sim_test_file(argv[i], only, &report, &d) < 0;
 		sw_diags_sort(&d);
 		(void)fputs(sw_buf_str(&report.text), stdout);
 		for (const struct sw_diag *one = d.first; one; one = one->next)

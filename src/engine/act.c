@@ -32,7 +32,7 @@ static const struct sw_engine_action *act_conf(struct step *s, const char *name)
 static bool newer_running(const struct place_state *p, const struct deployment *d)
 {
 	for (size_t i = 0; i < p->n_deps; i++)
-		if (&p->deps[i] != d && p->deps[i].status == SW_ST_RUNNING && deployment_compare(&p->deps[i], d) > 0)
+		if (&p->deps[i] != d && p->deps[i].status == SW_ST_RUNNING && sw_deployment_compare(&p->deps[i], d) > 0)
 			return true;
 	return false;
 }
@@ -40,7 +40,7 @@ static bool newer_running(const struct place_state *p, const struct deployment *
 static bool newer_done(const struct place_state *p, const struct deployment *d)
 {
 	for (size_t i = 0; i < p->n_deps; i++)
-		if (&p->deps[i] != d && p->deps[i].counted && deployment_compare(&p->deps[i], d) > 0)
+		if (&p->deps[i] != d && p->deps[i].counted && sw_deployment_compare(&p->deps[i], d) > 0)
 			return true;
 	return false;
 }
@@ -135,7 +135,7 @@ static void act_told(struct step *s, struct sw_alert *al, const char *action, co
 	             detail ? detail : "");
 }
 
-void act_propose(struct step *s, struct place_state *p, struct deployment *d, struct watch *w, const struct sw_rule *rule,
+void sw_act_propose(struct step *s, struct place_state *p, struct deployment *d, struct watch *w, const struct sw_rule *rule,
                  const struct sw_then *then, struct sw_alert *al)
 {
 	bool rollback = then->kind == SW_THEN_ROLLBACK;
@@ -149,7 +149,7 @@ void act_propose(struct step *s, struct place_state *p, struct deployment *d, st
 		act_told(s, al, action, "none", "no rollback is configured for this place");
 		return;
 	}
-	if (place_act(p, id) || (rollback && d->acted)) {
+	if (sw_place_act(p, id) || (rollback && d->acted)) {
 		act_told(s, al, action, "already", "a rollback of this deployment was decided before");
 		return;
 	}
@@ -189,11 +189,11 @@ void act_propose(struct step *s, struct place_state *p, struct deployment *d, st
 /* A message about an action that is under way, as news of the alert it belongs to. */
 static void act_news(struct step *s, struct place_state *p, const struct act *x, enum sw_alert_news what, const char *detail)
 {
-	struct deployment *d = place_dep(p, x->dep);
+	struct deployment *d = sw_place_dep(p, x->dep);
 	bool lost;
 	struct sw_rules *rules = sw_step_rules(s, x->hash, &lost);
 	const struct sw_rule *rule = rules ? sw_rules_find(rules, x->rule) : NULL;
-	struct watch *w = place_watch(p, x->watch);
+	struct watch *w = sw_place_watch(p, x->watch);
 	struct sw_event none;
 	struct news n;
 
@@ -203,7 +203,7 @@ static void act_news(struct step *s, struct place_state *p, const struct act *x,
 	n.al.rule = x->rule;
 	n.al.severity = what == SW_NEWS_ROLLBACK_DONE ? n.al.severity : SW_SEV_CRITICAL;
 	n.al.rollback_action = x->action;
-	n.al.rollback_state = act_state_name(x->state);
+	n.al.rollback_state = sw_act_state_name(x->state);
 	n.al.rollback_detail = detail;
 	if (w) {
 		n.al.watch_id = w->id;
@@ -215,9 +215,9 @@ static void act_news(struct step *s, struct place_state *p, const struct act *x,
 		n.al.prev_version = d->prev_version;
 	}
 	sw_news_tell(s, &n, what, x->id);
-	sw_step_tally(s, SW_TALLY_ACTION, act_state_name(x->state));
+	sw_step_tally(s, SW_TALLY_ACTION, sw_act_state_name(x->state));
 	sw_step_note(s, what == SW_NEWS_ROLLBACK_DONE ? SW_NOTE_INFO : SW_NOTE_WARN, n.al.ci_run_id, n.al.watch_id, "action %s %s: %s%s%s",
-	             x->action, x->id, act_state_name(x->state), detail ? ", " : "", detail ? detail : "");
+	             x->action, x->id, sw_act_state_name(x->state), detail ? ", " : "", detail ? detail : "");
 }
 
 static void act_skip(struct step *s, struct place_state *p, struct act *x, const char *why)
@@ -269,7 +269,7 @@ static const char *act_last_good(const struct place_state *p, const struct deplo
 
 static const char *act_json(struct step *s, struct place_state *p, const struct act *x, const struct deployment *d)
 {
-	struct watch *w = place_watch(p, x->watch);
+	struct watch *w = sw_place_watch(p, x->watch);
 	struct sw_buf b = SW_BUF_INIT;
 	const char *ret;
 	struct sw_jw j;
@@ -337,14 +337,14 @@ static void act_start(struct step *s, struct place_state *p, struct act *x, cons
 	if (x->rollback)
 		act_count(s, p);
 	s->out->start_action = x->id;
-	s->out->start_place = place_scope(s, p);
+	s->out->start_place = sw_place_scope(s, p);
 	act_news(s, p, x, SW_NEWS_ROLLBACK_STARTED, NULL);
 }
 
-void act_go(struct step *s, struct place_state *p, const struct sw_jnode *msg)
+void sw_act_go(struct step *s, struct place_state *p, const struct sw_jnode *msg)
 {
-	struct act *x = place_act(p, sw_jstr(msg, "act"));
-	struct deployment *d = x ? place_dep(p, x->dep) : NULL;
+	struct act *x = sw_place_act(p, sw_jstr(msg, "act"));
+	struct deployment *d = x ? sw_place_dep(p, x->dep) : NULL;
 	const char *why;
 
 	if (!x || (x->state != ACT_PROPOSED && x->state != ACT_POSTPONED))
@@ -362,9 +362,9 @@ void act_go(struct step *s, struct place_state *p, const struct sw_jnode *msg)
 		act_start(s, p, x, d);
 }
 
-void act_result(struct step *s, struct place_state *p, const struct sw_jnode *msg)
+void sw_act_result(struct step *s, struct place_state *p, const struct sw_jnode *msg)
 {
-	struct act *x = place_act(p, sw_jstr(msg, "act"));
+	struct act *x = sw_place_act(p, sw_jstr(msg, "act"));
 	const char *class = sw_jstr(msg, "class"), *detail = sw_jstr(msg, "detail");
 
 	if (!x || (x->state != ACT_STARTED && x->state != ACT_UNKNOWN))
@@ -387,7 +387,7 @@ void act_result(struct step *s, struct place_state *p, const struct sw_jnode *ms
 	}
 }
 
-void act_recovered(struct step *s, struct place_state *p, const struct watch *w)
+void sw_act_recovered(struct step *s, struct place_state *p, const struct watch *w)
 {
 	(void)s;
 	for (size_t i = 0; i < p->n_acts; i++)
@@ -397,7 +397,7 @@ void act_recovered(struct step *s, struct place_state *p, const struct watch *w)
 		}
 }
 
-void act_cancel(struct step *s, struct place_state *p, const char *dep, const char *why)
+void sw_act_cancel(struct step *s, struct place_state *p, const char *dep, const char *why)
 {
 	for (size_t i = 0; i < p->n_acts; i++) {
 		struct act *x = &p->acts[i];
@@ -409,7 +409,7 @@ void act_cancel(struct step *s, struct place_state *p, const char *dep, const ch
 
 static void act_deadline(struct step *s, struct place_state *p, struct act *x)
 {
-	struct watch *w = place_watch(p, x->watch);
+	struct watch *w = sw_place_watch(p, x->watch);
 
 	x->deadline = 0;
 	switch (x->state) {
@@ -436,7 +436,7 @@ static void act_deadline(struct step *s, struct place_state *p, struct act *x)
 	}
 }
 
-void act_tick(struct step *s, struct place_state *p, sw_ms *next)
+void sw_act_tick(struct step *s, struct place_state *p, sw_ms *next)
 {
 	for (size_t i = 0; i < p->n_acts; i++) {
 		struct act *x = &p->acts[i];

@@ -123,7 +123,7 @@ static int compare_numbers(const char *a, const char *b)
 	return c < 0 ? -1 : c > 0;
 }
 
-int deployment_compare(const struct deployment *a, const struct deployment *b)
+int sw_deployment_compare(const struct deployment *a, const struct deployment *b)
 {
 	sw_ms x, y;
 
@@ -222,11 +222,11 @@ static struct deployment *place_sort(struct place_state *p, const char *id)
 		struct deployment x = p->deps[i];
 		size_t k = i;
 
-		for (; k > 0 && deployment_compare(&p->deps[k - 1], &x) > 0; k--)
+		for (; k > 0 && sw_deployment_compare(&p->deps[k - 1], &x) > 0; k--)
 			p->deps[k] = p->deps[k - 1];
 		p->deps[k] = x;
 	}
-	return place_dep(p, id);
+	return sw_place_dep(p, id);
 }
 
 static struct deployment *deployment_new(struct step *s, struct place_state *p, const struct ids *id, const struct sw_event *ev)
@@ -234,14 +234,14 @@ static struct deployment *deployment_new(struct step *s, struct place_state *p, 
 	const char *what = id->d ? id->d : id->j ? id->j : id->r ? id->r : id->p;
 	struct deployment *d;
 
-	if (p->n_deps > PLACE_DEPLOYMENTS - 1) { /* room for one: place_write drops by age, but the array is bounded */
+	if (p->n_deps > PLACE_DEPLOYMENTS - 1) { /* room for one: sw_place_write drops by age, but the array is bounded */
 		size_t gone = 0;
 
-		while (gone + 1 < p->n_deps && place_running(p) == &p->deps[gone])
+		while (gone + 1 < p->n_deps && sw_place_running(p) == &p->deps[gone])
 			gone++;
 		for (size_t i = 0; i < p->n_watches; i++)
 			if (sw_streq(p->watches[i].dep, p->deps[gone].id) && p->watches[i].state != WATCH_DONE)
-				watch_end(s, p, &p->watches[i], "superseded", "newer");
+				sw_watch_end(s, p, &p->watches[i], "superseded", "newer");
 		memmove(&p->deps[gone], &p->deps[gone + 1], (p->n_deps - gone - 1) * sizeof p->deps[0]);
 		p->n_deps--;
 	}
@@ -298,13 +298,13 @@ static void trigger_immediate(struct step *s, struct place_state *p, struct depl
 		n.al.verdict = "fail";
 		n.al.reason = "evidence";
 		d->good = 0;
-		place_remember(p->bad, &p->n_bad, event_sha(&d->ev));
+		sw_place_remember(p->bad, &p->n_bad, event_sha(&d->ev));
 	}
-	place_then(s, p, d, NULL, rule, &n.al);
+	sw_place_then(s, p, d, NULL, rule, &n.al);
 	sw_news_tell(s, &n, SW_NEWS_FIRING, NULL);
 }
 
-void deployment_trigger(struct step *s, struct place_state *p, struct deployment *d, enum sw_trigger_kind kind)
+void sw_deployment_trigger(struct step *s, struct place_state *p, struct deployment *d, enum sw_trigger_kind kind)
 {
 	const struct sw_rules *rules = s->e->rules;
 	struct facts f = { .s = s, .ev = &d->ev, .place = p->conf, .service = p->service, .state = p, .dep = d, .rules = rules };
@@ -319,7 +319,7 @@ void deployment_trigger(struct step *s, struct place_state *p, struct deployment
 		if (!sw_facts_where(&f, rule->where))
 			continue;
 		if (rule->watches && (kind == SW_TR_DEPLOY_TO || kind == SW_TR_ROLLBACK_FINISHED))
-			watch_open(s, p, d, rule);
+			sw_watch_open(s, p, d, rule);
 		else if (!rule->watches)
 			trigger_immediate(s, p, d, rule, &f);
 	}
@@ -332,7 +332,7 @@ static void deployment_started(struct step *s, struct place_state *p, struct dep
 	d->told_started = true;
 	sw_step_note(s, SW_NOTE_INFO, d->ev.ci_run_id, NULL, "deployment %s of %s started", d->id,
 	             event_sha(&d->ev) ? event_sha(&d->ev) : "an unknown commit");
-	deployment_trigger(s, p, d, SW_TR_DEPLOY_STARTED);
+	sw_deployment_trigger(s, p, d, SW_TR_DEPLOY_STARTED);
 }
 
 static const char *worst_verdict(const struct place_state *p, const struct deployment *d)
@@ -359,7 +359,7 @@ static void classify(struct place_state *p, struct deployment *d, struct deploym
 		for (size_t i = 0; i < p->n_deps; i++) {
 			struct deployment *x = &p->deps[i];
 
-			if (x != d && x != running && x->counted && deployment_compare(x, running) < 0 &&
+			if (x != d && x != running && x->counted && sw_deployment_compare(x, running) < 0 &&
 			    sw_sha_equal(event_sha(&x->ev), sha))
 				d->is_rollback = true;
 		}
@@ -385,7 +385,7 @@ static void deployment_succeeded(struct step *s, struct place_state *p, struct d
 	for (size_t i = p->n_deps; i-- > 0 && !running;)
 		if (&p->deps[i] != d && p->deps[i].counted)
 			running = &p->deps[i];
-	if (running && deployment_compare(d, running) < 0) {
+	if (running && sw_deployment_compare(d, running) < 0) {
 		/* An older one told late. Where it ended after the newer one, nobody knows which of them runs. */
 		if (d->finished > running->finished) {
 			running->concurrent = true;
@@ -406,7 +406,7 @@ static void deployment_succeeded(struct step *s, struct place_state *p, struct d
 	             event_sha(&d->ev) ? event_sha(&d->ev) : "an unknown commit",
 	             d->is_rollback ? " (a rollback)" : d->is_redeploy ? " (a redeploy)" : "");
 	if (running) {
-		watch_superseded(s, p, d);
+		sw_watch_superseded(s, p, d);
 		d->prev_verdict = worst_verdict(p, running);
 	}
 	if (s->now - SW_MIN(d->status_at, d->finished) > SW_MAX(longest, 5 * SW_MINUTE)) {
@@ -416,17 +416,17 @@ static void deployment_succeeded(struct step *s, struct place_state *p, struct d
 		return;
 	}
 	if (running)
-		deployment_trigger(s, p, d, SW_TR_DEPLOY_SUPERSEDED);
-	deployment_trigger(s, p, d, SW_TR_DEPLOY_TO);
+		sw_deployment_trigger(s, p, d, SW_TR_DEPLOY_SUPERSEDED);
+	sw_deployment_trigger(s, p, d, SW_TR_DEPLOY_TO);
 	if (d->is_rollback)
-		deployment_trigger(s, p, d, SW_TR_ROLLBACK_FINISHED);
+		sw_deployment_trigger(s, p, d, SW_TR_ROLLBACK_FINISHED);
 }
 
 static void deployment_failed(struct step *s, struct place_state *p, struct deployment *d)
 {
 	d->told_done = true;
 	sw_step_tally(s, SW_TALLY_DEPLOYMENT, "failed");
-	deployment_trigger(s, p, d, SW_TR_DEPLOY_FAILED);
+	sw_deployment_trigger(s, p, d, SW_TR_DEPLOY_FAILED);
 }
 
 static void deployment_changed(struct step *s, struct place_state *p, struct deployment *d)
@@ -453,7 +453,7 @@ static bool fact_opens(const struct sw_event *ev, enum sw_claim how)
 	return ev->status == SW_ST_RUNNING || ev->status == SW_ST_SUCCESS || ev->status == SW_ST_FAILED;
 }
 
-int deployment_fact(struct step *s, struct place_state *p, const struct sw_jnode *msg)
+int sw_deployment_fact(struct step *s, struct place_state *p, const struct sw_jnode *msg)
 {
 	enum sw_claim how = (enum sw_claim)sw_jint(msg, "how", SW_CLAIM_DEPLOYMENT);
 	struct sw_event ev;
@@ -503,7 +503,7 @@ int deployment_fact(struct step *s, struct place_state *p, const struct sw_jnode
 	return 0;
 }
 
-void deployment_tick(struct step *s, struct place_state *p, sw_ms *next)
+void sw_deployment_tick(struct step *s, struct place_state *p, sw_ms *next)
 {
 	sw_dur limit = s->e->stuck_after ? s->e->stuck_after : 20 * SW_MINUTE;
 
@@ -515,7 +515,7 @@ void deployment_tick(struct step *s, struct place_state *p, sw_ms *next)
 			continue;
 		if (s->now >= due) {
 			d->told_stuck = true;
-			deployment_trigger(s, p, d, SW_TR_DEPLOY_STUCK);
+			sw_deployment_trigger(s, p, d, SW_TR_DEPLOY_STUCK);
 		} else if (!*next || due < *next) {
 			*next = due;
 		}

@@ -249,7 +249,7 @@ static void facts_part(const struct facts *f, const struct series *sr, struct sw
 
 static sw_dur facts_stale_after(const struct facts *f)
 {
-	sw_dur every = watch_rhythm(f->s, f->state);
+	sw_dur every = sw_watch_rhythm(f->s, f->state);
 
 	return SW_MAX(3 * every, 30 * SW_SECOND);
 }

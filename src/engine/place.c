@@ -11,7 +11,7 @@ static const char *const act_names[] = {
 	"proposed", "postponed", "started", "done", "failed", "unknown", "skipped", "verified", "ineffective" };
 static const char *const watch_names[] = { "waiting", "watching", "following", "done" };
 
-const char *act_state_name(enum act_state st)
+const char *sw_act_state_name(enum act_state st)
 {
 	return act_names[st];
 }
@@ -24,7 +24,7 @@ static int place_word(const char *const *words, size_t n, const char *s, int oth
 	return otherwise;
 }
 
-struct deployment *place_dep(struct place_state *p, const char *id)
+struct deployment *sw_place_dep(struct place_state *p, const char *id)
 {
 	for (size_t i = 0; i < p->n_deps; i++)
 		if (sw_streq(p->deps[i].id, id))
@@ -32,7 +32,7 @@ struct deployment *place_dep(struct place_state *p, const char *id)
 	return NULL;
 }
 
-struct watch *place_watch(struct place_state *p, const char *id)
+struct watch *sw_place_watch(struct place_state *p, const char *id)
 {
 	for (size_t i = 0; i < p->n_watches; i++)
 		if (sw_streq(p->watches[i].id, id))
@@ -40,7 +40,7 @@ struct watch *place_watch(struct place_state *p, const char *id)
 	return NULL;
 }
 
-struct act *place_act(struct place_state *p, const char *id)
+struct act *sw_place_act(struct place_state *p, const char *id)
 {
 	for (size_t i = 0; i < p->n_acts; i++)
 		if (sw_streq(p->acts[i].id, id))
@@ -48,7 +48,7 @@ struct act *place_act(struct place_state *p, const char *id)
 	return NULL;
 }
 
-struct deployment *place_running(struct place_state *p)
+struct deployment *sw_place_running(struct place_state *p)
 {
 	for (size_t i = p->n_deps; i-- > 0;)
 		if (p->deps[i].status == SW_ST_SUCCESS || (p->deps[i].status == SW_ST_INACTIVE && p->deps[i].counted))
@@ -56,7 +56,7 @@ struct deployment *place_running(struct place_state *p)
 	return NULL;
 }
 
-bool place_has(const char *const *list, size_t n, const char *sha)
+bool sw_place_has(const char *const *list, size_t n, const char *sha)
 {
 	for (size_t i = 0; i < n; i++)
 		if (sw_sha_equal(list[i], sha))
@@ -64,9 +64,9 @@ bool place_has(const char *const *list, size_t n, const char *sha)
 	return false;
 }
 
-void place_remember(const char **list, size_t *n, const char *sha)
+void sw_place_remember(const char **list, size_t *n, const char *sha)
 {
-	if (!sha || place_has(list, *n, sha))
+	if (!sha || sw_place_has(list, *n, sha))
 		return;
 	if (*n == PLACE_SHAS) {
 		memmove(list, list + 1, (PLACE_SHAS - 1) * sizeof *list);
@@ -75,13 +75,13 @@ void place_remember(const char **list, size_t *n, const char *sha)
 	list[(*n)++] = sha;
 }
 
-const char *place_scope(struct step *s, const struct place_state *p)
+const char *sw_place_scope(struct step *s, const struct place_state *p)
 {
 	return sw_arena_printf(s->a, "%s/%s", p->service, p->environment);
 }
 
 
-void place_then(struct step *s, struct place_state *p, struct deployment *d, struct watch *w, const struct sw_rule *rule,
+void sw_place_then(struct step *s, struct place_state *p, struct deployment *d, struct watch *w, const struct sw_rule *rule,
                 struct sw_alert *al)
 {
 	const char *sha = d->ev.sha ? d->ev.sha : d->ev.short_sha;
@@ -94,7 +94,7 @@ void place_then(struct step *s, struct place_state *p, struct deployment *d, str
 			break;
 		case SW_THEN_ROLLBACK:
 		case SW_THEN_RUN:
-			act_propose(s, p, d, w, rule, then, al);
+			sw_act_propose(s, p, d, w, rule, then, al);
 			break;
 		case SW_THEN_HOLD:
 			p->hold_by = "rule";
@@ -102,7 +102,7 @@ void place_then(struct step *s, struct place_state *p, struct deployment *d, str
 			break;
 		case SW_THEN_LABEL:
 			d->good = then->good;
-			place_remember(then->good ? p->good : p->bad, then->good ? &p->n_good : &p->n_bad, sha);
+			sw_place_remember(then->good ? p->good : p->bad, then->good ? &p->n_good : &p->n_bad, sha);
 			break;
 		}
 	}
@@ -182,7 +182,7 @@ static size_t place_read_texts(const struct sw_jnode *list, const char **ret, si
 
 #define EACH(x, obj, key) for (const struct sw_jnode *x = sw_jget(obj, key) ? sw_jget(obj, key)->child : NULL; x; x = x->next)
 
-void place_read(struct step *s, struct place_state *p)
+void sw_place_read(struct step *s, struct place_state *p)
 {
 	const struct sw_jnode *n = s->in->state;
 	const char *name = s->in->aggregate + strlen("place:"), *slash = strrchr(name, '/');
@@ -439,7 +439,7 @@ static bool place_drop_oldest(struct place_state *p)
 	return false;
 }
 
-void place_write(struct step *s, struct place_state *p)
+void sw_place_write(struct step *s, struct place_state *p)
 {
 	struct sw_buf b = SW_BUF_INIT;
 
@@ -477,15 +477,15 @@ static void place_hold(struct step *s, struct place_state *p, const struct sw_jn
 
 static void place_cancel(struct step *s, struct place_state *p, const struct sw_jnode *m)
 {
-	struct watch *w = place_watch(p, sw_jstr(m, "watch"));
+	struct watch *w = sw_place_watch(p, sw_jstr(m, "watch"));
 
 	if (!w || w->state == WATCH_DONE) {
 		sw_step_note(s, SW_NOTE_WARN, NULL, sw_jstr(m, "watch"), "cancel: no such open watch");
 		return;
 	}
 	sw_step_note(s, SW_NOTE_INFO, NULL, w->id, "watch cancelled by %s", sw_jstr(m, "who") ? sw_jstr(m, "who") : "somebody");
-	act_cancel(s, p, w->dep, "cancelled by an operator");
-	watch_end(s, p, w, w->verdict ? w->verdict : "cancelled", "operator");
+	sw_act_cancel(s, p, w->dep, "cancelled by an operator");
+	sw_watch_end(s, p, w, w->verdict ? w->verdict : "cancelled", "operator");
 }
 
 /* Redis went back in time: what was started may have ended unseen. */
@@ -496,7 +496,7 @@ static void place_rewound(struct step *s, struct place_state *p)
 		struct act *x = &p->acts[i];
 
 		if (x->state == ACT_STARTED)
-			x->deadline = 1; /* act_tick makes it unknown and tells people */
+			x->deadline = 1; /* sw_act_tick makes it unknown and tells people */
 		else if (x->state == ACT_PROPOSED || x->state == ACT_POSTPONED)
 			x->deadline = 1;
 	}
@@ -522,8 +522,8 @@ static int place_command(struct step *s, struct place_state *p, const struct sw_
 /* Asks for the place's health, at the rhythm it deserves now. */
 static void place_probe(struct step *s, struct place_state *p)
 {
-	sw_dur every = watch_rhythm(s, p);
-	const struct deployment *d = place_running(p);
+	sw_dur every = sw_watch_rhythm(s, p);
+	const struct deployment *d = sw_place_running(p);
 	struct sw_io *io;
 	sw_ms next;
 
@@ -559,15 +559,15 @@ static int place_message(struct step *s, struct place_state *p, const struct sw_
 	const char *t = sw_jstr(m, "t");
 
 	if (sw_streq(t, "fact"))
-		return deployment_fact(s, p, m);
+		return sw_deployment_fact(s, p, m);
 	if (sw_streq(t, "timer"))
 		return place_timer(s, p, m);
 	if (sw_streq(t, "samples"))
-		watch_samples(s, p, m);
+		sw_watch_samples(s, p, m);
 	else if (sw_streq(t, "acted"))
-		act_result(s, p, m);
+		sw_act_result(s, p, m);
 	else if (sw_streq(t, "go"))
-		act_go(s, p, m);
+		sw_act_go(s, p, m);
 	else if (sw_streq(t, "cmd"))
 		return place_command(s, p, m);
 	else if (!sw_streq(t, "wake"))
@@ -578,7 +578,7 @@ static int place_message(struct step *s, struct place_state *p, const struct sw_
 /* A probe is wanted sooner than it is planned (a watch opened), or at all. */
 static void place_plan_probe(struct step *s, struct place_state *p)
 {
-	sw_dur every = watch_rhythm(s, p);
+	sw_dur every = sw_watch_rhythm(s, p);
 
 	if (!every)
 		p->probe_due = 0;
@@ -592,7 +592,7 @@ int sw_place_step(struct step *s)
 	sw_ms next = 0, probe, tick;
 	int r;
 
-	place_read(s, p);
+	sw_place_read(s, p);
 	probe = p->probe_due;
 	tick = p->tick_due;
 	for (size_t i = 0; i < s->in->n_msgs; i++) {
@@ -600,9 +600,9 @@ int sw_place_step(struct step *s)
 		if (r < 0)
 			return r;
 	}
-	deployment_tick(s, p, &next);
-	watch_tick(s, p, &next);
-	act_tick(s, p, &next);
+	sw_deployment_tick(s, p, &next);
+	sw_watch_tick(s, p, &next);
+	sw_act_tick(s, p, &next);
 	place_plan_probe(s, p);
 	if (p->probe_due != probe)
 		sw_step_timer(s, "probe", p->probe_due);
@@ -610,6 +610,6 @@ int sw_place_step(struct step *s)
 		p->tick_due = next;
 		sw_step_timer(s, "tick", next);
 	}
-	place_write(s, p);
+	sw_place_write(s, p);
 	return 0;
 }

@@ -91,51 +91,51 @@ struct place_state {
 };
 
 /* place.c */
-void place_read(struct step *s, struct place_state *p);
-void place_write(struct step *s, struct place_state *p);
-struct deployment *place_dep(struct place_state *p, const char *id);
-struct watch *place_watch(struct place_state *p, const char *id);
-struct act *place_act(struct place_state *p, const char *id);
+void sw_place_read(struct step *s, struct place_state *p);
+void sw_place_write(struct step *s, struct place_state *p);
+struct deployment *sw_place_dep(struct place_state *p, const char *id);
+struct watch *sw_place_watch(struct place_state *p, const char *id);
+struct act *sw_place_act(struct place_state *p, const char *id);
 /* The deployment that runs here: the newest success by the host's order. NULL: none known. */
-struct deployment *place_running(struct place_state *p);
-bool place_has(const char *const *list, size_t n, const char *sha);
-void place_remember(const char **list, size_t *n, const char *sha);
+struct deployment *sw_place_running(struct place_state *p);
+bool sw_place_has(const char *const *list, size_t n, const char *sha);
+void sw_place_remember(const char **list, size_t *n, const char *sha);
 /* Carries out what a rule says besides alerting: rollback, run, hold, label. w NULL: decided by the event alone. */
-void place_then(struct step *s, struct place_state *p, struct deployment *d, struct watch *w, const struct sw_rule *rule,
+void sw_place_then(struct step *s, struct place_state *p, struct deployment *d, struct watch *w, const struct sw_rule *rule,
                 struct sw_alert *al);
-const char *place_scope(struct step *s, const struct place_state *p); /* "web/prod" */
+const char *sw_place_scope(struct step *s, const struct place_state *p); /* "web/prod" */
 
 /* deployment.c: folding facts into deployments and what follows from each change */
-int deployment_fact(struct step *s, struct place_state *p, const struct sw_jnode *msg);
+int sw_deployment_fact(struct step *s, struct place_state *p, const struct sw_jnode *msg);
 /* <0: a is older. By the host's order, never by arrival alone. */
-int deployment_compare(const struct deployment *a, const struct deployment *b);
+int sw_deployment_compare(const struct deployment *a, const struct deployment *b);
 bool sw_sha_equal(const char *a, const char *b); /* one may be a prefix of at least 7 */
 /* Deadlines: stuck. Next one into *next. */
-void deployment_tick(struct step *s, struct place_state *p, sw_ms *next);
+void sw_deployment_tick(struct step *s, struct place_state *p, sw_ms *next);
 /* Rules set off by a trigger about this deployment. */
-void deployment_trigger(struct step *s, struct place_state *p, struct deployment *d, enum sw_trigger_kind kind);
+void sw_deployment_trigger(struct step *s, struct place_state *p, struct deployment *d, enum sw_trigger_kind kind);
 
 /* watch.c */
-void watch_open(struct step *s, struct place_state *p, struct deployment *d, const struct sw_rule *rule);
-void watch_samples(struct step *s, struct place_state *p, const struct sw_jnode *msg);
-void watch_tick(struct step *s, struct place_state *p, sw_ms *next);
-void watch_end(struct step *s, struct place_state *p, struct watch *w, const char *verdict, const char *reason);
-void watch_superseded(struct step *s, struct place_state *p, const struct deployment *newer);
+void sw_watch_open(struct step *s, struct place_state *p, struct deployment *d, const struct sw_rule *rule);
+void sw_watch_samples(struct step *s, struct place_state *p, const struct sw_jnode *msg);
+void sw_watch_tick(struct step *s, struct place_state *p, sw_ms *next);
+void sw_watch_end(struct step *s, struct place_state *p, struct watch *w, const char *verdict, const char *reason);
+void sw_watch_superseded(struct step *s, struct place_state *p, const struct deployment *newer);
 /* How often the place wants to be probed now; 0: not at all. */
-sw_dur watch_rhythm(struct step *s, const struct place_state *p);
-struct sw_rules *watch_rules(struct step *s, const struct watch *w, const struct sw_rule **rule);
-void watch_settle(struct step *s, struct place_state *p, struct deployment *d);
+sw_dur sw_watch_rhythm(struct step *s, const struct place_state *p);
+struct sw_rules *sw_watch_rules(struct step *s, const struct watch *w, const struct sw_rule **rule);
+void sw_watch_settle(struct step *s, struct place_state *p, struct deployment *d);
 
 /* act.c */
 /* Decides about an action of a failed watch; al tells in the firing message what will be. */
-void act_propose(struct step *s, struct place_state *p, struct deployment *d, struct watch *w, const struct sw_rule *rule,
+void sw_act_propose(struct step *s, struct place_state *p, struct deployment *d, struct watch *w, const struct sw_rule *rule,
                  const struct sw_then *then, struct sw_alert *al);
-void act_go(struct step *s, struct place_state *p, const struct sw_jnode *msg);
-void act_result(struct step *s, struct place_state *p, const struct sw_jnode *msg);
-void act_tick(struct step *s, struct place_state *p, sw_ms *next);
+void sw_act_go(struct step *s, struct place_state *p, const struct sw_jnode *msg);
+void sw_act_result(struct step *s, struct place_state *p, const struct sw_jnode *msg);
+void sw_act_tick(struct step *s, struct place_state *p, sw_ms *next);
 /* The watch it was decided for saw the condition end. */
-void act_recovered(struct step *s, struct place_state *p, const struct watch *w);
-void act_cancel(struct step *s, struct place_state *p, const char *dep, const char *why);
-const char *act_state_name(enum act_state st);
+void sw_act_recovered(struct step *s, struct place_state *p, const struct watch *w);
+void sw_act_cancel(struct step *s, struct place_state *p, const char *dep, const char *why);
+const char *sw_act_state_name(enum act_state st);
 
 #endif

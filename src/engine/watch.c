@@ -9,7 +9,7 @@
  *                  done (superseded)                       done (pass | inconclusive)
  *
  *   waiting→watching  watch_clock        watching→following  watch_fail       watching→done  watch_window
- *   any→done          watch_end          following→done      watch_follow
+ *   any→done          sw_watch_end          following→done      watch_follow
  *
  * 1. A verdict needs a reading that came after we were last asleep (tilt).
  * 2. A window is extended, to 30 min from its start, while too little is known; then the rule's no_data decides.
@@ -31,7 +31,7 @@ static const char *dep_sha(const struct deployment *d)
 	return d->ev.sha ? d->ev.sha : d->ev.short_sha;
 }
 
-struct sw_rules *watch_rules(struct step *s, const struct watch *w, const struct sw_rule **rule)
+struct sw_rules *sw_watch_rules(struct step *s, const struct watch *w, const struct sw_rule **rule)
 {
 	bool lost;
 	struct sw_rules *rules = sw_step_rules(s, w->hash, &lost);
@@ -50,7 +50,7 @@ static const struct sw_rule *watch_rule_near(struct step *s, const struct watch 
 	return r ? sw_rules_find(r, w->rule) : NULL;
 }
 
-sw_dur watch_rhythm(struct step *s, const struct place_state *p)
+sw_dur sw_watch_rhythm(struct step *s, const struct place_state *p)
 {
 	const struct sw_health_conf *h = p->conf ? &p->conf->health : NULL;
 	sw_dur every = 0;
@@ -68,13 +68,13 @@ sw_dur watch_rhythm(struct step *s, const struct place_state *p)
 	return every ? every : h->background;
 }
 
-void watch_open(struct step *s, struct place_state *p, struct deployment *d, const struct sw_rule *rule)
+void sw_watch_open(struct step *s, struct place_state *p, struct deployment *d, const struct sw_rule *rule)
 {
 	const char *id = sw_engine_id(s->a, s->in->aggregate, d->id, rule->name, NULL);
 	sw_dur grace = p->conf ? p->conf->health.grace : 0;
 	struct watch *w;
 
-	if (place_watch(p, id))
+	if (sw_place_watch(p, id))
 		return;
 	if (p->n_watches == PLACE_WATCHES) {
 		size_t n = 0;
@@ -148,7 +148,7 @@ static bool version_fits(const struct deployment *d, const char *text)
 /* The first good answer (of the new version, where that is asked) ends the grace time. */
 static void watch_clock(struct step *s, struct place_state *p, struct watch *w, const struct sw_sample *x)
 {
-	const struct deployment *d = place_dep(p, w->dep);
+	const struct deployment *d = sw_place_dep(p, w->dep);
 	const struct sw_rule *rule = watch_rule_near(s, w);
 	bool versioned = p->conf && p->conf->health.version;
 
@@ -181,9 +181,9 @@ static void samples_failing(struct step *s, struct place_state *p)
 		s->out->fails_del = p->service;
 }
 
-void watch_samples(struct step *s, struct place_state *p, const struct sw_jnode *msg)
+void sw_watch_samples(struct step *s, struct place_state *p, const struct sw_jnode *msg)
 {
-	const struct deployment *run = place_running(p);
+	const struct deployment *run = sw_place_running(p);
 	const char *dep = sw_jstr(msg, "dep") ? sw_jstr(msg, "dep") : run ? run->id : "none";
 
 	for (const struct sw_jnode *n = sw_jget(msg, "items") ? sw_jget(msg, "items")->child : NULL; n; n = n->next) {
@@ -204,7 +204,7 @@ void watch_samples(struct step *s, struct place_state *p, const struct sw_jnode 
 /* ---- verdicts ---- */
 
 /* All watches of a deployment have ended: was it good? */
-void watch_settle(struct step *s, struct place_state *p, struct deployment *d)
+void sw_watch_settle(struct step *s, struct place_state *p, struct deployment *d)
 {
 	bool all = true, any = false, bad = false;
 
@@ -223,17 +223,17 @@ void watch_settle(struct step *s, struct place_state *p, struct deployment *d)
 	}
 	if (any && all && d->good < 0) {
 		d->good = 1;
-		place_remember(p->good, &p->n_good, dep_sha(d));
+		sw_place_remember(p->good, &p->n_good, dep_sha(d));
 		sw_step_note(s, SW_NOTE_INFO, d->ev.ci_run_id, NULL, "deployment %s is good: all its watches passed", d->id);
 	} else if (bad && d->good) {
 		d->good = 0;
-		place_remember(p->bad, &p->n_bad, dep_sha(d));
+		sw_place_remember(p->bad, &p->n_bad, dep_sha(d));
 	}
 }
 
-void watch_end(struct step *s, struct place_state *p, struct watch *w, const char *verdict, const char *reason)
+void sw_watch_end(struct step *s, struct place_state *p, struct watch *w, const char *verdict, const char *reason)
 {
-	struct deployment *d = place_dep(p, w->dep);
+	struct deployment *d = sw_place_dep(p, w->dep);
 
 	if (!w->verdict) {
 		sw_step_tally(s, SW_TALLY_VERDICT, verdict);
@@ -243,7 +243,7 @@ void watch_end(struct step *s, struct place_state *p, struct watch *w, const cha
 	}
 	w->state = WATCH_DONE;
 	if (d)
-		watch_settle(s, p, d);
+		sw_watch_settle(s, p, d);
 }
 
 static void watch_news(struct step *s, struct place_state *p, const struct watch *w, const struct deployment *d,
@@ -273,9 +273,9 @@ static void watch_fail(struct step *s, struct place_state *p, struct watch *w, s
 	sw_step_tally(s, SW_TALLY_VERDICT, "fail");
 	sw_step_tally(s, SW_TALLY_FIRED, rule->name);
 	sw_step_note(s, SW_NOTE_WARN, d->ev.ci_run_id, w->id, "rule \"%s\": verdict fail (%s) for deployment %s", rule->name, reason, d->id);
-	watch_settle(s, p, d);
+	sw_watch_settle(s, p, d);
 	watch_news(s, p, w, d, rule, j, &n);
-	place_then(s, p, d, w, rule, &n.al);
+	sw_place_then(s, p, d, w, rule, &n.al);
 	sw_news_tell(s, &n, SW_NEWS_FIRING, NULL);
 }
 
@@ -297,9 +297,9 @@ static void watch_label(struct step *s, struct place_state *p, struct watch *w, 
 {
 	struct news n;
 
-	watch_end(s, p, w, "pass", "evidence");
+	sw_watch_end(s, p, w, "pass", "evidence");
 	watch_news(s, p, w, d, rule, j, &n);
-	place_then(s, p, d, w, rule, &n.al);
+	sw_place_then(s, p, d, w, rule, &n.al);
 	for (size_t i = 0; i < rule->n_then; i++)
 		if (rule->then[i].kind == SW_THEN_ALERT) {
 			sw_news_tell(s, &n, SW_NEWS_NOTICE, NULL);
@@ -312,7 +312,7 @@ static void watch_inconclusive(struct step *s, struct place_state *p, struct wat
 {
 	struct news n;
 
-	watch_end(s, p, w, "inconclusive", "no-data");
+	sw_watch_end(s, p, w, "inconclusive", "no-data");
 	if (d->told_inconclusive)
 		return;
 	d->told_inconclusive = true; /* once per deployment, without mentions */
@@ -328,19 +328,19 @@ static void watch_window(struct step *s, struct place_state *p, struct watch *w,
 {
 	if (w->total > 0 && w->last_known && w->known * 5 >= w->total * 4) {
 		if (watch_labels(rule))
-			watch_end(s, p, w, "inconclusive", "deadline");
+			sw_watch_end(s, p, w, "inconclusive", "deadline");
 		else
-			watch_end(s, p, w, "pass", "evidence");
+			sw_watch_end(s, p, w, "pass", "evidence");
 		return;
 	}
 	if (s->now < SW_MAX(w->from + EXTEND_TO, w->until))
 		return;
 	switch (rule->no_data) {
 	case SW_ND_FAIL: watch_fail(s, p, w, d, rule, j, "no-data"); break;
-	case SW_ND_PASS: watch_end(s, p, w, "pass", "no-data"); break;
+	case SW_ND_PASS: sw_watch_end(s, p, w, "pass", "no-data"); break;
 	case SW_ND_LAST:
 		if (w->last_at && s->now - w->last_at <= rule->no_data_last + EXTEND_TO && w->known)
-			watch_end(s, p, w, "pass", "no-data");
+			sw_watch_end(s, p, w, "pass", "no-data");
 		else
 			watch_inconclusive(s, p, w, d, rule, j);
 		break;
@@ -359,12 +359,12 @@ static void watch_follow(struct step *s, struct place_state *p, struct watch *w,
 	if (w->calm >= CALM_CHECKS) {
 		watch_news(s, p, w, d, rule, NULL, &n);
 		sw_news_tell(s, &n, SW_NEWS_RESOLVED, NULL);
-		act_recovered(s, p, w);
-		watch_end(s, p, w, "fail", w->reason);
+		sw_act_recovered(s, p, w);
+		sw_watch_end(s, p, w, "fail", w->reason);
 	} else if (s->now >= w->fail_at + FOLLOW_FOR) {
 		watch_news(s, p, w, d, rule, NULL, &n);
 		sw_news_tell(s, &n, SW_NEWS_CLOSED, NULL);
-		watch_end(s, p, w, "fail", w->reason);
+		sw_watch_end(s, p, w, "fail", w->reason);
 	}
 }
 
@@ -383,7 +383,7 @@ static sw_ms watch_newest(const struct place_state *p, const struct watch *w, co
 /* The moment from which a true condition may count: after sleep or a jump of the clock we look again first. */
 static void watch_awake(struct step *s, struct place_state *p, struct watch *w)
 {
-	sw_dur limit = SW_MAX(ASLEEP, 3 * watch_rhythm(s, p));
+	sw_dur limit = SW_MAX(ASLEEP, 3 * sw_watch_rhythm(s, p));
 
 	if (w->last_eval && s->now - w->last_eval > limit) {
 		w->tilt = s->now;
@@ -396,14 +396,14 @@ static void watch_awake(struct step *s, struct place_state *p, struct watch *w)
 static void watch_lost(struct step *s, struct place_state *p, struct watch *w)
 {
 	sw_step_note(s, SW_NOTE_ERROR, NULL, w->id, "the rules this watch was opened with are gone, it ends");
-	watch_end(s, p, w, "inconclusive", "no-data");
+	sw_watch_end(s, p, w, "inconclusive", "no-data");
 }
 
 static void watch_eval(struct step *s, struct place_state *p, struct watch *w)
 {
 	const struct sw_rule *rule;
-	struct sw_rules *rules = watch_rules(s, w, &rule);
-	struct deployment *d = place_dep(p, w->dep);
+	struct sw_rules *rules = sw_watch_rules(s, w, &rule);
+	struct deployment *d = sw_place_dep(p, w->dep);
 	struct facts f;
 	struct sw_facts facts;
 	struct sw_judged j;
@@ -455,7 +455,7 @@ static sw_ms watch_due(const struct watch *w, sw_ms now)
 	return due > now ? due : now + SW_MINUTE;
 }
 
-void watch_tick(struct step *s, struct place_state *p, sw_ms *next)
+void sw_watch_tick(struct step *s, struct place_state *p, sw_ms *next)
 {
 	for (size_t i = 0; i < p->n_watches; i++) {
 		struct watch *w = &p->watches[i];
@@ -471,16 +471,16 @@ void watch_tick(struct step *s, struct place_state *p, sw_ms *next)
 	}
 }
 
-void watch_superseded(struct step *s, struct place_state *p, const struct deployment *newer)
+void sw_watch_superseded(struct step *s, struct place_state *p, const struct deployment *newer)
 {
 	for (size_t i = 0; i < p->n_watches; i++) {
 		struct watch *w = &p->watches[i];
 
 		if (sw_streq(w->dep, newer->id) || (w->state != WATCH_WAITING && w->state != WATCH_WATCHING))
 			continue;
-		watch_end(s, p, w, "superseded", "newer");
+		sw_watch_end(s, p, w, "superseded", "newer");
 	}
 	for (size_t i = 0; i < p->n_deps; i++)
 		if (!sw_streq(p->deps[i].id, newer->id))
-			act_cancel(s, p, p->deps[i].id, "a newer deployment succeeded");
+			sw_act_cancel(s, p, p->deps[i].id, "a newer deployment succeeded");
 }

@@ -155,11 +155,11 @@ static void world_event(struct sim_world *w, struct script *sc, size_t i, enum v
 
 	switch (e->what) {
 	case SCRIPT_EVENT:
-		sim_event(w, &e->ev);
+		sw_sim_event(w, &e->ev);
 		if (v == DOUBLED)
-			sim_event(w, &e->ev);
+			sw_sim_event(w, &e->ev);
 		break;
-	case SCRIPT_COMMAND: sim_append(w, e->aggregate, e->msg); break;
+	case SCRIPT_COMMAND: sw_sim_append(w, e->aggregate, e->msg); break;
 	case SCRIPT_REFUSE: w->refuse_starts = sw_streq(e->msg, "none") ? NULL : e->msg; break;
 	case SCRIPT_PAUSE: break;
 	}
@@ -190,16 +190,16 @@ static int script_play(struct sim_world *w, struct script *sc, enum variant v, s
 	for (size_t i = 0; i < sc->n_events && r == 0; i++) {
 		const struct script_event *e = &sc->events[order[i]];
 
-		r = sim_run(w, e->at - 1, false, err);
+		r = sw_sim_run(w, e->at - 1, false, err);
 		w->now = SW_MAX(w->now, e->at);
 		if (r < 0)
 			break;
 		world_event(w, sc, order[i], v);
 		if (e->what == SCRIPT_PAUSE)
-			r = sim_run(w, e->at + e->pause, true, err);
+			r = sw_sim_run(w, e->at + e->pause, true, err);
 		end = SW_MAX(end, e->at + sc->length);
 	}
-	return r < 0 ? r : sim_run(w, end, false, err);
+	return r < 0 ? r : sw_sim_run(w, end, false, err);
 }
 
 static void engine_fill(struct file *f, struct sw_engine *e)
@@ -241,12 +241,12 @@ static int test_run(struct file *f, struct script *sc, enum variant v, struct sw
 
 	sw_arena_init(&a);
 	engine_fill(f, &e);
-	sim_world_init(&w, &e, &a, SIM_START);
-	w.probe = script_probe;
+	sw_sim_world_init(&w, &e, &a, SIM_START);
+	w.probe = sw_script_probe;
 	w.arg = sc;
 	w.outcome = sc->outcome;
 	for (size_t i = 0; i < f->places.n; i++)
-		sim_append(&w, sw_arena_printf(&a, "place:%s/%s", f->places.items[i].service, f->places.items[i].environment), "{\"t\":\"wake\"}");
+		sw_sim_append(&w, sw_arena_printf(&a, "place:%s/%s", f->places.items[i].service, f->places.items[i].environment), "{\"t\":\"wake\"}");
 	if (script_play(&w, sc, v, &a, &err) < 0) {
 		sw_buf_printf(why, "%s", err.text);
 		good = 0;
@@ -268,7 +268,7 @@ static int test_run(struct file *f, struct script *sc, enum variant v, struct sw
 		              x->what == SIM_VERDICT ? x->verdict : x->what == SIM_ALERT ? x->news : x->action ? x->action : "",
 		              x->reason ? " " : "", x->reason ? x->reason : "");
 	}
-	sim_world_fini(&w);
+	sw_sim_world_fini(&w);
 	sw_arena_fini(&a);
 	return good;
 }
@@ -285,7 +285,7 @@ static void file_test(struct file *f, const struct sw_ynode *test, const char *o
 	}
 	if (only && !strstr(name->text, only))
 		return;
-	if (script_read(f, test, sc) < 0)
+	if (sw_script_read(f, test, sc) < 0)
 		return;
 	for (const struct sw_ynode *x = sc->expect->child; x; x = x->next)
 		if (!expect_known(f, x))
@@ -329,7 +329,7 @@ static int file_rules(struct file *f, const char *path)
 	return sw_rules_load(paths, NULL, &f->rules, f->d);
 }
 
-int sim_test_file(const char *path, const char *only, struct sim_report *report, struct sw_diags *d)
+int sw_sim_test_file(const char *path, const char *only, struct sim_report *report, struct sw_diags *d)
 {
 	struct file f = { .a = d->arena, .d = d, .interval = 10 * SW_SECOND };
 	struct sw_ynode *root;
@@ -355,7 +355,7 @@ int sim_test_file(const char *path, const char *only, struct sim_report *report,
 	r = file_rules(&f, path);
 	if (r < 0)
 		return r;
-	script_places(&f, sw_yget(root, "places"));
+	sw_script_places(&f, sw_yget(root, "places"));
 	x = sw_yget(root, "tests");
 	if (!x || x->type != SW_Y_LIST)
 		sw_diag_error(d, root, "want tests: a list");

@@ -20,7 +20,7 @@ static const char *canonical_tier(const char *env)
 	return env;
 }
 
-struct sw_place *script_place(struct file *f, const char *service, const char *env)
+struct sw_place *sw_script_place(struct file *f, const char *service, const char *env)
 {
 	struct sw_place *p;
 
@@ -64,7 +64,7 @@ static const struct sw_key place_keys[] = {
 	{ 0 },
 };
 
-void script_places(struct file *f, const struct sw_ynode *list)
+void sw_script_places(struct file *f, const struct sw_ynode *list)
 {
 	for (const struct sw_ynode *n = list ? list->child : NULL; n; n = n->next) {
 		const char *slash = n->key ? strchr(n->key, '/') : NULL;
@@ -75,7 +75,7 @@ void script_places(struct file *f, const struct sw_ynode *list)
 			sw_diag_key(f->d, n, "want service/environment, got \"%s\"", n->key ? n->key : "");
 			continue;
 		}
-		p = script_place(f, sw_arena_strndup(f->a, n->key, (size_t)(slash - n->key)), slash + 1);
+		p = sw_script_place(f, sw_arena_strndup(f->a, n->key, (size_t)(slash - n->key)), slash + 1);
 		if (sw_keys_read(place_keys, n, n, NULL, f->a, &c, f->d) < 0)
 			continue;
 		if (c.every)
@@ -181,7 +181,7 @@ static int file_event(struct file *f, const struct sw_ynode *n, sw_ms at, struct
 	if (sw_keys_read(event_keys, n, n, NULL, f->a, &c, f->d) < 0)
 		return -EINVAL;
 	if (c.service && c.env)
-		(void)script_place(f, c.service, c.env);
+		(void)sw_script_place(f, c.service, c.env);
 	sw_event_init(ev);
 	ev->kind = kind == SW_EV_DEPLOYMENT && c.via ? sw_kind_parse(c.via) : kind;
 	ev->source = "test";
@@ -322,7 +322,7 @@ static int probe_parse(struct file *f, const struct sw_ynode *n, struct probe_se
 	return 0;
 }
 
-bool script_probe(void *arg, const char *place, sw_ms at, struct sw_sample *ret)
+bool sw_script_probe(void *arg, const char *place, sw_ms at, struct sw_sample *ret)
 {
 	struct script *sc = arg;
 
@@ -366,7 +366,7 @@ static int script_probes(struct file *f, const struct sw_ynode *n, struct script
 	return 0;
 }
 
-int script_read(struct file *f, const struct sw_ynode *test, struct script *sc)
+int sw_script_read(struct file *f, const struct sw_ynode *test, struct script *sc)
 {
 	static const char *const words[] = { "name", "seed", "events", "probes", "expect", "action", "length", "series", "history", NULL };
 	static const char *const outcomes[] = { "ok", "fail", "unknown", "never", NULL };

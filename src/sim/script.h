@@ -41,11 +41,11 @@ struct file {
 };
 
 /* The place of that name, made if it is new. */
-struct sw_place *script_place(struct file *f, const char *service, const char *env);
-void script_places(struct file *f, const struct sw_ynode *list);
+struct sw_place *sw_script_place(struct file *f, const char *service, const char *env);
+void sw_script_places(struct file *f, const struct sw_ynode *list);
 /* Reads one test. Return: 0, or -EINVAL with the mistakes told. */
-int script_read(struct file *f, const struct sw_ynode *test, struct script *sc);
+int sw_script_read(struct file *f, const struct sw_ynode *test, struct script *sc);
 /* What the probes of a script (arg) answer. */
-bool script_probe(void *arg, const char *place, sw_ms at, struct sw_sample *ret);
+bool sw_script_probe(void *arg, const char *place, sw_ms at, struct sw_sample *ret);
 
 #endif

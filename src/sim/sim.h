@@ -54,18 +54,18 @@ struct sim_world {
 	struct sw_map starts;        /* ids of actions ever started */
 };
 
-void sim_world_init(struct sim_world *w, const struct sw_engine *e, struct sw_arena *a, sw_ms start);
-void sim_world_fini(struct sim_world *w);
+void sw_sim_world_init(struct sim_world *w, const struct sw_engine *e, struct sw_arena *a, sw_ms start);
+void sw_sim_world_fini(struct sim_world *w);
 /* An event as intake would hand it on. */
-void sim_event(struct sim_world *w, const struct sw_event *ev);
-void sim_append(struct sim_world *w, const char *aggregate, const char *msg);
+void sw_sim_event(struct sim_world *w, const struct sw_event *ev);
+void sw_sim_append(struct sim_world *w, const char *aggregate, const char *msg);
 /*
  * Lets time pass to `until`, doing all that is due in order. asleep: nothing is done before `until` (a stopped worker).
  * Return: 0, or -errno of a step with err.
  */
-SW_CHECKED int sim_run(struct sim_world *w, sw_ms until, bool asleep, struct sw_err *err);
+SW_CHECKED int sw_sim_run(struct sim_world *w, sw_ms until, bool asleep, struct sw_err *err);
 /* State of an aggregate as JSON text, or NULL. */
-const char *sim_state(const struct sim_world *w, const char *aggregate);
+const char *sw_sim_state(const struct sim_world *w, const char *aggregate);
 
 /* ---- tests of rules ---- */
 
@@ -79,6 +79,6 @@ struct sim_report {
  * every event doubled, and with events of one moment in reverse order; all must end as expected.
  * Return: 0 (see report), -EINVAL with the mistakes of file or rules in d.
  */
-SW_CHECKED int sim_test_file(const char *path, const char *only, struct sim_report *report, struct sw_diags *d);
+SW_CHECKED int sw_sim_test_file(const char *path, const char *only, struct sim_report *report, struct sw_diags *d);
 
 #endif

@@ -22,7 +22,7 @@ struct sim_aggregate {
 		}                                                                                                      \
 	} while (0)
 
-void sim_world_init(struct sim_world *w, const struct sw_engine *e, struct sw_arena *a, sw_ms start)
+void sw_sim_world_init(struct sim_world *w, const struct sw_engine *e, struct sw_arena *a, sw_ms start)
 {
 	memset(w, 0, sizeof *w);
 	w->engine = e;
@@ -30,7 +30,7 @@ void sim_world_init(struct sim_world *w, const struct sw_engine *e, struct sw_ar
 	w->start = w->now = start;
 }
 
-void sim_world_fini(struct sim_world *w)
+void sw_sim_world_fini(struct sim_world *w)
 {
 	struct sw_map_entry *e;
 
@@ -52,7 +52,7 @@ static struct sim_entry *world_log(struct sim_world *w, enum sim_what what, cons
 	return &w->log[w->n_log++];
 }
 
-void sim_append(struct sim_world *w, const char *aggregate, const char *msg)
+void sw_sim_append(struct sim_world *w, const char *aggregate, const char *msg)
 {
 	struct sim_message *m = SW_ARENA_NEW(w->a, struct sim_message);
 
@@ -99,14 +99,14 @@ static struct sim_aggregate *world_aggregate(struct sim_world *w, const char *na
 	return g;
 }
 
-const char *sim_state(const struct sim_world *w, const char *aggregate)
+const char *sw_sim_state(const struct sim_world *w, const char *aggregate)
 {
 	struct sim_aggregate *g = sw_map_get(&w->aggregates, aggregate);
 
 	return g ? g->state : NULL;
 }
 
-void sim_event(struct sim_world *w, const struct sw_event *ev)
+void sw_sim_event(struct sim_world *w, const struct sw_event *ev)
 {
 	struct sw_routed routed;
 	const char *old;
@@ -119,7 +119,7 @@ void sim_event(struct sim_world *w, const struct sw_event *ev)
 		                     : sw_arena_printf(w->a, "[%s]", routed.keep_value));
 	}
 	for (size_t i = 0; i < routed.n_facts; i++)
-		sim_append(w, routed.facts[i].aggregate, routed.facts[i].msg);
+		sw_sim_append(w, routed.facts[i].aggregate, routed.facts[i].msg);
 }
 
 /* ---- I/O as the script says ---- */
@@ -219,7 +219,7 @@ static void world_commit(struct sim_world *w, const char *aggregate, struct sim_
 	for (size_t i = 0; i < out->n_timers; i++)
 		world_timer(w, aggregate, out->timers[i].name, out->timers[i].due);
 	for (size_t i = 0; i < out->n_tells; i++)
-		sim_append(w, out->tells[i].aggregate, out->tells[i].msg);
+		sw_sim_append(w, out->tells[i].aggregate, out->tells[i].msg);
 	if (out->fails_add)
 		(void)sw_map_set(&w->fails, out->fails_add, sw_arena_printf(w->a, "%lld", (long long)w->now));
 	if (out->fails_del)
@@ -339,7 +339,7 @@ static void world_due(struct sim_world *w)
 			i++;
 			continue;
 		}
-		sim_append(w, w->later[i].aggregate, w->later[i].msg);
+		sw_sim_append(w, w->later[i].aggregate, w->later[i].msg);
 		memmove(&w->later[i], &w->later[i + 1], (w->n_later - i - 1) * sizeof *w->later);
 		w->n_later--;
 	}
@@ -352,11 +352,11 @@ static void world_due(struct sim_world *w)
 		}
 		memmove(&w->timers[i], &w->timers[i + 1], (w->n_timers - i - 1) * sizeof *w->timers);
 		w->n_timers--;
-		sim_append(w, t.aggregate, sw_arena_printf(w->a, "{\"t\":\"timer\",\"name\":\"%s\",\"due\":%lld}", t.name, (long long)t.due));
+		sw_sim_append(w, t.aggregate, sw_arena_printf(w->a, "{\"t\":\"timer\",\"name\":\"%s\",\"due\":%lld}", t.name, (long long)t.due));
 	}
 }
 
-int sim_run(struct sim_world *w, sw_ms until, bool asleep, struct sw_err *err)
+int sw_sim_run(struct sim_world *w, sw_ms until, bool asleep, struct sw_err *err)
 {
 	int r = world_drain(w, err);
 

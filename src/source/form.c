@@ -5,10 +5,10 @@
 #include "base/str.h"
 #include "source/host.h"
 
-const char *const form_types[] = { "application/json", "application/x-www-form-urlencoded", NULL };
-const char *const json_types[] = { "application/json", NULL };
+const char *const sw_form_types[] = { "application/json", "application/x-www-form-urlencoded", NULL };
+const char *const sw_json_types[] = { "application/json", NULL };
 
-int form_text(const struct sw_request *rq, struct sw_arena *a, const char **ret, size_t *ret_n, struct sw_err *err)
+int sw_form_text(const struct sw_request *rq, struct sw_arena *a, const char **ret, size_t *ret_n, struct sw_err *err)
 {
 	const char *p = rq->body, *end = p + rq->body_n;
 	struct sw_buf b = SW_BUF_INIT;

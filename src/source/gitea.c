@@ -46,7 +46,7 @@ static const struct row push_rows[] = {
 	E("total_commits", T_INT, commits_total), G("pusher.login", T_TEXT, pusher), E("head_commit.id", T_SHA, sha),
 	E("head_commit.message", T_LINE, title), E("head_commit.author.name", T_TEXT, author), E("head_commit.author.email", T_TEXT, author_email),
 	E("head_commit.url", T_TEXT, url), E("head_commit.timestamp", T_TIME, at),
-	{ "commits", T_EACH, offsetof(struct gt, commits), raw_commit_rows, sizeof(struct raw_commit), SW_EVENT_COMMITS }, { 0 },
+	{ "commits", T_EACH, offsetof(struct gt, commits), sw_raw_commit_rows, sizeof(struct raw_commit), SW_EVENT_COMMITS }, { 0 },
 };
 static const struct row ref_rows[] = { G("ref", T_TEXT, ref), G("ref_type", T_TEXT, ref_type), G("sha", T_SHA, head_sha), { 0 } };
 static const struct row release_rows[] = {
@@ -91,13 +91,13 @@ static bool finish_push(struct gt *g, struct sw_arena *a)
 	struct sw_event *ev = &g->ev;
 	const struct raw_commit *list = g->commits.items;
 
-	host_ref(ev, g->ref, false, a);
+	sw_host_ref(ev, g->ref, false, a);
 	ev->kind = ev->tag ? SW_EV_TAG : SW_EV_PUSH;
 	ev->deleted = !g->after;
 	ev->created = !ev->before && g->after;
 	if (!ev->sha)
 		ev->sha = g->after;
-	host_commits(&g->commits, a, ev);
+	sw_host_commits(&g->commits, a, ev);
 	ev->files_cut |= ev->commits_total > (int64_t)ev->n_commits;
 	for (size_t i = 0; i < g->commits.n && !ev->title; i++)
 		if (sw_streq(list[i].sha, ev->sha)) { /* old versions have no head_commit */
@@ -115,7 +115,7 @@ static bool finish_ref(struct gt *g, struct sw_arena *a)
 {
 	if (!sw_streq(g->ref_type, "tag") || !g->ref)
 		return false;
-	host_ref(&g->ev, g->ref, true, a);
+	sw_host_ref(&g->ev, g->ref, true, a);
 	g->ev.kind = SW_EV_TAG;
 	g->ev.created = sw_streq(g->ev.what, "create");
 	g->ev.deleted = !g->ev.created;
@@ -126,7 +126,7 @@ static bool finish_ref(struct gt *g, struct sw_arena *a)
 static bool finish_release(struct gt *g, struct sw_arena *a)
 {
 	g->ev.kind = SW_EV_RELEASE;
-	host_ref(&g->ev, g->ref, true, a);
+	sw_host_ref(&g->ev, g->ref, true, a);
 	return sw_streq(g->ev.action, "published");
 }
 
@@ -146,7 +146,7 @@ static void gt_status(struct gt *g)
 	const char *s = sw_streq(g->state, "completed") && g->conclusion ? g->conclusion : g->state;
 
 	g->ev.status_text = s;
-	g->ev.status = s ? host_status(words, s) : SW_ST_OTHER;
+	g->ev.status = s ? sw_host_status(words, s) : SW_ST_OTHER;
 }
 
 static bool finish_status(struct gt *g, struct sw_arena *a)
@@ -160,7 +160,7 @@ static bool finish_status(struct gt *g, struct sw_arena *a)
 static bool finish_run(struct gt *g, struct sw_arena *a)
 {
 	gt_status(g);
-	host_ref(&g->ev, g->ref, false, a);
+	sw_host_ref(&g->ev, g->ref, false, a);
 	g->ev.attempt = (int)SW_MIN(SW_MAX(g->attempt, 0), 1000000);
 	g->ev.merge_request = g->ev.pipeline_source && sw_starts(g->ev.pipeline_source, "pull_request");
 	if (g->ev.merge_request)
@@ -207,12 +207,12 @@ static int gitea_parse(const void *conf, const struct sw_request *rq, struct sw_
 
 		if (!sw_streq(events[i].event, event))
 			continue;
-		r = form_text(rq, out->a, &json, &n, err);
+		r = sw_form_text(rq, out->a, &json, &n, err);
 		if (r < 0)
 			return r;
 		g = SW_ARENA_NEW(out->a, struct gt);
 		sw_event_init(&g->ev);
-		r = table_read(lists, json, n, out->a, g, err);
+		r = sw_table_read(lists, json, n, out->a, g, err);
 		if (r < 0)
 			return r;
 		g->ev.what = events[i].event;
@@ -220,12 +220,12 @@ static int gitea_parse(const void *conf, const struct sw_request *rq, struct sw_
 		g->ev.source_kind = "gitea";
 		g->ev.received = rq->arrived;
 		g->ev.user = g->ev.user ? g->ev.user : g->sender_old;
-		g->ev.host = host_of_url(out->a, g->ev.repo_url);
+		g->ev.host = sw_host_of_url(out->a, g->ev.repo_url);
 		if (!events[i].finish(g, out->a) || !g->ev.repo)
 			return 0;
 		if (!g->ev.at)
 			g->ev.at = rq->arrived;
-		host_run_id(&g->ev, out->a);
+		sw_host_run_id(&g->ev, out->a);
 		ev = sw_events_add(out);
 		if (ev)
 			*ev = g->ev;
@@ -241,17 +241,17 @@ static int gitea_verify(const void *conf, const struct sw_request *rq, struct sw
 	size_t n = rq->body_n;
 
 	*ret = (struct sw_proof){ .dedupe = gitea_header(rq, "delivery"), .dedupe_for = DEDUPE_LONG };
-	if (form_text(rq, a, &json, &n, NULL) < 0) /* still hashed, so that it takes as long */
+	if (sw_form_text(rq, a, &json, &n, NULL) < 0) /* still hashed, so that it takes as long */
 		json = rq->body;
-	ret->secret = verify_hmac_hex((const char *const *)c->secrets, json, n, sig);
+	ret->secret = sw_verify_hmac_hex((const char *const *)c->secrets, json, n, sig);
 	if (ret->secret < 0 && !c->is_unsigned)
 		return sw_err_set(err, EACCES, sig ? "the signature does not fit any of the secrets" : "no X-Gitea-Signature");
 	if (!event)
 		return sw_err_set(err, EBADMSG, "no X-Gitea-Event");
-	ret->what = host_known(wanted, event);
+	ret->what = sw_host_known(wanted, event);
 	ret->ignore = !ret->what;
 	if (!ret->what)
-		ret->what = host_known(known, event);
+		ret->what = sw_host_known(known, event);
 	if (!ret->what)
 		ret->what = "other";
 	return 0;
@@ -261,8 +261,8 @@ const struct sw_source sw_source_gitea = {
 	.base = { "gitea", "Gitea, Forgejo and Gogs webhooks", gitea_keys, sizeof(struct gitea) },
 	.mark = "x-gitea-event",
 	.headers = gitea_headers,
-	.types = form_types,
+	.types = sw_form_types,
 	.verify = gitea_verify,
-	.text = form_text,
+	.text = sw_form_text,
 	.parse = gitea_parse,
 };

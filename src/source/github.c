@@ -53,7 +53,7 @@ static const struct row push_rows[] = {
 	E("forced", T_BOOL, forced), E("compare", T_TEXT, compare_url), E("head_commit.id", T_SHA, sha), E("head_commit.message", T_LINE, title),
 	E("head_commit.author.name", T_TEXT, author), E("head_commit.author.email", T_TEXT, author_email), E("head_commit.url", T_TEXT, url),
 	E("head_commit.timestamp", T_TIME, created_at), G("pusher.name", T_TEXT, pusher),
-	{ "commits", T_EACH, offsetof(struct gh, commits), raw_commit_rows, sizeof(struct raw_commit), SW_EVENT_COMMITS }, { 0 },
+	{ "commits", T_EACH, offsetof(struct gh, commits), sw_raw_commit_rows, sizeof(struct raw_commit), SW_EVENT_COMMITS }, { 0 },
 };
 static const struct row ref_rows[] = { G("ref", T_TEXT, ref), G("ref_type", T_TEXT, ref_type), { 0 } };
 static const struct row run_rows[] = {
@@ -126,10 +126,10 @@ static void gh_status(struct gh *g)
 	g->ev.status_text = g->status;
 	if (sw_streq(g->status, "completed")) {
 		g->ev.status_text = g->conclusion ? g->conclusion : g->status;
-		g->ev.status = g->conclusion ? host_status(run_words, g->conclusion) : SW_ST_OTHER;
+		g->ev.status = g->conclusion ? sw_host_status(run_words, g->conclusion) : SW_ST_OTHER;
 		return;
 	}
-	g->ev.status = g->status ? host_status(run_words, g->status) : SW_ST_OTHER;
+	g->ev.status = g->status ? sw_host_status(run_words, g->status) : SW_ST_OTHER;
 	if (g->ev.status != SW_ST_CREATED && g->ev.status != SW_ST_RUNNING)
 		g->ev.status = SW_ST_OTHER; /* no word of these events ends a run without a conclusion */
 }
@@ -139,7 +139,7 @@ static void gh_run(struct gh *g, struct sw_arena *a)
 	struct sw_event *ev = &g->ev;
 
 	gh_status(g);
-	host_ref(ev, g->ref, false, a);
+	sw_host_ref(ev, g->ref, false, a);
 	ev->attempt = (int)SW_MIN(SW_MAX(g->attempt, 0), 1000000);
 	ev->merge_request = sw_streq(ev->pipeline_source, "pull_request") || sw_streq(ev->pipeline_source, "pull_request_target");
 	if (ev->merge_request) {
@@ -168,7 +168,7 @@ static bool finish_push(struct gh *g, struct sw_arena *a)
 {
 	struct sw_event *ev = &g->ev;
 
-	host_ref(ev, g->ref, false, a);
+	sw_host_ref(ev, g->ref, false, a);
 	ev->kind = ev->tag ? SW_EV_TAG : SW_EV_PUSH;
 	if (!ev->sha && !ev->deleted)
 		ev->sha = g->after; /* of an annotated tag head_commit has the commit, after only the tag object */
@@ -177,7 +177,7 @@ static bool finish_push(struct gh *g, struct sw_arena *a)
 	if (g->pusher)
 		ev->user = g->pusher;
 	ev->at = ev->created_at;
-	host_commits(&g->commits, a, ev);
+	sw_host_commits(&g->commits, a, ev);
 	ev->commits_total = g->commits.cut ? -1 : (int64_t)g->commits.n;
 	return ev->ref != NULL && (ev->branch || ev->tag);
 }
@@ -186,7 +186,7 @@ static bool finish_ref(struct gh *g, struct sw_arena *a)
 {
 	if (!sw_streq(g->ref_type, "tag") || !g->ref)
 		return false;
-	host_ref(&g->ev, g->ref, true, a);
+	sw_host_ref(&g->ev, g->ref, true, a);
 	g->ev.kind = SW_EV_TAG;
 	g->ev.created = sw_streq(g->ev.what, "create");
 	g->ev.deleted = !g->ev.created;
@@ -219,11 +219,11 @@ static bool finish_deployment(struct gh *g, struct sw_arena *a)
 	}
 	ev->kind = SW_EV_DEPLOYMENT;
 	ev->status_text = sw_streq(ev->what, "deployment") ? "created" : g->status;
-	ev->status = sw_streq(ev->what, "deployment") ? SW_ST_CREATED : host_status(run_words, g->status);
+	ev->status = sw_streq(ev->what, "deployment") ? SW_ST_CREATED : sw_host_status(run_words, g->status);
 	if (ev->status == SW_ST_NONE)
 		ev->status = SW_ST_OTHER;
 	if (!sha)
-		host_ref(ev, g->ref, g->ref && g->ref[0] == 'v' && g->ref[1] >= '0' && g->ref[1] <= '9', a);
+		sw_host_ref(ev, g->ref, g->ref && g->ref[0] == 'v' && g->ref[1] >= '0' && g->ref[1] <= '9', a);
 	ev->url = g->log_url ? g->log_url : g->target_url ? g->target_url : ev->url;
 	ev->attempt = (int)SW_MIN(SW_MAX(g->attempt, 0), 1000000);
 	if (ev->user_name) {
@@ -253,11 +253,11 @@ static bool finish_status(struct gh *g, struct sw_arena *a)
 
 	ev->kind = SW_EV_JOB;
 	ev->status_text = g->status;
-	ev->status = host_status(run_words, g->status);
+	ev->status = sw_host_status(run_words, g->status);
 	if (ev->status == SW_ST_NONE)
 		ev->status = SW_ST_OTHER;
 	if (first)
-		host_ref(ev, first->ref, false, a);
+		sw_host_ref(ev, first->ref, false, a);
 	if (sw_status_terminal(ev->status))
 		ev->finished_at = ev->at;
 	return ev->sha != NULL;
@@ -266,7 +266,7 @@ static bool finish_status(struct gh *g, struct sw_arena *a)
 static bool finish_release(struct gh *g, struct sw_arena *a)
 {
 	g->ev.kind = SW_EV_RELEASE;
-	host_ref(&g->ev, g->ref, true, a);
+	sw_host_ref(&g->ev, g->ref, true, a);
 	g->ev.job_id = NULL;
 	return sw_streq(g->ev.action, "published"); /* one of several a single click raises */
 }
@@ -305,24 +305,24 @@ static int github_parse(const void *conf, const struct sw_request *rq, struct sw
 
 		if (!sw_streq(events[i].event, event))
 			continue;
-		r = form_text(rq, out->a, &json, &n, err);
+		r = sw_form_text(rq, out->a, &json, &n, err);
 		if (r < 0)
 			return r;
 		g = SW_ARENA_NEW(out->a, struct gh);
 		sw_event_init(&g->ev);
-		r = table_read(lists, json, n, out->a, g, err);
+		r = sw_table_read(lists, json, n, out->a, g, err);
 		if (r < 0)
 			return r;
 		g->ev.what = events[i].event;
 		g->ev.source = rq->source;
 		g->ev.source_kind = "github";
 		g->ev.received = rq->arrived;
-		g->ev.host = enterprise ? enterprise : host_of_url(out->a, g->ev.repo_url);
+		g->ev.host = enterprise ? enterprise : sw_host_of_url(out->a, g->ev.repo_url);
 		if (!events[i].finish(g, out->a) || !g->ev.repo)
 			return 0;
 		if (!g->ev.at)
 			g->ev.at = rq->arrived;
-		host_run_id(&g->ev, out->a);
+		sw_host_run_id(&g->ev, out->a);
 		ev = sw_events_add(out);
 		if (ev)
 			*ev = g->ev;
@@ -338,16 +338,16 @@ static int github_verify(const void *conf, const struct sw_request *rq, struct s
 
 	(void)a;
 	*ret = (struct sw_proof){ .dedupe = sw_request_header(rq, "x-github-delivery"), .dedupe_for = DEDUPE_LONG, .secret = -1 };
-	ret->secret = verify_hmac_hex((const char *const *)c->secrets, rq->body, rq->body_n, sig && sw_starts(sig, "sha256=") ? sig + 7 : NULL);
+	ret->secret = sw_verify_hmac_hex((const char *const *)c->secrets, rq->body, rq->body_n, sig && sw_starts(sig, "sha256=") ? sig + 7 : NULL);
 	if (ret->secret < 0 && !c->is_unsigned)
 		return sw_err_set(err, EACCES, sig ? "X-Hub-Signature-256 does not fit any of the secrets" : "no X-Hub-Signature-256");
 	if (!event)
 		return sw_err_set(err, EBADMSG, "no X-GitHub-Event");
 	ret->ping = strcmp(event, "ping") == 0;
-	ret->what = host_known(wanted, event);
+	ret->what = sw_host_known(wanted, event);
 	ret->ignore = !ret->what;
 	if (!ret->what)
-		ret->what = host_known(known, event);
+		ret->what = sw_host_known(known, event);
 	if (!ret->what)
 		ret->what = "other";
 	return 0;
@@ -357,8 +357,8 @@ const struct sw_source sw_source_github = {
 	.base = { "github", "GitHub webhooks", github_keys, sizeof(struct github) },
 	.mark = "x-github-event",
 	.headers = github_headers,
-	.types = form_types,
+	.types = sw_form_types,
 	.verify = github_verify,
-	.text = form_text,
+	.text = sw_form_text,
 	.parse = github_parse,
 };

@@ -59,7 +59,7 @@ static const struct row any_rows[] = {
 static const struct row push_rows[] = {
 	G("ref", T_TEXT, ref), E("before", T_SHA, before), G("after", T_SHA, after), G("checkout_sha", T_SHA, checkout),
 	E("user_username", T_TEXT, user), E("user_name", T_TEXT, user_name), E("total_commits_count", T_INT, commits_total),
-	{ "commits", T_EACH, offsetof(struct gl, commits), raw_commit_rows, sizeof(struct raw_commit), SW_EVENT_COMMITS }, { 0 },
+	{ "commits", T_EACH, offsetof(struct gl, commits), sw_raw_commit_rows, sizeof(struct raw_commit), SW_EVENT_COMMITS }, { 0 },
 };
 static const struct row build_rows[] = {
 	B("id", T_TEXT, id), B("stage", T_TEXT, stage), B("name", T_TEXT, name), B("status", T_TEXT, status), B("failure_reason", T_TEXT, failure),
@@ -117,7 +117,7 @@ static const struct host_word words[] = {
 static void gl_status(struct gl *g)
 {
 	g->ev.status_text = g->status;
-	g->ev.status = g->status ? host_status(words, g->status) : SW_ST_OTHER;
+	g->ev.status = g->status ? sw_host_status(words, g->status) : SW_ST_OTHER;
 	if (g->ev.status != SW_ST_FAILED)
 		g->ev.failure_reason = NULL; /* present and meaningless unless failed */
 	g->ev.duration_ms = g->seconds >= 0 ? g->seconds * 1000 : -1;
@@ -142,7 +142,7 @@ static bool for_merge_request(const struct gl *g)
 
 static void gl_ref(struct gl *g, struct sw_arena *a)
 {
-	host_ref(&g->ev, g->ref, g->is_tag, a);
+	sw_host_ref(&g->ev, g->ref, g->is_tag, a);
 	if (!for_merge_request(g))
 		return;
 	g->ev.merge_request = true;
@@ -158,12 +158,12 @@ static bool finish_push(struct gl *g, struct sw_arena *a, struct sw_events *out)
 	const struct raw_commit *list = g->commits.items;
 
 	(void)out;
-	host_ref(ev, g->ref, false, a);
+	sw_host_ref(ev, g->ref, false, a);
 	ev->kind = ev->tag ? SW_EV_TAG : SW_EV_PUSH;
 	ev->sha = g->checkout ? g->checkout : ev->tag ? NULL : g->after;
 	ev->deleted = !g->after;
 	ev->created = !ev->before && g->after;
-	host_commits(&g->commits, a, ev);
+	sw_host_commits(&g->commits, a, ev);
 	ev->files_cut |= ev->commits_total > (int64_t)ev->n_commits;
 	for (size_t i = 0; i < g->commits.n; i++)
 		if (sw_streq(list[i].sha, ev->sha)) {
@@ -190,7 +190,7 @@ static void add_build(struct gl *g, const struct build *b, struct sw_arena *a, s
 	ev->job_name = b->name;
 	ev->job_stage = b->stage;
 	ev->status_text = b->status;
-	ev->status = b->status ? host_status(words, b->status) : SW_ST_OTHER;
+	ev->status = b->status ? sw_host_status(words, b->status) : SW_ST_OTHER;
 	ev->failure_reason = ev->status == SW_ST_FAILED ? b->failure : NULL;
 	ev->allow_failure = b->allow_failure;
 	ev->environment = b->env;
@@ -219,7 +219,7 @@ static bool finish_pipeline(struct gl *g, struct sw_arena *a, struct sw_events *
 	gl_times(g);
 	if (!ev->url && g->project_url && ev->pipeline_id)
 		ev->url = sw_arena_printf(a, "%s/-/pipelines/%s", g->project_url, ev->pipeline_id);
-	host_run_id(ev, a);
+	sw_host_run_id(ev, a);
 	first = sw_events_add(out);
 	if (first)
 		*first = *ev;
@@ -257,7 +257,7 @@ static bool finish_deployment(struct gl *g, struct sw_arena *a, struct sw_events
 	gl_status(g);
 	if (slash && strlen(slash + 1) >= 40 && strspn(slash + 1, "0123456789abcdef") == strlen(slash + 1))
 		ev->sha = slash + 1; /* the payload itself has only the short one */
-	host_ref(ev, g->ref, false, a);
+	sw_host_ref(ev, g->ref, false, a);
 	ev->url = g->deployable_url;
 	ev->at = g->changed;
 	if (sw_status_terminal(ev->status))
@@ -271,7 +271,7 @@ static bool finish_release(struct gl *g, struct sw_arena *a, struct sw_events *o
 {
 	(void)out;
 	g->ev.kind = SW_EV_RELEASE;
-	host_ref(&g->ev, g->ref, true, a);
+	sw_host_ref(&g->ev, g->ref, true, a);
 	return sw_streq(g->ev.action, "create");
 }
 
@@ -317,7 +317,7 @@ static int gitlab_kind(const struct sw_request *rq, const char *header, struct s
 	if (!sw_streq(header, "System Hook"))
 		return 0;
 	g = SW_ARENA_NEW(a, struct gl);
-	r = table_read(lists, rq->body, rq->body_n, a, g, err);
+	r = sw_table_read(lists, rq->body, rq->body_n, a, g, err);
 	*ret = g->event_name ? g->event_name : g->kind;
 	return r;
 }
@@ -332,9 +332,9 @@ static void gitlab_finish(struct gl *g, const struct sw_request *rq, struct sw_a
 	if (!g->project_url)
 		g->project_url = g->old_url;
 	g->ev.repo_url = g->project_url;
-	g->ev.host = host_of_url(a, g->project_url);
+	g->ev.host = sw_host_of_url(a, g->project_url);
 	if (!g->ev.host)
-		g->ev.host = host_of_url(a, instance);
+		g->ev.host = sw_host_of_url(a, instance);
 	if (!g->ev.repo && g->project_url) { /* old servers: the path of the home page */
 		const char *p = strstr(g->project_url, "://");
 
@@ -359,10 +359,10 @@ static int gitlab_parse(const void *conf, const struct sw_request *rq, struct sw
 		g = SW_ARENA_NEW(out->a, struct gl);
 		sw_event_init(&g->ev);
 		g->seconds = g->queued = -1;
-		r = table_read(lists, rq->body, rq->body_n, out->a, g, err);
+		r = sw_table_read(lists, rq->body, rq->body_n, out->a, g, err);
 		if (r < 0)
 			return r;
-		g->ev.what = host_known(wanted, header);
+		g->ev.what = sw_host_known(wanted, header);
 		gitlab_finish(g, rq, out->a);
 		if (!g->ev.repo)
 			return 0;
@@ -374,7 +374,7 @@ static int gitlab_parse(const void *conf, const struct sw_request *rq, struct sw
 		}
 		if (!g->ev.at)
 			g->ev.at = rq->arrived;
-		host_run_id(&g->ev, out->a);
+		sw_host_run_id(&g->ev, out->a);
 		ev = sw_events_add(out);
 		if (ev)
 			*ev = g->ev;
@@ -388,8 +388,8 @@ static int gitlab_verify(const void *conf, const struct sw_request *rq, struct s
 	const struct gitlab *c = conf;
 	const char *event = sw_request_header(rq, "x-gitlab-event"), *id = sw_request_header(rq, "idempotency-key");
 	const char *sig = sw_request_header(rq, "webhook-signature"), *token = sw_request_header(rq, "x-gitlab-token");
-	int by_token = verify_token((const char *const *)c->tokens, token);
-	int by_sign = verify_standard((const char *const *)c->signing_tokens, rq, rq->arrived);
+	int by_token = sw_verify_token((const char *const *)c->tokens, token);
+	int by_sign = sw_verify_standard((const char *const *)c->signing_tokens, rq, rq->arrived);
 	bool signing = c->signing_tokens && c->signing_tokens[0];
 
 	(void)a;
@@ -402,10 +402,10 @@ static int gitlab_verify(const void *conf, const struct sw_request *rq, struct s
 		                                              : "no X-Gitlab-Token");
 	if (!event)
 		return sw_err_set(err, EBADMSG, "no X-Gitlab-Event");
-	ret->what = host_known(wanted, event);
+	ret->what = sw_host_known(wanted, event);
 	ret->ignore = !ret->what;
 	if (!ret->what)
-		ret->what = host_known(known, event);
+		ret->what = sw_host_known(known, event);
 	if (!ret->what)
 		ret->what = "other";
 	return 0;
@@ -415,8 +415,8 @@ const struct sw_source sw_source_gitlab = {
 	.base = { "gitlab", "GitLab webhooks and system hooks", gitlab_keys, sizeof(struct gitlab) },
 	.mark = "x-gitlab-event",
 	.headers = gitlab_headers,
-	.types = json_types,
+	.types = sw_json_types,
 	.verify = gitlab_verify,
-	.text = form_text,
+	.text = sw_form_text,
 	.parse = gitlab_parse,
 };

@@ -15,7 +15,7 @@ const char *sw_request_header(const struct sw_request *rq, const char *name_lowe
 
 #define C(field) offsetof(struct raw_commit, field)
 
-const struct row raw_commit_rows[] = {
+const struct row sw_raw_commit_rows[] = {
 	{ "id", T_SHA, C(sha), NULL, 0, 0 },           { "message", T_LINE, C(title), NULL, 0, 0 },
 	{ "url", T_TEXT, C(url), NULL, 0, 0 },         { "timestamp", T_TIME, C(at), NULL, 0, 0 },
 	{ "author.name", T_TEXT, C(author), NULL, 0, 0 }, { "author.username", T_TEXT, C(author_login), NULL, 0, 0 },
@@ -40,7 +40,7 @@ static void commit_files(struct sw_arena *a, const struct raw_commit *from, stru
 	}
 }
 
-void host_commits(const struct each *raw, struct sw_arena *a, struct sw_event *ev)
+void sw_host_commits(const struct each *raw, struct sw_arena *a, struct sw_event *ev)
 {
 	const struct raw_commit *from = raw->items;
 
@@ -56,7 +56,7 @@ void host_commits(const struct each *raw, struct sw_arena *a, struct sw_event *e
 	}
 }
 
-void host_ref(struct sw_event *ev, const char *ref, bool tag, struct sw_arena *a)
+void sw_host_ref(struct sw_event *ev, const char *ref, bool tag, struct sw_arena *a)
 {
 	if (!ref)
 		return;
@@ -77,7 +77,7 @@ void host_ref(struct sw_event *ev, const char *ref, bool tag, struct sw_arena *a
 	}
 }
 
-const char *host_of_url(struct sw_arena *a, const char *url)
+const char *sw_host_of_url(struct sw_arena *a, const char *url)
 {
 	const char *p = url ? strstr(url, "://") : NULL;
 	const char *at;
@@ -97,13 +97,13 @@ const char *host_of_url(struct sw_arena *a, const char *url)
 	return *host ? host : NULL;
 }
 
-void host_run_id(struct sw_event *ev, struct sw_arena *a)
+void sw_host_run_id(struct sw_event *ev, struct sw_arena *a)
 {
 	if (ev->host && ev->repo && ev->pipeline_id)
 		ev->ci_run_id = sw_arena_printf(a, "%s/%s/%s", ev->host, ev->repo, ev->pipeline_id);
 }
 
-enum sw_status host_status(const struct host_word *words, const char *s)
+enum sw_status sw_host_status(const struct host_word *words, const char *s)
 {
 	if (!s)
 		return SW_ST_NONE;
@@ -113,7 +113,7 @@ enum sw_status host_status(const struct host_word *words, const char *s)
 	return SW_ST_OTHER;
 }
 
-const char *host_known(const char *const *list, const char *s)
+const char *sw_host_known(const char *const *list, const char *s)
 {
 	for (; s && *list; list++)
 		if (strcmp(*list, s) == 0)

@@ -12,21 +12,21 @@
 /* ---- verify.c; all of them try every secret, in the same time whichever fits. Index of the one that fits, or -1. ---- */
 
 /* hex: lower or upper case HMAC-SHA256 of msg; NULL or of a wrong form fits nothing. */
-int verify_hmac_hex(const char *const *secrets, const void *msg, size_t n, const char *hex);
+int sw_verify_hmac_hex(const char *const *secrets, const void *msg, size_t n, const char *hex);
 /* The same over "<stamp>.<msg>". */
-int verify_hmac_stamped(const char *const *secrets, const char *stamp, const void *msg, size_t n, const char *hex);
-int verify_token(const char *const *tokens, const char *token);
+int sw_verify_hmac_stamped(const char *const *secrets, const char *stamp, const void *msg, size_t n, const char *hex);
+int sw_verify_token(const char *const *tokens, const char *token);
 /* Standard Webhooks: whsec_ keys, "v1,<base64> v1,…" over id.timestamp.body; the timestamp within 5 minutes of now. */
-int verify_standard(const char *const *keys, const struct sw_request *rq, sw_ms now);
+int sw_verify_standard(const char *const *keys, const struct sw_request *rq, sw_ms now);
 /* Within 5 minutes of now? stamp: decimal seconds. */
-bool verify_fresh(const char *stamp, sw_ms now);
+bool sw_verify_fresh(const char *stamp, sw_ms now);
 
 /* ---- form.c ---- */
 
 /* JSON body as it is, or field `payload` of a form body decoded into a. Return: 0, or -EBADMSG. */
-int form_text(const struct sw_request *rq, struct sw_arena *a, const char **ret, size_t *ret_n, struct sw_err *err);
-extern const char *const form_types[]; /* JSON and form */
-extern const char *const json_types[]; /* JSON only */
+int sw_form_text(const struct sw_request *rq, struct sw_arena *a, const char **ret, size_t *ret_n, struct sw_err *err);
+extern const char *const sw_form_types[]; /* JSON and form */
+extern const char *const sw_json_types[]; /* JSON only */
 
 /* ---- host.c ---- */
 
@@ -36,20 +36,20 @@ struct raw_commit {
 	sw_ms at;
 	struct texts added, modified, removed;
 };
-extern const struct row raw_commit_rows[];
+extern const struct row sw_raw_commit_rows[];
 
-void host_commits(const struct each *raw, struct sw_arena *a, struct sw_event *ev);
+void sw_host_commits(const struct each *raw, struct sw_arena *a, struct sw_event *ev);
 /* "refs/heads/main" to ref and branch, "refs/tags/v1" to ref and tag; a short name by what it is said to be. */
-void host_ref(struct sw_event *ev, const char *ref, bool tag, struct sw_arena *a);
+void sw_host_ref(struct sw_event *ev, const char *ref, bool tag, struct sw_arena *a);
 /* "https://gitlab.example.com:8443/acme/web" to "gitlab.example.com:8443". NULL in, NULL out. */
-const char *host_of_url(struct sw_arena *a, const char *url);
+const char *sw_host_of_url(struct sw_arena *a, const char *url);
 /* <host>/<repo>/<pipeline> */
-void host_run_id(struct sw_event *ev, struct sw_arena *a);
+void sw_host_run_id(struct sw_event *ev, struct sw_arena *a);
 struct host_word { const char *word; enum sw_status status; };
 /* Unknown words are OTHER, NULL is NONE. words ends with a NULL word. */
-enum sw_status host_status(const struct host_word *words, const char *s);
+enum sw_status sw_host_status(const struct host_word *words, const char *s);
 /* Is s in the NULL-ended list? The list's own text, so that it outlives the request; else NULL. */
-const char *host_known(const char *const *list, const char *s);
+const char *sw_host_known(const char *const *list, const char *s);
 /* Settings: secrets or unsigned: true has to be there; used by checks of the configuration. */
 
 #endif

@@ -229,9 +229,9 @@ static void report_run(const struct sw_jnode *root, struct sw_arena *a, struct s
 {
 	const char *own = sw_jstr(root, "ci_run_id");
 
-	ev->host = host_of_url(a, ev->url);
+	ev->host = sw_host_of_url(a, ev->url);
 	if (ev->host && ev->repo)
-		host_run_id(ev, a);
+		sw_host_run_id(ev, a);
 	if (!ev->ci_run_id)
 		ev->ci_run_id = own;
 	else if (own && strcmp(own, ev->ci_run_id) != 0)
@@ -267,9 +267,9 @@ static int report_parse(const void *conf, const struct sw_request *rq, struct sw
 	ev->coverage = sw_jnum(root, "coverage_pct", -100) / 100;
 	ev->sha = report_sha(root, a);
 	if (sw_jstr(root, "ref"))
-		host_ref(ev, sw_jstr(root, "ref"), ev->tag != NULL, a);
+		sw_host_ref(ev, sw_jstr(root, "ref"), ev->tag != NULL, a);
 	else
-		host_ref(ev, ev->tag ? ev->tag : ev->branch, ev->tag != NULL, a);
+		sw_host_ref(ev, ev->tag ? ev->tag : ev->branch, ev->tag != NULL, a);
 	ev->user = ev->author;
 	ev->started_at = report_time(root, "started_at");
 	ev->finished_at = started ? 0 : report_time(root, "finished_at");
@@ -286,9 +286,9 @@ static int report_verify(const void *conf, const struct sw_request *rq, struct s
 	const char *const *secrets = (const char *const *)c->secrets;
 	const char *stamp = sw_request_header(rq, "x-shipwatch-timestamp"), *sig = sw_request_header(rq, "x-shipwatch-signature"),
 		   *plain = sw_request_header(rq, "x-signature-256");
-	bool fresh = verify_fresh(stamp, rq->arrived);
-	int stamped = verify_hmac_stamped(secrets, stamp ? stamp : "", rq->body, rq->body_n, sig && sw_starts(sig, "sha256=") ? sig + 7 : NULL);
-	int by_body = verify_hmac_hex(secrets, rq->body, rq->body_n, plain && sw_starts(plain, "sha256=") ? plain + 7 : NULL);
+	bool fresh = sw_verify_fresh(stamp, rq->arrived);
+	int stamped = sw_verify_hmac_stamped(secrets, stamp ? stamp : "", rq->body, rq->body_n, sig && sw_starts(sig, "sha256=") ? sig + 7 : NULL);
+	int by_body = sw_verify_hmac_hex(secrets, rq->body, rq->body_n, plain && sw_starts(plain, "sha256=") ? plain + 7 : NULL);
 
 	(void)a;
 	*ret = (struct sw_proof){ .dedupe_for = DEDUPE_SHORT, .what = "report" };
@@ -304,9 +304,9 @@ const struct sw_source sw_source_report = {
 	.base = { "report", "reports of CI jobs", report_keys, sizeof(struct report) },
 	.mark = "x-shipwatch-signature",
 	.headers = report_headers,
-	.types = json_types,
+	.types = sw_json_types,
 	.verify = report_verify,
-	.text = form_text,
+	.text = sw_form_text,
 	.check = report_check,
 	.parse = report_parse,
 };

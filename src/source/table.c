@@ -298,7 +298,7 @@ static int walk_object(struct walk *w, const struct name *names, void *base)
 	}
 }
 
-int table_read(const struct row *const *lists, const char *json, size_t n, struct sw_arena *a, void *base, struct sw_err *err)
+int sw_table_read(const struct row *const *lists, const char *json, size_t n, struct sw_arena *a, void *base, struct sw_err *err)
 {
 	struct walk w = { .a = a };
 	struct name root = { 0 };

@@ -41,6 +41,6 @@ struct row {
 #define ROWS_MOST 96
 
 /* Fills *base. rows: NULL-ended lists of rows, themselves ended by a zero row. Return: 0, or -EBADMSG with err. */
-SW_CHECKED int table_read(const struct row *const *lists, const char *json, size_t n, struct sw_arena *a, void *base, struct sw_err *err);
+SW_CHECKED int sw_table_read(const struct row *const *lists, const char *json, size_t n, struct sw_arena *a, void *base, struct sw_err *err);
 
 #endif

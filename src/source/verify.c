@@ -37,17 +37,17 @@ static int hmac_hex(const char *const *secrets, const char *stamp, const void *m
 	return fitted;
 }
 
-int verify_hmac_hex(const char *const *secrets, const void *msg, size_t n, const char *hex)
+int sw_verify_hmac_hex(const char *const *secrets, const void *msg, size_t n, const char *hex)
 {
 	return hmac_hex(secrets, NULL, msg, n, hex);
 }
 
-int verify_hmac_stamped(const char *const *secrets, const char *stamp, const void *msg, size_t n, const char *hex)
+int sw_verify_hmac_stamped(const char *const *secrets, const char *stamp, const void *msg, size_t n, const char *hex)
 {
 	return hmac_hex(secrets, stamp, msg, n, hex);
 }
 
-int verify_token(const char *const *tokens, const char *token)
+int sw_verify_token(const char *const *tokens, const char *token)
 {
 	int fitted = -1;
 
@@ -56,7 +56,7 @@ int verify_token(const char *const *tokens, const char *token)
 	return fitted;
 }
 
-bool verify_fresh(const char *stamp, sw_ms now)
+bool sw_verify_fresh(const char *stamp, sw_ms now)
 {
 	char *end;
 	long long s;
@@ -85,11 +85,11 @@ static bool listed(const char *list, const unsigned char mac[SW_SHA256_BYTES])
 	return same;
 }
 
-int verify_standard(const char *const *keys, const struct sw_request *rq, sw_ms now)
+int sw_verify_standard(const char *const *keys, const struct sw_request *rq, sw_ms now)
 {
 	const char *id = sw_request_header(rq, "webhook-id"), *stamp = sw_request_header(rq, "webhook-timestamp"),
 		   *sig = sw_request_header(rq, "webhook-signature");
-	bool fresh = id && *id && verify_fresh(stamp, now);
+	bool fresh = id && *id && sw_verify_fresh(stamp, now);
 	struct sw_hmac *h = sw_hmac_new();
 	int fitted = -1;
 
