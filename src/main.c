@@ -38,6 +38,7 @@ static int usage(FILE *to, int code)
 
 int main(int argc, char **argv)
 {
+	static char help[] = "--help", version[] = "version";
 	const char *names[SW_COUNT(commands) + 1] = { NULL }, *near;
 
 	if (argc < 2)
@@ -46,11 +47,11 @@ int main(int argc, char **argv)
 		if (argc == 2)
 			return usage(stdout, SW_EXIT_OK);
 		argv[1] = argv[2];
-		argv[2] = (char[]){ "--help" };
+		argv[2] = help;
 		argc = 3;
 	}
 	if (strcmp(argv[1], "--version") == 0)
-		argv[1] = (char[]){ "version" };
+		argv[1] = version;
 	for (size_t i = 0; i < SW_COUNT(commands); i++) {
 		names[i] = commands[i].name;
 		if (strcmp(argv[1], commands[i].name) == 0)
@@ -59,5 +60,5 @@ int main(int argc, char **argv)
 	near = sw_did_you_mean(argv[1], names);
 	(void)fprintf(stderr, "shipwatch: unknown command \"%s\"%s%s%s\n", argv[1], near ? ", did you mean \"" : "", near ? near : "",
 	              near ? "\"?" : "");
-	return usage(stderr, SW_EXIT_USAGE);
+	return near ? SW_EXIT_USAGE : usage(stderr, SW_EXIT_USAGE);
 }

@@ -1,126 +1,40 @@
 /* shipwatch gateway: the role that takes webhooks and reports. */
-#include <getopt.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "cli/cli.h"
+#include "cli/options.h"
 #include "gateway/gateway.h"
-#include "plugins.h"
-#include "shipwatch/log.h"
-
-#ifndef SW_VERSION
-#define SW_VERSION "unknown"
-#endif
-#ifndef SW_COMMIT
-#define SW_COMMIT "unknown"
-#endif
-#ifndef SW_BUILT
-#define SW_BUILT "unknown"
-#endif
-
-static const char gateway_help[] =
-	"usage: shipwatch gateway -c FILE [OPTIONS]\n"
-	"Takes webhooks and CI reports and makes them durable in Redis, or in its spool while Redis is away.\n\n"
-	"  -c, --config FILE       the configuration\n"
-	"      --redis URL         instead of the configuration's\n"
-	"      --listen ADDRESS    instead of the configuration's: host:port or unix:/path\n"
-	"      --state-dir DIR     where the configuration names none: the spool lies there\n"
-	"      --processes N       instead of the configuration's (one per core)\n"
-	"      --grace MS          to answer what is open after SIGTERM (10000)\n"
-	"      --notify-fd FD      READY=1 is written there once it listens\n"
-	"      --log-format FORMAT json (default) or text\n"
-	"      --log-level LEVEL   debug, info (default), warn or error\n";
-
-struct gateway_args { const char *config; struct sw_gateway_options opt; enum sw_log_level level; enum sw_log_format format; };
-
-static int gateway_word(const char *const *words, const char *value)
-{
-	for (int i = 0; words[i]; i++)
-		if (strcmp(words[i], value) == 0)
-			return i;
-	return -1;
-}
-
-/* Return: 0, or -1 when the command line is wrong. */
-static int gateway_args(int argc, char **argv, struct gateway_args *a)
-{
-	static const char *const levels[] = { "debug", "info", "warn", "error", NULL }, *const formats[] = { "json", "text", NULL };
-	static const struct option long_options[] = {
-		{ "config", required_argument, NULL, 'c' }, { "redis", required_argument, NULL, 'r' },
-		{ "listen", required_argument, NULL, 'l' }, { "state-dir", required_argument, NULL, 's' },
-		{ "processes", required_argument, NULL, 'p' }, { "grace", required_argument, NULL, 'g' },
-		{ "notify-fd", required_argument, NULL, 'n' }, { "log-format", required_argument, NULL, 'f' },
-		{ "log-level", required_argument, NULL, 'v' }, { NULL, 0, NULL, 0 },
-	};
-	int c, word;
-
-	while ((c = getopt_long(argc, argv, "c:", long_options, NULL)) != -1) {
-		switch (c) {
-		case 'c':
-			a->config = optarg;
-			break;
-		case 'r':
-			a->opt.redis_url = optarg;
-			break;
-		case 'l':
-			a->opt.listen = optarg;
-			break;
-		case 's':
-			a->opt.state_dir = optarg;
-			break;
-		case 'p':
-			a->opt.processes = (unsigned)strtoul(optarg, NULL, 10);
-			break;
-		case 'g':
-			a->opt.grace = strtol(optarg, NULL, 10);
-			break;
-		case 'n':
-			a->opt.notify_fd = (int)strtol(optarg, NULL, 10);
-			break;
-		case 'f':
-		case 'v':
-			word = gateway_word(c == 'f' ? formats : levels, optarg);
-			if (word < 0)
-				return -1;
-			if (c == 'f')
-				a->format = (enum sw_log_format)word;
-			else
-				a->level = (enum sw_log_level)word;
-			break;
-		default:
-			return -1;
-		}
-	}
-	return a->config && optind == argc ? 0 : -1;
-}
 
 int sw_cli_gateway(int argc, char **argv)
 {
-	struct sw_plugins plugins = { sw_sources, sw_signals, sw_channels, sw_actions };
-	struct gateway_args a = {
-		.opt = { .notify_fd = -1, .version = SW_VERSION, .commit = SW_COMMIT, .built = SW_BUILT },
-		.level = SW_LOG_INFO, .format = SW_LOG_JSON,
+	static const struct sw_usage usage = {
+		"gateway -c FILE [OPTIONS]",
+		"Takes webhooks and CI reports and makes them durable in Redis, or in its spool while Redis is away.\n", NULL, 0, 0,
 	};
-	struct sw_config *cfg = NULL;
-	struct sw_arena arena = { 0 };
-	struct sw_diags d;
+	struct sw_common c = { .config = "shipwatch.yaml", .level = SW_LOG_INFO, .format = SW_LOG_JSON };
+	struct sw_gateway_options o = { .version = SW_VERSION, .commit = SW_COMMIT, .built = SW_BUILT };
+	int64_t processes = 0, notify = -1;
+	const struct sw_opt opts[] = {
+		SW_OPT_CONFIG(&c), SW_OPT_REDIS(&c),
+		{ "listen", 0, SW_OPT_TEXT, &o.listen, "ADDRESS", "instead of the configuration's: host:port or unix:/path" },
+		{ "state-dir", 0, SW_OPT_TEXT, &o.state_dir, "DIR", "where the configuration names none: the spool lies there" },
+		{ "processes", 0, SW_OPT_INT, &processes, "N", "instead of the configuration's (one per core)", NULL, 0, 1024 },
+		{ "grace", 0, SW_OPT_INT, &o.grace, "MS", "to answer what is open after SIGTERM (10000)", NULL, 0, SW_HOUR },
+		{ "notify-fd", 0, SW_OPT_INT, &notify, "FD", "READY=1 is written there once it listens", NULL, 0, 65535 },
+		SW_OPT_LOG(&c), { 0 },
+	};
+	struct sw_config *cfg;
 	int r;
 
-	if (gateway_args(argc, argv, &a) < 0) {
-		(void)fputs(gateway_help, stderr);
-		return 2;
-	}
-	sw_log_setup(a.level, a.format, 2);
-	sw_diags_init(&d, &arena);
-	r = sw_config_load(a.config, &plugins, &sw_yenv_process, &cfg, &d);
-	for (const struct sw_diag *one = d.first; one; one = one->next)
-		(void)fprintf(stderr, "%s%s\n", one->warning ? "warning: " : "", one->text);
-	sw_arena_fini(&arena);
-	if (r < 0)
-		return 1;
-	a.opt.config_path = a.config;
-	r = sw_gateway_run(cfg, &a.opt);
+	if (sw_options_read(&usage, opts, argc, argv, &r) < 0)
+		return r;
+	sw_log_setup((enum sw_log_level)c.level, (enum sw_log_format)c.format, 2);
+	cfg = sw_cli_config(c.config, NULL, false);
+	if (!cfg)
+		return SW_EXIT_WRONG;
+	o.config_path = c.config;
+	o.redis_url = c.redis_url;
+	o.processes = (unsigned)processes;
+	o.notify_fd = (int)notify;
+	r = sw_gateway_run(cfg, &o);
 	sw_config_put(cfg);
-	return r < 0 ? 1 : 0;
+	return r < 0 ? SW_EXIT_WRONG : SW_EXIT_OK;
 }

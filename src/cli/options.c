@@ -125,7 +125,9 @@ static int option_one(const struct sw_usage *u, const struct sw_opt *opts, char 
 			words[n++] = x->name;
 		words[n] = NULL;
 		near = is_long ? sw_did_you_mean(name, words) : NULL;
-		return options_wrong(u, near ? "unknown option, did you mean one near" : "unknown option", arg, near);
+		(void)fprintf(stderr, "shipwatch: unknown option \"%s\"%s%s%s\nusage: shipwatch %s\n", arg, near ? ", did you mean \"--" : "",
+		              near ? near : "", near ? "\"?" : "", u->line);
+		return -EINVAL;
 	}
 	if (o->type == SW_OPT_FLAG) {
 		if (eq || (!is_long && name[1]))
