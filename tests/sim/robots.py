@@ -1,46 +1,45 @@
 #!/usr/bin/python3
-"""Simulators of chat robots, strict about the real protocol, and a receiver of rollback hooks.
+"""Simulators of chat robots, strict about the real protocol, a receiver of hooks and a health URL.
 
   robots.py --port 0 --port-file F --dingtalk-secret SEC… --hook-secret …
 
   POST /robot/send?access_token=T&timestamp=MS&sign=S   DingTalk custom robot
   POST /cgi-bin/webhook/send?key=K                      WeCom group robot
-  POST /hook                                            rollback hook (X-Shipwatch-Signature, counted by Idempotency-Key)
+  POST /hook                                            alerts and rollbacks (X-Shipwatch-Signature, counted by Idempotency-Key)
+  GET  /health                                          what /control's "health" says
   GET  /messages                                        what arrived, JSON
   GET  /                                                the same as a page
-  POST /control  {"next": [{"to": "dingtalk", "do": "…"}]}   script the next answers; {"reset": true} forgets all
+  POST /control  {"next": [{"to": "dingtalk", "do": "…"}]}   script the next answers
 
-What a robot can be told to do instead of answering well: {"errcode": 130101, "errmsg": "…"} (any body), "html", "empty", "half",
-"silent" (no answer), "late" (answers after "after" seconds), "status" (with "code"), "punish", "close" (before reading).
+What a robot (or "hook", "health") can be told to do instead of answering well, "times" over (1):
+  {"code": 130101}          the robot's own body for a code, or for a name of answers.py: "late-sign", "keyword-zh", "ip", "too-long" …
+  {"errcode": 1, …}         any body
+  {"do": "html"|"punish"|"empty"|"half"}    a page, the block of an address, nothing, half a body
+  {"do": "status", "code": 503, "headers": {"Retry-After": "2"}}
+  {"do": "late", "after": 3}                answers well after so many seconds
+  {"do": "silent", "after": 60}             no answer; "close": the connection is closed at once
+With "deliver": true the message is taken all the same, as by a robot whose answer is lost.
+Others: {"reset": true} forgets all; {"clock": 4000} moves the robots' clock; {"health": {"status": 503, "body": {…}}}.
 """
 import argparse
-import base64
 import collections
-import hashlib
-import hmac
 import html
 import http.server
 import json
+import os
 import socket
 import sys
 import threading
 import time
 import urllib.parse
 
-DINGTALK_BYTES = 20000
-DINGTALK_PER_MINUTE = 20
-WECOM_PER_MINUTE = 20
-WECOM_TEXT = 2048
-WECOM_MARKDOWN = 4096
-HOUR_MS = 3600 * 1000
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import answers  # noqa: E402
+import strict  # noqa: E402
 
-class Refusal(Exception):
-    """An errcode with its text, as the robot would answer."""
-
-    def __init__(self, code, text):
-        super().__init__(text)
-        self.code, self.text = code, text
+MUTED = {"dingtalk": (600, 130101), "wecom": (60, 45009)}
+HEALTHY = {"status": 200, "body": {"status": "ok"}}
 
 
 class State:
@@ -56,6 +55,11 @@ class State:
         self.hooks = collections.Counter()
         self.sent_at = collections.defaultdict(collections.deque)
         self.muted_until = collections.defaultdict(float)
+        self.busy = collections.Counter()
+        self.moved, self.health, self.probes = 0.0, dict(HEALTHY), 0
+
+    def now(self):
+        return time.time() + self.moved
 
     def script_for(self, robot):
         """The next scripted answer for this robot, if any."""
@@ -69,122 +73,65 @@ class State:
                 return step
         return None
 
-    def rate(self, key, most, mute, code):
-        """A sliding minute; DingTalk mutes the robot for ten of them."""
-        now = time.monotonic()
+    def rate(self, robot, token, most):
+        """A sliding minute, then the robot is muted for a while; what it refuses counts too."""
+        key, now = (robot, token), self.now()
+        mute, code = MUTED[robot]
         if now < self.muted_until[key]:
-            raise Refusal(code, "send too fast, exceed %d times per minute" % most)
+            raise strict.Refused(code)
         sent = self.sent_at[key]
-        while sent and now - sent[0] > 60:
+        while sent and now - sent[0] >= 60:
             sent.popleft()
         if len(sent) >= most:
             self.muted_until[key] = now + mute
-            raise Refusal(code, "send too fast, exceed %d times per minute" % most)
+            raise strict.Refused(code)
         sent.append(now)
 
-
-def text_of(value, name, code=400402):
-    if not isinstance(value, str) or not value:
-        raise Refusal(code, "param %s is empty" % name)
-    return value
-
-
-def dingtalk(state, query, raw, content_type):
-    """One message of a DingTalk custom robot (chat-robots.md 2)."""
-    options = state.options
-    if not content_type.startswith("application/json"):
-        raise Refusal(43004, "need content-type application/json")
-    token = query.get("access_token", [""])[0]
-    if not token or (options.dingtalk_token and token != options.dingtalk_token):
-        raise Refusal(300005, "token is not exist")
-    if options.dingtalk_secret:
-        stamp, sign = query.get("timestamp", [""])[0], query.get("sign", [""])[0]
-        if not stamp.isdigit() or abs(int(stamp) - time.time() * 1000) > HOUR_MS:
-            raise Refusal(310000, "invalid timestamp, more: [https://ding-doc.dingtalk.com/]")
-        mac = hmac.new(options.dingtalk_secret.encode(), (stamp + "\n" + options.dingtalk_secret).encode(), hashlib.sha256)
-        if not hmac.compare_digest(base64.b64encode(mac.digest()).decode(), sign):
-            raise Refusal(310000, "sign not match, more: [https://ding-doc.dingtalk.com/]")
-    if len(raw) > DINGTALK_BYTES:
-        raise Refusal(460101, "message too long, exceed %d bytes" % DINGTALK_BYTES)
-    try:
-        body = json.loads(raw.decode("utf-8"))
-    except ValueError:
-        raise Refusal(40035, "invalid json body") from None
-    kind = body.get("msgtype")
-    at = body.get("at", {})
-    if not isinstance(at.get("atMobiles", []), list):
-        raise Refusal(404, "atMobiles is not a list")
-    if kind == "text":
-        text = title = text_of(body.get("text", {}).get("content"), "content")
-    elif kind == "markdown":
-        title = text_of(body.get("markdown", {}).get("title"), "title")
-        text = text_of(body.get("markdown", {}).get("text"), "text")
-    elif kind in ("link", "actionCard"):
-        title = text_of(body.get(kind, {}).get("title"), "title")
-        text = text_of(body.get(kind, {}).get("text"), "text")
-    else:
-        raise Refusal(400105, "unsupported msgtype")
-    if options.dingtalk_keyword and options.dingtalk_keyword not in title + text:
-        raise Refusal(310000, "keywords not in content, more: [https://ding-doc.dingtalk.com/]")
-    state.rate("dingtalk/" + token, options.dingtalk_rate, 600, 130101)
-    mentioned = [m for m in at.get("atMobiles", []) if "@" + m in text]
-    return {"robot": "dingtalk", "type": kind, "title": title, "text": text, "mentioned": mentioned,
-            "all": bool(at.get("isAtAll")), "bytes": len(raw)}
+    def take(self, robot, method, content_type, query, raw):
+        """One message as its group sees it, or Refused. The lock is held."""
+        o = self.options
+        token = strict.one(query, "access_token" if robot == "dingtalk" else "key") or ""
+        conf = {"token": (o.dingtalk_token if robot == "dingtalk" else o.wecom_key) or token or "missing",
+                "secret": o.dingtalk_secret, "keywords": [o.dingtalk_keyword] if o.dingtalk_keyword else []}
+        message = strict.CHECKS[robot](method, content_type, query, raw, conf, self.now())
+        self.rate(robot, token, o.dingtalk_rate if robot == "dingtalk" else o.wecom_rate)
+        message.update(robot=robot, token=token, all="@all" in message["mentioned"], bytes=len(raw), at=time.time())
+        self.messages.append(message)
+        return message
 
 
-def wecom(state, query, raw, _content_type):
-    """One message of a WeCom group robot (chat-robots.md 3)."""
-    options = state.options
-    key = query.get("key", [""])[0]
-    if not key or (options.wecom_key and key != options.wecom_key):
-        raise Refusal(93000, "invalid webhook url, hint: [%d], from ip: 127.0.0.1" % int(time.time()))
-    try:
-        body = json.loads(raw.decode("utf-8"))
-    except ValueError:
-        raise Refusal(40008, "invalid message type") from None
-    if b"\\u" in raw and any(0x4e00 <= ord(c) <= 0x9fff for c in json.dumps(body, ensure_ascii=False)):
-        raise Refusal(40033, "bad characters: raw UTF-8 is wanted")
-    kind = body.get("msgtype")
-    limits = {"text": WECOM_TEXT, "markdown": WECOM_MARKDOWN, "markdown_v2": WECOM_MARKDOWN}
-    if kind not in limits:
-        raise Refusal(40008, "invalid message type")
-    content = text_of(body.get(kind, {}).get("content"), "content", 44004)
-    if len(content.encode()) > limits[kind]:
-        raise Refusal(40058, "content exceed max length. invalid Request Parameter")
-    state.rate("wecom/" + key, options.wecom_rate, 60, 45009)
-    mentioned = []
-    if kind == "text":
-        mentioned = body["text"].get("mentioned_mobile_list", []) + body["text"].get("mentioned_list", [])
-    elif kind == "markdown":
-        mentioned = [p.split(">")[0] for p in content.split("<@")[1:]]
-    return {"robot": "wecom", "type": kind, "title": content.split("\n")[0], "text": content, "mentioned": mentioned,
-            "all": "@all" in mentioned, "bytes": len(raw)}
-
-
-def hook(state, headers, raw):
-    """A rollback hook: signed over timestamp and body, counted by its idempotency key."""
-    secret = state.options.hook_secret
-    if secret:
-        stamp = headers.get("X-Shipwatch-Timestamp", "")
-        mac = hmac.new(secret.encode(), stamp.encode() + b"." + raw, hashlib.sha256).hexdigest()
-        if not hmac.compare_digest("sha256=" + mac, headers.get("X-Shipwatch-Signature", "")):
-            return 401, {"error": "signature"}
-        if not stamp.isdigit() or abs(int(stamp) - time.time()) > 300:
-            return 401, {"error": "timestamp"}
-    key = headers.get("Idempotency-Key")
-    if not key:
-        return 400, {"error": "no Idempotency-Key"}
-    with state.lock:
-        state.hooks[key] += 1
-        state.messages.append({"robot": "hook", "key": key, "count": state.hooks[key], "body": json.loads(raw or b"{}"),
-                               "run": headers.get("X-CI-Run-Id"), "at": time.time()})
-    return 200, {"status": "accepted"}
+def take_hook(state, headers, raw):
+    """A hook of Shipwatch: signed over timestamp and body, counted by its idempotency key. The lock is held."""
+    lower = {k.lower(): v for k, v in headers.items()}
+    wrong = strict.hook(lower, raw, state.options.hook_secret, state.now())
+    if wrong:
+        state.refused.append({"robot": "hook", "errmsg": wrong, "body": raw.decode("utf-8", "replace")})
+        return 401 if "match" in wrong or "timestamp" in wrong else 400, {"error": wrong}
+    key = lower["idempotency-key"]
+    state.hooks[key] += 1
+    state.messages.append({"robot": "hook", "key": key, "count": state.hooks[key], "event": lower["x-shipwatch-event"],
+                           "delivery": lower["x-shipwatch-delivery"], "body": json.loads(raw), "run": lower.get("x-ci-run-id"),
+                           "at": time.time()})
+    return 200, {"status": "accepted" if state.hooks[key] == 1 else "duplicate"}
 
 
 PAGE = """<!doctype html><meta charset=utf-8><title>Messages</title><meta http-equiv=refresh content=2>
 <style>body{font:15px/1.5 system-ui,sans-serif;max-width:48em;margin:2em auto;padding:0 1em}
 article{border:1px solid #ccc;border-radius:6px;padding:.5em 1em;margin:1em 0}h2{font-size:1em;margin:0}
-pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:.5em 0 0}</style><h1>Messages</h1>"""
+pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:.5em 0 0}.no{border-color:#c33}</style><h1>Messages</h1>"""
+
+
+def page(state):
+    """Newest first; what was refused and why stands there too."""
+    rows = []
+    for m in reversed(state.messages):
+        who = " ".join("@" + w.lstrip("@") for w in m.get("mentioned", []))
+        head = "%s %s %s" % (time.strftime("%H:%M:%S", time.localtime(m["at"])), m["robot"], who)
+        text = m.get("text") or json.dumps(m.get("body"), indent=1, ensure_ascii=False)
+        rows.append("<article><h2>%s</h2><pre>%s</pre></article>" % (html.escape(head), html.escape(text)))
+    for r in reversed(state.refused):
+        rows.append("<article class=no><h2>%s refused: %s</h2></article>" % (html.escape(r["robot"]), html.escape(str(r["errmsg"]))))
+    return (PAGE + ("".join(rows) or "<p>Nothing yet.")).encode()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -193,111 +140,141 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
-    def answer(self, code, body, kind="application/json"):
-        data = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
+    def answer(self, code, body, kind="application/json", headers=None):
+        data = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body, ensure_ascii=False).encode()
         self.send_response(code)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data)))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(data)
 
     def cut(self):
         """Ends the connection with nothing more said."""
         self.close_connection = True
+        self.wfile.flush()
         try:
             self.connection.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
 
-    def scripted(self, step):
+    def scripted(self, robot, step):
         """Answers as the script says; True when that was all."""
         what = step.get("do", "body")
         if what == "silent":
-            time.sleep(step.get("after", 60))
+            self.server.ending.wait(step.get("after", 60))
             self.cut()
         elif what == "close":
             self.cut()
         elif what == "html":
-            self.answer(200, b"<html><body>blocked</body></html>", "text/html")
+            self.answer(200, answers.HTML, "text/html")
         elif what == "empty":
             self.answer(200, b"")
         elif what == "half":
             self.send_response(200)
+            self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", "200")
             self.end_headers()
             self.wfile.write(b'{"errcode":')
             self.cut()
         elif what == "status":
-            self.answer(step.get("code", 500), {"error": "scripted"})
+            self.answer(step.get("code", 500), {"error": "scripted"}, headers=step.get("headers"))
         elif what == "punish":
-            self.answer(200, {"status": 1111, "wait": 5, "source": "x5", "punish": "deny", "uuid": "0"})
+            self.answer(200, answers.PUNISH)
         elif what == "late":
-            time.sleep(step.get("after", 3))
+            self.server.ending.wait(step.get("after", 3))
             return False
+        elif "code" in step and robot in ("dingtalk", "wecom"):
+            self.answer(200, getattr(answers, robot)(step["code"], step.get("errmsg")))
         else:
-            self.answer(200, {k: v for k, v in step.items() if k not in ("to", "do", "times")})
+            self.answer(200, {k: v for k, v in step.items() if k not in ("to", "do", "times", "deliver")})
         return True
 
     def do_GET(self):
         state = self.server.state
-        with state.lock:
-            messages, refused, hooks = list(state.messages), list(state.refused), dict(state.hooks)
-        if self.path == "/messages":
-            self.answer(200, {"messages": messages, "refused": refused, "hooks": hooks})
-        elif self.path == "/":
-            rows = "".join("<article><h2>%s</h2><pre>%s</pre></article>" % (
-                html.escape(m["robot"]), html.escape(m.get("text") or json.dumps(m.get("body"), indent=1, ensure_ascii=False)))
-                for m in reversed(messages))
-            self.answer(200, (PAGE + rows).encode(), "text/html; charset=utf-8")
+        path = urllib.parse.urlsplit(self.path).path
+        if path == "/messages":
+            with state.lock:
+                self.answer(200, {"messages": state.messages, "refused": state.refused, "hooks": state.hooks, "probes": state.probes})
+        elif path == "/":
+            with state.lock:
+                self.answer(200, page(state), "text/html; charset=utf-8")
+        elif path == "/health":
+            self.probe()
         else:
-            self.answer(404, {"error": "not found"})
+            self.robot_or_hook(b"")
+
+    def probe(self):
+        state = self.server.state
+        with state.lock:
+            state.probes += 1
+            health, step = dict(state.health), state.script_for("health")
+        if not (step and self.scripted("health", step)):
+            self.answer(health.get("status", 200), health.get("body", {}), headers=health.get("headers"))
 
     def do_POST(self):
-        state = self.server.state
-        url = urllib.parse.urlsplit(self.path)
-        raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if url.path == "/control":
-            self.control(json.loads(raw))
-            return
-        robots = {"/robot/send": ("dingtalk", dingtalk), "/cgi-bin/webhook/send": ("wecom", wecom)}
-        robot = robots.get(url.path, ("hook", None))
-        with state.lock:
-            step = state.script_for(robot[0])
-        if step and self.scripted(step):
-            return
-        if url.path == "/hook":
-            self.answer(*hook(state, self.headers, raw))
-        elif robot[1]:
-            self.deliver(robot, url, raw)
+        length = self.headers.get("Content-Length", "0")
+        raw = self.rfile.read(int(length) if length.isdigit() else 0)
+        if self.path == "/control":
+            self.control(raw)
         else:
-            self.answer(404, {"error": "not found"})
+            self.robot_or_hook(raw)
 
-    def deliver(self, robot, url, raw):
+    def robot_or_hook(self, raw):
+        robots = {"/robot/send": "dingtalk", "/cgi-bin/webhook/send": "wecom", "/hook": "hook"}
+        robot = robots.get(urllib.parse.urlsplit(self.path).path)
+        state = self.server.state
+        if not robot:
+            self.answer(404, {"error": "not found"})
+            return
+        with state.lock:
+            step = state.script_for(robot)
+        if step and step.get("deliver"):
+            self.deliver(robot, raw)
+        if step and self.scripted(robot, step):
+            return
+        self.answer(*self.deliver(robot, raw))
+
+    def deliver(self, robot, raw):
+        """Takes it or does not. Return: status and body of the answer."""
+        state = self.server.state
+        with state.lock:
+            if robot == "hook":
+                return take_hook(state, self.headers, raw)
+            try:
+                state.take(robot, self.command, self.headers.get("Content-Type", ""), strict.query_of(self.path), raw)
+                return 200, answers.body(0, "ok")
+            except strict.Refused as refused:
+                body = getattr(answers, robot)(refused.code, refused.text)
+                state.refused.append(dict(json.loads(body), robot=robot, body=raw.decode("utf-8", "replace")))
+                return 200, body
+
+    def control(self, raw):
         state = self.server.state
         try:
-            with state.lock:
-                message = robot[1](state, urllib.parse.parse_qs(url.query), raw, self.headers.get("Content-Type", ""))
-                message["at"] = time.time()
-                state.messages.append(message)
-            self.answer(200, {"errcode": 0, "errmsg": "ok"})
-        except Refusal as refusal:
-            with state.lock:
-                state.refused.append({"robot": robot[0], "errcode": refusal.code, "errmsg": refusal.text, "body": raw.decode("utf-8", "replace")})
-            self.answer(200, {"errcode": refusal.code, "errmsg": refusal.text})
-
-    def control(self, order):
-        state = self.server.state
+            order = json.loads(raw)
+            steps = order.get("next", [])
+            if not isinstance(steps, list) or not all(isinstance(s, dict) for s in steps):
+                raise ValueError("next: want a list of objects")
+        except (ValueError, AttributeError) as e:
+            self.answer(400, {"error": str(e)})
+            return
         with state.lock:
             if order.get("reset"):
                 state.clear()
-            state.next.extend(order.get("next", []))
+            state.next.extend(steps)
+            state.moved = order.get("clock", state.moved)
+            state.health = order.get("health", state.health)
         self.answer(200, {"status": "ok"})
 
 
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(self, options):
+        self.ending = threading.Event()  # whoever is kept waiting is let go at the end
         super().__init__(("127.0.0.1", options.port), Handler)
         self.state = State(options)
 
@@ -307,16 +284,16 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 def parse(argv=None):
-    p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    p.add_argument("--port", type=int, default=0)
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--port", type=int, default=0, help="0: one that is free")
     p.add_argument("--port-file", help="the port is written there once it listens")
-    p.add_argument("--dingtalk-secret", default="")
-    p.add_argument("--dingtalk-token", default="")
-    p.add_argument("--dingtalk-keyword", default="")
-    p.add_argument("--dingtalk-rate", type=int, default=DINGTALK_PER_MINUTE)
+    p.add_argument("--dingtalk-secret", default="", help="signatures are wanted and verified")
+    p.add_argument("--dingtalk-token", default="", help="the only access_token that is known; otherwise any")
+    p.add_argument("--dingtalk-keyword", default="", help="must occur in each message")
+    p.add_argument("--dingtalk-rate", type=int, default=strict.PER_MINUTE)
     p.add_argument("--wecom-key", default="")
-    p.add_argument("--wecom-rate", type=int, default=WECOM_PER_MINUTE)
-    p.add_argument("--hook-secret", default="")
+    p.add_argument("--wecom-rate", type=int, default=strict.PER_MINUTE)
+    p.add_argument("--hook-secret", default="", help="signatures of hooks are verified")
     return p.parse_args(argv)
 
 
@@ -330,11 +307,12 @@ def main():
     print("DingTalk  %s/robot/send?access_token=%s" % (base, options.dingtalk_token or "any"))
     print("WeCom     %s/cgi-bin/webhook/send?key=%s" % (base, options.wecom_key or "any"))
     print("Hook      %s/hook" % base)
+    print("Health    %s/health" % base)
     print("Messages  %s/" % base, flush=True)
     try:
         server.serve_forever()
     except KeyboardInterrupt:
-        pass
+        server.ending.set()
 
 
 if __name__ == "__main__":
