@@ -1,0 +1,198 @@
+"""shipwatch up as a new user meets it: the demo breaks, is told, is taken back; Ctrl-C; the second start; what is killed comes back."""
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import unittest
+import urllib.request
+
+from harness import BUILD, PROGRAM, Case, Process, built, wait_for
+
+EXAMPLE = os.path.join(BUILD, "examples", "service", "example-service")
+
+
+def gone(pid):
+    """Ended, or a zombie that its new parent has not looked at yet."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] in "ZX"
+    except OSError:
+        return True
+
+
+class Up(Case):
+    def setUp(self):
+        super().setUp()
+        if not shutil.which("redis-server"):
+            raise unittest.SkipTest("redis-server is not installed")
+        self.state = self.folder("state")
+
+    def up(self, *args, wait=True):
+        p = self.start(Process([built(PROGRAM), "up", "--state-dir", self.state, "--listen", "127.0.0.1:0", *args], name="up"))
+        self.known = set()
+        if wait:
+            def ready():
+                if not p.alive():
+                    raise AssertionError("up ended\n" + "\n".join(p.log()))
+                return any("Ctrl-C ends everything" in line for line in p.log())
+            wait_for(ready, "up says what to do next", 60)
+            self.known = set(p.children())
+        return p
+
+    def demo(self, *args, **kw):
+        built(EXAMPLE)
+        return self.up("--page", "127.0.0.1:0", *args, **kw)
+
+    def pid_of(self, p, name):
+        """Of the child of `up` whose command line has this word."""
+        for pid in p.children():
+            try:
+                with open(f"/proc/{pid}/cmdline", "rb") as f:
+                    if name in f.read().decode():
+                        return pid
+            except OSError:
+                pass
+        return None
+
+    def messages(self):
+        try:
+            with open(os.path.join(self.state, "messages.ndjson"), encoding="utf-8") as f:
+                return [json.loads(line) for line in f if line.endswith("\n")]
+        except FileNotFoundError:
+            return []
+
+    def news(self, of=None):
+        return [m["news"] for m in self.messages() if of is None or of in m["text"]]
+
+    def curl(self, p):
+        """The command that is printed, as it is printed."""
+        if not shutil.which("curl"):
+            raise unittest.SkipTest("curl is not installed")
+        text = "\n".join(p.log())
+        command = re.search(r"^  (curl (?:.*\\\n)*.*)$", text, re.M).group(1)
+        out = subprocess.run(["sh", "-c", command], capture_output=True, timeout=60, check=True).stdout.decode()
+        self.assertIn('"status":"queued"', out)
+        with open(os.path.join(self.state, "demo", "bad-release.json"), encoding="utf-8") as f:
+            return json.load(f)["short_sha"]
+
+    def taken_back(self, sha):
+        wait_for(lambda: "rollback_done" in self.news(sha), f"{sha} is taken back: {self.messages()}", 60)
+        self.assertEqual(self.news(sha).count("firing"), 1)
+        self.assertEqual(self.news(sha).count("rollback_done"), 1)
+
+    def stop(self, p, signo=signal.SIGINT):
+        children = p.children()
+        self.assertTrue(children)
+        p.signal(signo)
+        self.assertEqual(p.wait(60), 0, "\n".join(p.log()))
+        self.assertEqual([pid for pid in children if not gone(pid)], [])
+
+    def status(self):
+        out = subprocess.run([PROGRAM, "status", "--json", "--state-dir", self.state], capture_output=True, timeout=60, check=True).stdout
+        return json.loads(out)
+
+    def test_the_demo_and_a_second_start(self):
+        p = self.demo()
+        text = "\n".join(p.log())
+        self.assertRegex(text, r"Post webhooks to +http://127\.0\.0\.1:\d+/hooks/gitlab")
+        page = re.search(r"Read messages at +(http://\S+)", text).group(1)
+        for name in ("gitlab-token", "report-secret", "headers"):
+            self.assertEqual(os.stat(os.path.join(self.state, "demo", name)).st_mode & 0o777, 0o600)
+        sha = self.curl(p)
+        self.taken_back(sha)
+        wait_for(lambda: any("demo/prod" in line for line in p.log()), "the message is in the terminal")
+        with urllib.request.urlopen(page, timeout=10) as answer:
+            self.assertIn(sha, answer.read().decode())
+        wait_for(lambda: json.load(open(os.path.join(self.state, "demo", "bad-release.json"), encoding="utf-8"))["short_sha"] != sha,
+                 "a new release to break is prepared")
+        self.stop(p)
+        with open(os.path.join(self.state, "demo", "gitlab-token"), encoding="utf-8") as f:
+            token = f.read()
+        p = self.demo()
+        place = self.status()["places"]["demo/prod"]
+        self.assertTrue(any(d.get("ev", {}).get("sha", "").startswith(sha) or sha in json.dumps(d) for d in place["deployments"]))
+        with open(os.path.join(self.state, "demo", "gitlab-token"), encoding="utf-8") as f:
+            self.assertEqual(f.read(), token)
+        self.taken_back(self.curl(p))
+        self.stop(p, signal.SIGTERM)
+
+    def test_killed_in_the_middle(self):
+        p = self.demo()
+        sha = self.curl(p)
+        for name in ("worker", "gateway", "redis-server", "example-service"):
+            pid = self.pid_of(p, name)
+            self.assertIsNotNone(pid, name)
+            os.kill(pid, signal.SIGKILL)
+            wait_for(lambda n=name, old=pid: self.pid_of(p, n) not in (None, old), f"{name} is started again")
+        self.assertTrue(p.alive())
+        # the service came back well (its knobs are gone): a second release is broken when all is there again
+        wait_for(lambda: self.status()["workers"], "a worker is at work")
+        with open(os.path.join(self.state, "demo", "demo.sh"), encoding="utf-8") as f:
+            self.assertIn("curl", f.read())
+        if "rollback_done" not in self.news(sha):
+            wait_for(lambda: subprocess.run([os.path.join(self.state, "demo", "demo.sh")], capture_output=True).returncode == 0, "the demo again")
+            self.taken_back(sha)
+        self.stop(p)
+
+    def test_up_killed_takes_its_children_along(self):
+        p = self.demo()
+        children = p.children()
+        p.kill()
+        wait_for(lambda: all(gone(pid) for pid in children), "all children ended")
+        p = self.demo()  # waits for the lock of the former Redis if need be
+        self.stop(p)
+
+    def test_two_at_once(self):
+        p = self.demo()
+        q = self.demo(wait=False)
+        self.assertEqual(q.wait(60), 1)
+        self.assertIn('another "shipwatch up"', "\n".join(q.log()))
+        self.assertTrue(p.alive())
+        self.stop(p)
+
+    def test_a_corrupt_file_is_one_line_and_not_repaired(self):
+        self.stop(self.demo())
+        folder = os.path.join(self.state, "redis", "appendonlydir")
+        path = [os.path.join(folder, n) for n in os.listdir(folder) if n.endswith(".incr.aof")][0]
+        with open(path, "r+b") as f:
+            f.seek(40)
+            f.write(b"\xff" * 64)
+        with open(path, "rb") as f:
+            before = f.read()
+        p = self.demo(wait=False)
+        self.assertEqual(p.wait(60), 1)
+        said = [line for line in p.log() if "append-only file" in line]
+        self.assertEqual(len(said), 1, p.log())
+        with open(path, "rb") as f:
+            self.assertEqual(f.read(), before)
+
+    def test_with_a_configuration(self):
+        path = self.folder.write("shipwatch.yaml", """
+sources: {github: {secrets: [geheim]}}
+channels: {console: {kind: console}}
+services: {web: {repo: acme/web, environments: {prod: "http://127.0.0.1:9/health"}}}
+""")
+        p = self.up("-c", path)
+        self.assertRegex("\n".join(p.log()), r"Post webhooks to +http://127\.0\.0\.1:\d+/hooks/github")
+        self.assertTrue(p.entries(msg="listening on"))
+        wait_for(lambda: "web/prod" in self.status()["places"], "the place is known")
+        self.stop(p, signal.SIGTERM)
+
+    def test_what_cannot_start_is_one_line(self):
+        p = self.up("-c", self.folder.write("bad.yaml", "nonsense: 1\n"), wait=False)
+        self.assertEqual(p.wait(60), 1)
+        self.assertIn("nonsense", "\n".join(p.log()))
+        self.state = self.folder("x" * 120)
+        p = self.up(wait=False)
+        self.assertEqual(p.wait(60), 1)
+        self.assertIn("longer than", "\n".join(p.log()))
+        self.state = self.folder.write("file", "")
+        p = self.up(wait=False)
+        self.assertEqual(p.wait(60), 1)
+        self.assertEqual(len(p.log()), 1, p.log())
+
+
+if __name__ == "__main__":
+    unittest.main()
