@@ -8,14 +8,36 @@
 
 #define ENV_MAX 4096 /* bytes of one value */
 
-struct field { const char *name, *env; size_t offset; };
-#define FIELD(f, env) { #f, "SW_" env, offsetof(struct sw_act, f) }
+struct field {
+	const char *name, *env;
+	size_t offset;
+};
+#define FIELD(f, env)                                                                                                  \
+	{                                                                                                              \
+#f, "SW_" env, offsetof(struct sw_act, f)                                                              \
+	}
 static const struct field fields[] = {
-	FIELD(id, "ID"), FIELD(action, "ACTION"), FIELD(service, "SERVICE"), FIELD(environment, "ENVIRONMENT"), FIELD(tier, "TIER"),
-	FIELD(repo, "REPO"), FIELD(branch, "BRANCH"), FIELD(tag, "TAG"), FIELD(sha, "SHA"), FIELD(version, "VERSION"),
-	FIELD(prev_sha, "PREV_SHA"), FIELD(prev_version, "PREV_VERSION"), FIELD(last_good_sha, "LAST_GOOD_SHA"),
-	FIELD(rule, "RULE"), FIELD(verdict, "VERDICT"), FIELD(reason, "REASON"), FIELD(user, "USER"), FIELD(url, "URL"),
-	FIELD(ci_run_id, "CI_RUN_ID"), FIELD(watch_id, "WATCH_ID"), FIELD(deployment_id, "DEPLOYMENT_ID"),
+	FIELD(id, "ID"),
+	FIELD(action, "ACTION"),
+	FIELD(service, "SERVICE"),
+	FIELD(environment, "ENVIRONMENT"),
+	FIELD(tier, "TIER"),
+	FIELD(repo, "REPO"),
+	FIELD(branch, "BRANCH"),
+	FIELD(tag, "TAG"),
+	FIELD(sha, "SHA"),
+	FIELD(version, "VERSION"),
+	FIELD(prev_sha, "PREV_SHA"),
+	FIELD(prev_version, "PREV_VERSION"),
+	FIELD(last_good_sha, "LAST_GOOD_SHA"),
+	FIELD(rule, "RULE"),
+	FIELD(verdict, "VERDICT"),
+	FIELD(reason, "REASON"),
+	FIELD(user, "USER"),
+	FIELD(url, "URL"),
+	FIELD(ci_run_id, "CI_RUN_ID"),
+	FIELD(watch_id, "WATCH_ID"),
+	FIELD(deployment_id, "DEPLOYMENT_ID"),
 };
 
 static const char *field_of(const struct sw_act *act, const struct field *f)

@@ -4,7 +4,8 @@
 
 #include "shipwatch/plugin.h"
 
-/* {"format":"1","id":…,"service":…,…,"alert":{…}}; what is not known is left out, but last_good_sha, which is null then. */
+/* {"format":"1","id":…,"service":…,…,"alert":{…}}; what is not known is left out, but last_good_sha, which is null
+ * then. */
 void sw_act_json(const struct sw_act *act, struct sw_buf *out);
 /* SW_ID=…, SW_SERVICE=… of everything known; NULL-ended, in the arena. */
 const char **sw_act_env(const struct sw_act *act, struct sw_arena *a);

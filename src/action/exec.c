@@ -10,13 +10,17 @@
 #define ARGS_MAX   64
 #define DETAIL_MAX 300
 
-struct exec { const char *program, **args, *cwd; sw_dur timeout; };
+struct exec {
+	const char *program, **args, *cwd;
+	sw_dur timeout;
+};
 
 #define AT(f) offsetof(struct exec, f)
 static const struct sw_key keys[] = {
 	{ "program", SW_KEY_STRING, AT(program), "!", "absolute path; must be one of programs" },
 	{ "args", SW_KEY_STRINGS, AT(args), NULL, "its arguments, taken as they are" },
-	{ "timeout", SW_KEY_DUR, AT(timeout), "30s", "after which it is ended and its outcome unknown", SW_SECOND, SW_HOUR },
+	{ "timeout", SW_KEY_DUR, AT(timeout), "30s", "after which it is ended and its outcome unknown", SW_SECOND,
+	  SW_HOUR },
 	{ "cwd", SW_KEY_STRING, AT(cwd), NULL, "the directory it starts in; / unless said" },
 	{ 0 },
 };

@@ -4,7 +4,10 @@
 #include "action/act_json.h"
 #include "model/hook.h"
 
-struct http { const char *url, *secret; sw_dur timeout; };
+struct http {
+	const char *url, *secret;
+	sw_dur timeout;
+};
 
 #define AT(f) offsetof(struct http, f)
 static const struct sw_key keys[] = {

@@ -1,11 +1,14 @@
-/* The console: every message as plain text on the worker's standard output (and in console.log of the state directory). */
+/* The console: every message as plain text on the worker's standard output (and in console.log of the state directory).
+ */
 #include "shipwatch/plugin.h"
 
 #include <string.h>
 
 #define BUDGET ((size_t)16 * 1024)
 
-struct console { int unused; };
+struct console {
+	int unused;
+};
 
 static const struct sw_key keys[] = { { 0 } };
 

@@ -9,12 +9,14 @@
 #include "base/str.h"
 #include "channel/robot.h"
 
-#define BODY_MAX  18000 /* of 20 000 that DingTalk takes */
-#define FULL      12000 /* of text: escapes and mentions still fit */
-#define TITLE_MAX 200
+#define BODY_MAX       18000 /* of 20 000 that DingTalk takes */
+#define FULL           12000 /* of text: escapes and mentions still fit */
+#define TITLE_MAX      200
 #define LINE_MAX_BYTES 600
 
-struct dingtalk { const char *url, *secret, *keyword; };
+struct dingtalk {
+	const char *url, *secret, *keyword;
+};
 
 #define AT(f) offsetof(struct dingtalk, f)
 static const struct sw_key keys[] = {
@@ -99,7 +101,8 @@ static void write_markdown(struct sw_jw *w, const struct dingtalk *c, const stru
 }
 
 /* Short, plain, without links: what is left when everything else was refused. */
-static void write_line(struct sw_jw *w, const struct dingtalk *c, const struct sw_alert *al, const char *const *mobiles, size_t n)
+static void write_line(struct sw_jw *w, const struct dingtalk *c, const struct sw_alert *al, const char *const *mobiles,
+                       size_t n)
 {
 	SW_CLEANUP(sw_buf_fini) struct sw_buf text = SW_BUF_INIT;
 
@@ -173,16 +176,20 @@ static const struct sw_code codes[] = {
 /* One code for four causes: only its text tells them apart. */
 static struct sw_class judge_security(const struct sw_result *res, struct sw_err *err)
 {
-	static const char *const late[] = { "timestamp", "过期", NULL }, *const keyword[] = { "keyword", "关键词", NULL };
+	static const char *const late[] = { "timestamp", "过期", NULL }, *const keyword[] = { "keyword", "关键词",
+		                                                                              NULL };
 	static const char *const ip[] = { "whitelist", "白名单", NULL };
 	const char *date = sw_result_header(res, "date");
 
 	if (sw_robot_says(res, late)) {
-		sw_err_set(err, EIO, "errcode 310000: the signature's time is too far from DingTalk's clock (%s)", date ? date : "no Date");
+		sw_err_set(err, EIO, "errcode 310000: the signature's time is too far from DingTalk's clock (%s)",
+		           date ? date : "no Date");
 		return (struct sw_class){ .outcome = SW_RETRY, .tries = 2, .code = 310000 };
 	}
-	sw_err_set(err, EIO, "errcode 310000: %s", sw_robot_says(res, keyword) ? "none of the robot's keywords is in the message: set keyword"
-	           : sw_robot_says(res, ip) ? "this machine's address is not in the robot's list" : "the signature does not match: check secret");
+	sw_err_set(err, EIO, "errcode 310000: %s",
+	           sw_robot_says(res, keyword) ? "none of the robot's keywords is in the message: set keyword"
+	           : sw_robot_says(res, ip)    ? "this machine's address is not in the robot's list"
+	                                       : "the signature does not match: check secret");
 	return (struct sw_class){ .outcome = SW_CONFIG, .code = 310000 };
 }
 
@@ -193,7 +200,8 @@ static struct sw_class dingtalk_judge(const void *conf, const struct sw_result *
 	const struct sw_class otherwise = { .outcome = SW_RETRY, .wait = SW_MINUTE, .tries = 3 };
 	struct sw_class ret;
 
-	if (res->fault == SW_FAULT_NONE && res->status < 500 && !strstr(res->body, "\"errcode\"") && sw_robot_says(res, blocked)) {
+	if (res->fault == SW_FAULT_NONE && res->status < 500 && !strstr(res->body, "\"errcode\"") &&
+	    sw_robot_says(res, blocked)) {
 		sw_err_set(err, EIO, "DingTalk blocks this machine's address for a while");
 		return (struct sw_class){ .outcome = SW_HOLD, .wait = 5 * SW_MINUTE };
 	}
@@ -201,8 +209,10 @@ static struct sw_class dingtalk_judge(const void *conf, const struct sw_result *
 	if (ret.code == 310000)
 		return judge_security(res, err);
 	if (ret.code == 300001) {
-		ret = (struct sw_class){ .outcome = sw_robot_says(res, token) ? SW_CONFIG : SW_MESSAGE, .code = 300001 };
-		sw_err_set(err, EIO, "errcode 300001: %s", ret.outcome == SW_CONFIG ? "the access_token is unknown" : "title or text is empty");
+		ret =
+		    (struct sw_class){ .outcome = sw_robot_says(res, token) ? SW_CONFIG : SW_MESSAGE, .code = 300001 };
+		sw_err_set(err, EIO, "errcode 300001: %s",
+		           ret.outcome == SW_CONFIG ? "the access_token is unknown" : "title or text is empty");
 	}
 	return ret;
 }

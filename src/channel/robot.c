@@ -35,7 +35,8 @@ size_t sw_robot_mobiles(const struct sw_alert *al, const char **ret, size_t max)
 
 const char *sw_robot_link(const struct sw_alert *al)
 {
-	static const enum sw_link_kind order[] = { SW_LINK_DASHBOARD, SW_LINK_CI_LOG, SW_LINK_COMPARE, SW_LINK_ENVIRONMENT };
+	static const enum sw_link_kind order[] = { SW_LINK_DASHBOARD, SW_LINK_CI_LOG, SW_LINK_COMPARE,
+		                                   SW_LINK_ENVIRONMENT };
 
 	for (size_t i = 0; i < SW_COUNT(order); i++)
 		if (al->links[order[i]] && sw_starts(al->links[order[i]], "http"))

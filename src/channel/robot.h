@@ -4,7 +4,8 @@
 
 #include "shipwatch/plugin.h"
 
-/* Mobile numbers an alert mentions, each once: the channel's own, then those of people. Return: how many, at most max. */
+/* Mobile numbers an alert mentions, each once: the channel's own, then those of people. Return: how many, at most max.
+ */
 size_t sw_robot_mobiles(const struct sw_alert *al, const char **ret, size_t max);
 /* The first link people would open; NULL: none. */
 const char *sw_robot_link(const struct sw_alert *al);

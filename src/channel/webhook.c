@@ -9,7 +9,9 @@
 
 #define TEXT_MAX 16384
 
-struct webhook { const char *url, *secret; };
+struct webhook {
+	const char *url, *secret;
+};
 
 static const struct sw_key keys[] = {
 	{ "url", SW_KEY_URL, offsetof(struct webhook, url), "!", "where alerts are posted" },

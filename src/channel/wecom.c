@@ -12,7 +12,9 @@
 #define MARGIN       ((size_t)96)
 #define TEXT_MAX     ((size_t)1800) /* of 2 048 */
 
-struct wecom { const char *url; };
+struct wecom {
+	const char *url;
+};
 
 static const struct sw_key keys[] = {
 	{ "url", SW_KEY_URL, offsetof(struct wecom, url), "!", "the robot's whole address, key included" },

@@ -29,25 +29,25 @@
 struct sw_http_call {
 	struct sw_http_client *c;
 	struct sw_http_call *prev, *next;
-	struct sw_arena a;             /* the job's copy, the answer's headers */
+	struct sw_arena a; /* the job's copy, the answer's headers */
 	struct sw_job job;
-	const char *url;               /* of this hop */
-	const char *site;              /* its host */
-	const char *host, *port;       /* what libcurl connects to: that, or the proxy */
+	const char *url;         /* of this hop */
+	const char *site;        /* its host */
+	const char *host, *port; /* what libcurl connects to: that, or the proxy */
 	sw_http_client_cb cb;
 	void *arg;
 	sw_dur began, until;
 	unsigned hops;
-	struct sw_resolve *resolve;    /* while the name is asked */
-	CURL *easy;                    /* while the request is under way */
+	struct sw_resolve *resolve; /* while the name is asked */
+	CURL *easy;                 /* while the request is under way */
 	struct curl_slist *lines, *pins;
 	struct sw_buf body;
 	size_t body_max, head_n;
-	bool head_whole;               /* the empty line behind the answer's head was there */
+	bool head_whole; /* the empty line behind the answer's head was there */
 	struct sw_header headers[ANSWER_HEADERS];
 	struct sw_result res;
 	char why[CURL_ERROR_SIZE + 64];
-	struct sw_timer timer;         /* for the name */
+	struct sw_timer timer; /* for the name */
 	struct sw_defer later;
 };
 
@@ -61,7 +61,11 @@ struct sw_http_client {
 	size_t n;
 };
 
-struct watched { struct sw_http_client *c; curl_socket_t fd; struct event *ev; };
+struct watched {
+	struct sw_http_client *c;
+	curl_socket_t fd;
+	struct event *ev;
+};
 
 static void call_start(struct sw_http_call *k);
 
@@ -187,11 +191,14 @@ static enum sw_fault call_fault(const struct sw_http_call *k, CURLcode code)
 	switch (code) {
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_ISSUER_ERROR:
-	case CURLE_SSL_CACERT_BADFILE: return SW_FAULT_CERT;
-	default: break;
+	case CURLE_SSL_CACERT_BADFILE:
+		return SW_FAULT_CERT;
+	default:
+		break;
 	}
 	if (ready > 0 && sent > 0)
-		return SW_FAULT_AMBIGUOUS; /* also what is no HTTP at all, which libcurl calls an unsupported protocol */
+		return SW_FAULT_AMBIGUOUS; /* also what is no HTTP at all, which libcurl calls an unsupported protocol
+		                            */
 	if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_URL_MALFORMAT)
 		return SW_FAULT_REFUSED;
 	return code == CURLE_OPERATION_TIMEDOUT ? SW_FAULT_TIMEOUT_CONNECT : SW_FAULT_CONNECT;
@@ -231,7 +238,8 @@ static bool call_follow(struct sw_http_call *k)
 	host = url_part(u, CURLUPART_HOST, 0, &k->a);
 	scheme = url_part(u, CURLUPART_SCHEME, 0, &k->a);
 	curl_url_cleanup(u);
-	good = host && scheme && strcasecmp(host, k->site) == 0 && (strcmp(scheme, "https") == 0 || !sw_starts(k->url, "https:"));
+	good = host && scheme && strcasecmp(host, k->site) == 0 &&
+	       (strcmp(scheme, "https") == 0 || !sw_starts(k->url, "https:"));
 	if (!good)
 		return false;
 	call_drop_easy(k);
@@ -355,7 +363,8 @@ static void call_lines(struct sw_http_call *k)
 	k->lines = curl_slist_append(k->lines, "Expect:");
 	for (size_t i = 0; i < k->job.n_headers; i++) {
 		sw_buf_reset(&b);
-		sw_buf_printf(&b, *k->job.headers[i].value ? "%s: %s" : "%s;", k->job.headers[i].name, k->job.headers[i].value);
+		sw_buf_printf(&b, *k->job.headers[i].value ? "%s: %s" : "%s;", k->job.headers[i].name,
+		              k->job.headers[i].value);
 		k->lines = curl_slist_append(k->lines, sw_buf_str(&b));
 	}
 }
@@ -460,7 +469,8 @@ static bool call_aim(struct sw_http_call *k)
 	k->site = good ? url_part(u, CURLUPART_HOST, 0, &k->a) : NULL;
 	good = k->site && *k->site;
 	if (good && *k->c->proxy)
-		good = curl_url_set(u, CURLUPART_URL, k->c->proxy, CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK;
+		good = curl_url_set(u, CURLUPART_URL, k->c->proxy, CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME) ==
+		       CURLUE_OK;
 	if (good) {
 		k->host = url_part(u, CURLUPART_HOST, 0, &k->a);
 		k->port = url_part(u, CURLUPART_PORT, *k->c->proxy ? 0 : CURLU_DEFAULT_PORT, &k->a);
@@ -500,10 +510,12 @@ static void job_copy(struct sw_http_call *k, const struct sw_job *job)
 	if (job->body_n)
 		memcpy((char *)(uintptr_t)k->job.body, job->body, job->body_n);
 	for (size_t i = 0; i < job->n_headers; i++)
-		k->job.headers[i] = (struct sw_header){ sw_arena_strdup(a, job->headers[i].name), sw_arena_strdup(a, job->headers[i].value) };
+		k->job.headers[i] = (struct sw_header){ sw_arena_strdup(a, job->headers[i].name),
+			                                sw_arena_strdup(a, job->headers[i].value) };
 }
 
-struct sw_http_call *sw_http_client_do(struct sw_http_client *c, const struct sw_job *job, sw_http_client_cb cb, void *arg)
+struct sw_http_call *sw_http_client_do(struct sw_http_client *c, const struct sw_job *job, sw_http_client_cb cb,
+                                       void *arg)
 {
 	struct sw_http_call *k = sw_calloc(1, sizeof *k);
 

@@ -15,19 +15,23 @@
 
 #include "shipwatch/mem.h"
 
-struct file_mark { const char *path; struct timespec changed; ino_t ino; };
+struct file_mark {
+	const char *path;
+	struct timespec changed;
+	ino_t ino;
+};
 
 struct sw_resolver {
 	struct sw_loop *loop;
 	struct evdns_base *dns;
 	struct file_mark conf, hosts;
-	size_t open;                   /* questions evdns is working on */
+	size_t open; /* questions evdns is working on */
 };
 
 struct sw_resolve {
 	struct sw_resolver *r;
 	struct evdns_getaddrinfo_request *req; /* NULL: evdns is through with it */
-	sw_resolve_cb cb;              /* NULL: cancelled */
+	sw_resolve_cb cb;                      /* NULL: cancelled */
 	void *arg;
 	struct sw_defer later;
 	char addrs[SW_RESOLVE_ADDRS][INET6_ADDRSTRLEN];
@@ -56,7 +60,8 @@ static struct evdns_base *resolver_dns(struct sw_resolver *r)
 	if (!dns)
 		return NULL;
 	/* Without the file evdns asks 127.0.0.1, as the C library does. */
-	(void)evdns_base_resolv_conf_parse(dns, DNS_OPTION_SEARCH | DNS_OPTION_NAMESERVERS | DNS_OPTION_MISC, r->conf.path);
+	(void)evdns_base_resolv_conf_parse(dns, DNS_OPTION_SEARCH | DNS_OPTION_NAMESERVERS | DNS_OPTION_MISC,
+	                                   r->conf.path);
 	(void)evdns_base_load_hosts(dns, r->hosts.path);
 	return dns;
 }
@@ -190,7 +195,9 @@ static bool resolve_direct(struct sw_resolve *q, const char *host)
 
 struct sw_resolve *sw_resolve(struct sw_resolver *r, const char *host, sw_resolve_cb cb, void *arg)
 {
-	struct evutil_addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_protocol = IPPROTO_TCP };
+	struct evutil_addrinfo hints = { .ai_family = AF_UNSPEC,
+		                         .ai_socktype = SOCK_STREAM,
+		                         .ai_protocol = IPPROTO_TCP };
 	struct evdns_getaddrinfo_request *req;
 	struct sw_resolve *q = sw_calloc(1, sizeof *q);
 
@@ -208,7 +215,8 @@ struct sw_resolve *sw_resolve(struct sw_resolver *r, const char *host, sw_resolv
 	}
 	resolver_refresh(r);
 	r->open++;
-	/* The answer may come before this returns (hosts file): then req is NULL and q waits for the end of the turn. */
+	/* The answer may come before this returns (hosts file): then req is NULL and q waits for the end of the turn.
+	 */
 	req = evdns_getaddrinfo(r->dns, host, NULL, &hints, resolve_done, q);
 	if (req)
 		q->req = req;

@@ -1,6 +1,6 @@
 /*
- * The shim. A process with one thread: it forks the program, feeds and drains its pipes, ends it at its limit (SIGTERM to the
- * group, SIGKILL after the grace) and writes the outcome, whether or not anybody still waits for it.
+ * The shim. A process with one thread: it forks the program, feeds and drains its pipes, ends it at its limit (SIGTERM
+ * to the group, SIGKILL after the grace) and writes the outcome, whether or not anybody still waits for it.
  */
 #include "io/shim.h"
 
@@ -27,7 +27,7 @@
 struct watch {
 	const struct sw_shim *s;
 	pid_t pid;
-	int in, out, child;   /* stdin of the program, its output, signalfd; -1: closed */
+	int in, out, child; /* stdin of the program, its output, signalfd; -1: closed */
 	size_t fed;
 	struct sw_buf output;
 	bool cut, timed_out, ended;
@@ -246,7 +246,9 @@ static void watch_run(struct watch *w)
 	while (!w->ended) {
 		sw_dur now = sw_clock_mono(), next = w->timed_out ? w->kill_at : w->term_at;
 		struct pollfd p[3] = {
-			{ .fd = w->child, .events = POLLIN }, { .fd = w->in, .events = POLLOUT }, { .fd = w->out, .events = POLLIN },
+			{ .fd = w->child, .events = POLLIN },
+			{ .fd = w->in, .events = POLLOUT },
+			{ .fd = w->out, .events = POLLIN },
 		};
 
 		(void)poll(p, SW_COUNT(p), (int)SW_MIN(SW_MAX(next - now, (sw_dur)0), SW_HOUR));
@@ -301,7 +303,8 @@ static void outcome_store(const struct sw_shim *s, const struct sw_buf *b)
 static void shim_descriptors(struct sw_shim *s)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	int report = fcntl(s->report_fd, F_DUPFD_CLOEXEC, 16), intent = s->intent_fd < 0 ? -1 : fcntl(s->intent_fd, F_DUPFD_CLOEXEC, 16);
+	int report = fcntl(s->report_fd, F_DUPFD_CLOEXEC, 16),
+	    intent = s->intent_fd < 0 ? -1 : fcntl(s->intent_fd, F_DUPFD_CLOEXEC, 16);
 
 	for (int i = 0; i < 3; i++)
 		(void)dup2(null, i);

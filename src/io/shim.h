@@ -9,8 +9,8 @@
 struct sw_shim {
 	const struct sw_job *job;
 	sw_dur timeout;
-	int report_fd;        /* the outcome goes here as JSON; its end is the shim's end */
-	int intent_fd;        /* kept open for its lock; -1: no record */
+	int report_fd;          /* the outcome goes here as JSON; its end is the shim's end */
+	int intent_fd;          /* kept open for its lock; -1: no record */
 	const char *dir, *file; /* the outcome goes to dir/file.result too; NULL: no record */
 };
 

@@ -28,10 +28,10 @@
 struct sw_spawn {
 	struct sw_spawner *s;
 	struct sw_spawn *prev, *next;
-	sw_spawn_cb cb;                /* NULL: forgotten */
+	sw_spawn_cb cb; /* NULL: forgotten */
 	void *arg;
 	pid_t shim;
-	int fd;                        /* the report; -1: none comes */
+	int fd; /* the report; -1: none comes */
 	struct event *ev;
 	struct sw_buf report;
 	struct sw_defer later;
@@ -39,14 +39,17 @@ struct sw_spawn {
 	char why[300];
 };
 
-struct found { struct found *next; char *id, *note, *file; };
+struct found {
+	struct found *next;
+	char *id, *note, *file;
+};
 
 struct sw_spawner {
 	struct sw_loop *loop;
-	char **programs;               /* NULL: any */
-	char *dir;                     /* NULL: no records */
+	char **programs; /* NULL: any */
+	char *dir;       /* NULL: no records */
 	struct sw_spawn *first;
-	struct found *found;           /* records of a forerunner, not yet told */
+	struct found *found; /* records of a forerunner, not yet told */
 	sw_spawn_found_cb found_cb;
 	void *found_arg;
 	struct sw_timer look;
@@ -155,8 +158,10 @@ static char *record_path(const struct sw_spawner *s, const char *file, const cha
 	return sw_buf_take(&b);
 }
 
-/* The intent is on disk and locked before anything starts. Return: descriptor, or -errno (-EEXIST: it was begun before). */
-static int record_begin(const struct sw_spawner *s, const char *file, const char *id, const char *note, const char *program)
+/* The intent is on disk and locked before anything starts. Return: descriptor, or -errno (-EEXIST: it was begun
+ * before). */
+static int record_begin(const struct sw_spawner *s, const char *file, const char *id, const char *note,
+                        const char *program)
 {
 	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
 	SW_CLEANUP(sw_freep) char *path = record_path(s, file, "intent");
@@ -213,8 +218,11 @@ static const char *spawn_refusal(const struct sw_spawner *s, const struct sw_job
 /* Return: 0, or -errno. */
 static int spawn_fork(struct sw_spawn *p, const struct sw_job *job, int intent, const char *file)
 {
-	struct sw_shim shim = { .job = job, .timeout = job->timeout > 0 ? job->timeout : SW_SPAWN_TIMEOUT, .intent_fd = intent,
-	                        .dir = intent < 0 ? NULL : p->s->dir, .file = file };
+	struct sw_shim shim = { .job = job,
+		                .timeout = job->timeout > 0 ? job->timeout : SW_SPAWN_TIMEOUT,
+		                .intent_fd = intent,
+		                .dir = intent < 0 ? NULL : p->s->dir,
+		                .file = file };
 	int fds[2];
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
@@ -264,8 +272,8 @@ static void spawn_start(struct sw_spawn *p, const struct sw_job *job, const char
 	}
 }
 
-struct sw_spawn *sw_spawn_do(struct sw_spawner *s, const struct sw_job *job, const char *id, const char *note, sw_spawn_cb cb,
-                             void *arg)
+struct sw_spawn *sw_spawn_do(struct sw_spawner *s, const struct sw_job *job, const char *id, const char *note,
+                             sw_spawn_cb cb, void *arg)
 {
 	struct sw_spawn *p = sw_calloc(1, sizeof *p);
 

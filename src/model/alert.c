@@ -9,12 +9,14 @@
 #define FILES_MAX    1000
 
 static const char *const news_names[SW_NEWS_COUNT] = {
-	"firing", "inconclusive", "rollback_waiting", "rollback_started", "rollback_done", "rollback_failed",
-	"rollback_unknown", "rollback_skipped", "rollback_ineffective", "resolved", "closed", "notice",
+	"firing",          "inconclusive",     "rollback_waiting", "rollback_started",     "rollback_done",
+	"rollback_failed", "rollback_unknown", "rollback_skipped", "rollback_ineffective", "resolved",
+	"closed",          "notice",
 };
 static const char *const severity_names[] = { "info", "warning", "critical" };
 static const char *const locale_names[] = { "en", "zh" };
-static const char *const link_names[SW_LINK_COUNT] = { "ci_log", "compare", "environment", "dashboard", "runbook", "logs" };
+static const char *const link_names[SW_LINK_COUNT] = { "ci_log",    "compare", "environment",
+	                                               "dashboard", "runbook", "logs" };
 
 const char *sw_news_name(enum sw_alert_news n)
 {
@@ -30,13 +32,40 @@ enum sw_alert_news sw_news_parse(const char *s)
 }
 
 /* Every member that is one text, in the order it is written. */
-struct text_field { const char *name; size_t offset; };
-#define TEXT(f) { #f, offsetof(struct sw_alert, f) }
+struct text_field {
+	const char *name;
+	size_t offset;
+};
+#define TEXT(f)                                                                                                        \
+	{                                                                                                              \
+#f, offsetof(struct sw_alert, f)                                                                       \
+	}
 static const struct text_field texts[] = {
-	TEXT(id), TEXT(delivery), TEXT(rule), TEXT(summary), TEXT(service), TEXT(environment), TEXT(verdict), TEXT(reason),
-	TEXT(kind), TEXT(event_status), TEXT(repo), TEXT(branch), TEXT(tag), TEXT(version), TEXT(sha), TEXT(prev_version),
-	TEXT(prev_sha), TEXT(user), TEXT(author), TEXT(title), TEXT(rollback_action), TEXT(rollback_state),
-	TEXT(rollback_detail), TEXT(ci_run_id), TEXT(watch_id),
+	TEXT(id),
+	TEXT(delivery),
+	TEXT(rule),
+	TEXT(summary),
+	TEXT(service),
+	TEXT(environment),
+	TEXT(verdict),
+	TEXT(reason),
+	TEXT(kind),
+	TEXT(event_status),
+	TEXT(repo),
+	TEXT(branch),
+	TEXT(tag),
+	TEXT(version),
+	TEXT(sha),
+	TEXT(prev_version),
+	TEXT(prev_sha),
+	TEXT(user),
+	TEXT(author),
+	TEXT(title),
+	TEXT(rollback_action),
+	TEXT(rollback_state),
+	TEXT(rollback_detail),
+	TEXT(ci_run_id),
+	TEXT(watch_id),
 };
 
 static const char **text_at(const struct sw_alert *al, const struct text_field *f)
@@ -178,7 +207,8 @@ static const struct sw_jnode *list_of(const struct sw_jnode *node, const char *k
 }
 
 /* NULL-ended; what is no text is left out. */
-static const char **read_strings(const struct sw_jnode *node, const char *key, size_t max, struct sw_arena *a, size_t *ret_n)
+static const char **read_strings(const struct sw_jnode *node, const char *key, size_t max, struct sw_arena *a,
+                                 size_t *ret_n)
 {
 	size_t n;
 	const struct sw_jnode *e = list_of(node, key, max, &n);
@@ -197,8 +227,10 @@ static void read_findings(const struct sw_jnode *node, struct sw_arena *a, struc
 
 	ret->findings = SW_ARENA_ARRAY(a, struct sw_finding, ret->n_findings + 1);
 	for (size_t i = 0; i < ret->n_findings; i++, e = e->next)
-		ret->findings[i] = (struct sw_finding){ .text = sw_jstr(e, "text"), .value = sw_jstr(e, "value"),
-		                                        .limit = sw_jstr(e, "limit"), .before = sw_jstr(e, "before") };
+		ret->findings[i] = (struct sw_finding){ .text = sw_jstr(e, "text"),
+			                                .value = sw_jstr(e, "value"),
+			                                .limit = sw_jstr(e, "limit"),
+			                                .before = sw_jstr(e, "before") };
 }
 
 static void read_commits(const struct sw_jnode *node, struct sw_arena *a, struct sw_alert *ret)
@@ -209,9 +241,12 @@ static void read_commits(const struct sw_jnode *node, struct sw_arena *a, struct
 	for (size_t i = 0; i < ret->n_commits; i++, e = e->next) {
 		struct sw_commit *c = &ret->commits[i];
 
-		*c = (struct sw_commit){ .sha = sw_jstr(e, "sha"), .title = sw_jstr(e, "title"), .author = sw_jstr(e, "author"),
-		                         .author_email = sw_jstr(e, "author_email"), .url = sw_jstr(e, "url"),
-		                         .at = sw_jint(e, "at", 0) };
+		*c = (struct sw_commit){ .sha = sw_jstr(e, "sha"),
+			                 .title = sw_jstr(e, "title"),
+			                 .author = sw_jstr(e, "author"),
+			                 .author_email = sw_jstr(e, "author_email"),
+			                 .url = sw_jstr(e, "url"),
+			                 .at = sw_jint(e, "at", 0) };
 		c->files = read_strings(e, "files", SW_EVENT_FILES, a, &c->n_files);
 	}
 }
@@ -222,8 +257,10 @@ static void read_mentions(const struct sw_jnode *node, struct sw_arena *a, struc
 
 	ret->mentions = SW_ARENA_ARRAY(a, struct sw_mention, ret->n_mentions + 1);
 	for (size_t i = 0; i < ret->n_mentions; i++, e = e->next)
-		ret->mentions[i] = (struct sw_mention){ .name = sw_jstr(e, "name"), .mobile = sw_jstr(e, "mobile"),
-		                                        .dingtalk = sw_jstr(e, "dingtalk"), .wecom = sw_jstr(e, "wecom") };
+		ret->mentions[i] = (struct sw_mention){ .name = sw_jstr(e, "name"),
+			                                .mobile = sw_jstr(e, "mobile"),
+			                                .dingtalk = sw_jstr(e, "dingtalk"),
+			                                .wecom = sw_jstr(e, "wecom") };
 }
 
 void sw_alert_read(const struct sw_jnode *node, struct sw_arena *a, struct sw_alert *ret)
@@ -232,7 +269,8 @@ void sw_alert_read(const struct sw_jnode *node, struct sw_arena *a, struct sw_al
 
 	*ret = (struct sw_alert){ 0 };
 	ret->news = sw_news_parse(sw_jstr(node, "news"));
-	ret->severity = (enum sw_severity)name_parse(severity_names, SW_COUNT(severity_names), sw_jstr(node, "severity"), SW_SEV_WARNING);
+	ret->severity = (enum sw_severity)name_parse(severity_names, SW_COUNT(severity_names),
+	                                             sw_jstr(node, "severity"), SW_SEV_WARNING);
 	for (size_t i = 0; i < SW_COUNT(texts); i++)
 		*text_at(ret, &texts[i]) = sw_jstr(node, texts[i].name);
 	ret->repeat = sw_jbool(node, "repeat", false);
@@ -249,6 +287,7 @@ void sw_alert_read(const struct sw_jnode *node, struct sw_arena *a, struct sw_al
 	read_mentions(node, a, ret);
 	ret->mention_all = sw_jbool(node, "mention_all", false);
 	ret->mobiles = read_strings(node, "mobiles", MENTIONS_MAX, a, &n);
-	ret->locale = (enum sw_locale)name_parse(locale_names, SW_COUNT(locale_names), sw_jstr(node, "locale"), SW_LOCALE_EN);
+	ret->locale =
+	    (enum sw_locale)name_parse(locale_names, SW_COUNT(locale_names), sw_jstr(node, "locale"), SW_LOCALE_EN);
 	ret->tz_offset_s = (int)sw_jint(node, "tz_offset_s", 0);
 }

@@ -1,6 +1,7 @@
 /*
- * What a message says: an alert composed to lines in the order of design 4.3, cut from the bottom. Everything that came from
- * outside passes one of two doors: text_put (words) and text_url (links), which leave nothing that a chat would act on.
+ * What a message says: an alert composed to lines in the order of design 4.3, cut from the bottom. Everything that came
+ * from outside passes one of two doors: text_put (words) and text_url (links), which leave nothing that a chat would
+ * act on.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,18 +9,21 @@
 #include <strings.h>
 
 #include "base/str.h"
+#include "model/words.h"
 #include "shipwatch/alert.h"
 #include "shipwatch/buf.h"
 #include "shipwatch/clock.h"
 
-#define WORDS_MAX  400   /* bytes of one text from outside */
-#define URL_MAX    1024
-#define COMMITS    10    /* shown; the rest is counted */
-#define FILES      15
-#define SHA_SHOWN  8
-#define TAIL_MAX   40
+#define WORDS_MAX 400 /* bytes of one text from outside */
+#define URL_MAX   1024
+#define COMMITS   10 /* shown; the rest is counted */
+#define FILES     15
+#define SHA_SHOWN 8
+#define TAIL_MAX  40
 
-struct line { size_t from, n, weight; };
+struct line {
+	size_t from, n, weight;
+};
 
 struct text {
 	const struct sw_alert *al;
@@ -29,85 +33,14 @@ struct text {
 	size_t n, cap;
 };
 
-/* ---- words of ours ---- */
-
-enum word {
-	W_BEFORE, W_LIMIT, W_RULE, W_VERSION, W_REPO, W_BRANCH, W_TAG, W_COMMIT, W_BY, W_DEPLOYED, W_AT, W_ROLLBACK, W_RUN,
-	W_COMMITS, W_FILES, W_MORE, W_MORE_END, W_DRY, W_REPEAT, W_RESOLVED, W_COLON, W_COMMA, W_COUNT
-};
-
-static const char *const words[W_COUNT][2] = {
-	[W_BEFORE] = { "before", "部署前" }, [W_LIMIT] = { "limit", "阈值" }, [W_RULE] = { "rule", "规则" },
-	[W_VERSION] = { "version", "版本" }, [W_REPO] = { "repository", "仓库" }, [W_BRANCH] = { "branch", "分支" },
-	[W_TAG] = { "tag", "标签" }, [W_COMMIT] = { "commit", "提交" }, [W_BY] = { "by", "操作人" },
-	[W_DEPLOYED] = { "deployed", "部署时间" }, [W_AT] = { "at", "时间" }, [W_ROLLBACK] = { "rollback", "回滚" },
-	[W_RUN] = { "run", "运行编号" }, [W_COMMITS] = { "commits", "提交列表" }, [W_FILES] = { "files changed", "变更文件" },
-	[W_MORE] = { "… +", "… 另有 " }, [W_MORE_END] = { " more", " 项" }, [W_DRY] = { "dry run", "演练" },
-	[W_REPEAT] = { "may be a repeat", "可能重复" }, [W_RESOLVED] = { "resolved", "已恢复" },
-	[W_COLON] = { ": ", ":" }, [W_COMMA] = { ", ", "," },
-};
-static const char *const severities[][2] = { { "info", "提示" }, { "warning", "警告" }, { "critical", "严重" } };
-static const char *const links[SW_LINK_COUNT][2] = {
-	{ "CI log", "CI 日志" }, { "compare", "代码对比" }, { "environment", "环境" }, { "dashboard", "看板" },
-	{ "runbook", "处理手册" }, { "logs", "日志" },
-};
-static const char *const news_words[SW_NEWS_COUNT][2] = {
-	[SW_NEWS_INCONCLUSIVE] = { "inconclusive", "无法判断" },
-	[SW_NEWS_ROLLBACK_WAITING] = { "rollback waits for approval", "回滚等待批准" },
-	[SW_NEWS_ROLLBACK_STARTED] = { "rollback started", "回滚已开始" },
-	[SW_NEWS_ROLLBACK_DONE] = { "rolled back", "回滚完成" },
-	[SW_NEWS_ROLLBACK_FAILED] = { "rollback failed", "回滚失败" },
-	[SW_NEWS_ROLLBACK_UNKNOWN] = { "outcome of the rollback is unknown", "回滚结果未知" },
-	[SW_NEWS_ROLLBACK_SKIPPED] = { "no rollback", "未执行回滚" },
-	[SW_NEWS_ROLLBACK_INEFFECTIVE] = { "the rollback did not help", "回滚后仍异常" },
-	[SW_NEWS_CLOSED] = { "closed", "已关闭" },
-};
-/* Words of the engine and of events that Chinese readers get translated; others stay. */
-static const char *const known[][2] = {
-	{ "fail", "失败" }, { "pass", "通过" }, { "inconclusive", "无法判断" }, { "success", "成功" }, { "failed", "失败" },
-	{ "superseded", "已被取代" }, { "cancelled", "已取消" }, { "skipped", "已跳过" }, { "running", "进行中" },
-	{ "created", "已创建" }, { "other", "其他" }, { "inactive", "已失效" },
-	{ "deployment", "部署" }, { "pipeline", "流水线" }, { "push", "推送" }, { "tag", "标签" }, { "job", "任务" },
-	{ "release", "发布" }, { "merge", "合并" }, { "report", "报告" },
-	/* why */
-	{ "evidence", "指标异常" }, { "no-data", "没有数据" }, { "pre-existing", "部署前已异常" }, { "common-cause", "共同原因" },
-	{ "transient", "短暂异常" }, { "newer", "已有更新的部署" }, { "operator", "人工操作" }, { "deadline", "超过时限" },
-	{ "lost", "数据丢失" },
-	/* state of a rollback */
-	{ "none", "无" }, { "already", "已决定过" }, { "proposed", "待执行" }, { "postponed", "已推迟" }, { "starting", "即将开始" },
-	{ "started", "已开始" }, { "waiting", "等待批准" }, { "done", "完成" }, { "unknown", "结果未知" },
-	{ "verified", "已确认恢复" }, { "ineffective", "未见效" }, { "dry-run", "演练" },
-	/* and its details, as src/engine/act.c has them */
-	{ "no rollback is configured for this place", "此环境没有配置回滚" },
-	{ "a rollback of this deployment was decided before", "此次部署已决定过回滚" },
-	{ "would have been started now", "若非演练,此刻会开始" },
-	{ "too many actions at this place are under way", "此环境正在执行的操作过多" },
-	{ "a newer deployment is running", "有更新的部署正在进行" },
-	{ "a newer deployment succeeded", "更新的部署已成功" },
-	{ "this deployment is a rollback itself", "此次部署本身就是回滚" },
-	{ "the same commit ran here before: taking it back changes nothing", "部署前运行的就是同一提交,回滚没有意义" },
-	{ "concurrent deployments: nobody knows which of them runs", "多个部署同时进行,无法确定正在运行哪一个" },
-	{ "migrations were changed: a person has to decide", "包含数据库迁移,需人工决定" },
-	{ "whether migrations were changed is not known: a person has to decide", "不确定是否包含数据库迁移,需人工决定" },
-	{ "3 actions were started in 10 min over all places: everything is on hold", "10 分钟内已执行 3 次操作,全部暂停" },
-	{ "it was started before", "之前已开始过" }, { "on hold", "已暂停" },
-	{ "cancelled by an operator", "已由操作人员取消" },
-	{ "given up: it could not be started in time", "未能及时开始,已放弃" },
-	{ "no outcome within its time: it may or may not have run, it is not tried again", "超时未得到结果:可能已执行,不会重试" },
-	{ "the condition still holds 5 min after the rollback", "回滚 5 分钟后条件仍然成立" },
-};
-
-static const char *word(const struct text *t, enum word w)
+static const char *word(const struct text *t, enum sw_word w)
 {
-	return words[w][t->al->locale];
+	return sw_word(w, t->al->locale);
 }
 
 static const char *translated(const struct text *t, const char *s)
 {
-	for (size_t i = 0; s && t->al->locale == SW_LOCALE_ZH && i < SW_COUNT(known); i++)
-		if (strcmp(known[i][0], s) == 0)
-			return known[i][1];
-	return s;
+	return sw_word_known(s, t->al->locale);
 }
 
 /* ---- words from outside ---- */
@@ -139,13 +72,33 @@ static size_t list_mark(const char *s)
 static bool is_markup(const char *s, size_t i)
 {
 	switch (s[i]) {
-	case '*': case '`': case '[': case ']': case '<': case '\\': case '~': case '|': case '$': return true;
-	case '!': return s[i + 1] == '[';
-	case '_': return !(i && is_word(s[i - 1]) && is_word(s[i + 1])); /* inside a word it is only itself */
-	case '&': return s[i + 1] == '#' || is_word(s[i + 1]);           /* an entity */
-	case '#': case '-': case '+': case '=': case '>': return i == 0; /* "x > 5" stays as it was written */
-	case '.': case ')': return i && i == list_mark(s);
-	default: return false;
+	case '*':
+	case '`':
+	case '[':
+	case ']':
+	case '<':
+	case '\\':
+	case '~':
+	case '|':
+	case '$':
+		return true;
+	case '!':
+		return s[i + 1] == '[';
+	case '_':
+		return !(i && is_word(s[i - 1]) && is_word(s[i + 1])); /* inside a word it is only itself */
+	case '&':
+		return s[i + 1] == '#' || is_word(s[i + 1]); /* an entity */
+	case '#':
+	case '-':
+	case '+':
+	case '=':
+	case '>':
+		return i == 0; /* "x > 5" stays as it was written */
+	case '.':
+	case ')':
+		return i && i == list_mark(s);
+	default:
+		return false;
 	}
 }
 
@@ -153,7 +106,8 @@ static bool is_markup(const char *s, size_t i)
 static bool is_link(const char *s, size_t i)
 {
 	if (s[i] == ':')
-		return s[i + 1] == '/' || sw_starts(s + i, ":%2") || s[i + 1] == '\\' || !s[i + 1]; /* "/" of ours may follow */
+		return s[i + 1] == '/' || sw_starts(s + i, ":%2") || s[i + 1] == '\\' ||
+		       !s[i + 1]; /* "/" of ours may follow */
 	return s[i] == '.' && i >= 3 && strncasecmp(s + i - 3, "www", 3) == 0 && (i == 3 || !is_word(s[i - 4]));
 }
 
@@ -247,18 +201,18 @@ static void line_end(struct text *t)
 }
 
 /* "name: value" behind what stands in the line already. */
-static void text_pair(struct text *t, enum word name, const char *value)
+static void text_pair(struct text *t, enum sw_word name, const char *value)
 {
 	if (!value || !*value)
 		return;
 	if (t->b.n > t->lines[t->n - 1].from)
 		sw_buf_cat(&t->b, " · ");
 	sw_buf_cat(&t->b, word(t, name));
-	sw_buf_cat(&t->b, word(t, W_COLON));
+	sw_buf_cat(&t->b, word(t, SW_W_COLON));
 	text_put(t, value);
 }
 
-static void text_time(struct text *t, enum word name, sw_ms at)
+static void text_time(struct text *t, enum sw_word name, sw_ms at)
 {
 	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
 
@@ -281,7 +235,7 @@ static void more_line(struct text *t, size_t more)
 	if (!more)
 		return;
 	line_begin(t);
-	sw_buf_printf(&t->b, "%s%zu%s", word(t, W_MORE), more, word(t, W_MORE_END));
+	sw_buf_printf(&t->b, "%s%zu%s", word(t, SW_W_MORE), more, word(t, SW_W_MORE_END));
 	line_end(t);
 	t->lines[t->n - 1].weight = more;
 }
@@ -309,7 +263,7 @@ static void head_part(struct text *t, bool *said, const char *s)
 {
 	if (!s || !*s)
 		return;
-	sw_buf_cat(&t->b, word(t, *said ? W_COMMA : W_COLON));
+	sw_buf_cat(&t->b, word(t, *said ? SW_W_COMMA : SW_W_COLON));
 	text_put(t, s);
 	*said = true;
 }
@@ -318,7 +272,7 @@ static void head_part(struct text *t, bool *said, const char *s)
 static void head_what(struct text *t)
 {
 	const struct sw_alert *al = t->al;
-	const char *news = news_words[al->news][al->locale], *finding = al->n_findings ? al->findings[0].text : NULL;
+	const char *news = sw_word_news(al->news, al->locale), *finding = al->n_findings ? al->findings[0].text : NULL;
 	bool said = false;
 
 	head_part(t, &said, news);
@@ -342,16 +296,18 @@ static void head_what(struct text *t)
 static void head_words(struct text *t)
 {
 	const struct sw_alert *al = t->al;
-	const char *open = t->markup == SW_MARKUP_PLAIN ? "[" : "【", *close = t->markup == SW_MARKUP_PLAIN ? "] " : "】";
-	const char *tag = al->news == SW_NEWS_RESOLVED ? word(t, W_RESOLVED) : severities[al->severity][al->locale];
+	const char *open = t->markup == SW_MARKUP_PLAIN ? "[" : "【",
+	           *close = t->markup == SW_MARKUP_PLAIN ? "] " : "】";
+	const char *tag =
+	    al->news == SW_NEWS_RESOLVED ? word(t, SW_W_RESOLVED) : sw_word_severity(al->severity, al->locale);
 
 	sw_buf_printf(&t->b, "%s%s%s", open, tag, close);
 	if (al->dry_run)
-		sw_buf_printf(&t->b, "%s%s%s", open, word(t, W_DRY), close);
+		sw_buf_printf(&t->b, "%s%s%s", open, word(t, SW_W_DRY), close);
 	head_place(t);
 	head_what(t);
 	if (al->repeat)
-		sw_buf_printf(&t->b, " (%s)", word(t, W_REPEAT));
+		sw_buf_printf(&t->b, " (%s)", word(t, SW_W_REPEAT));
 }
 
 static void compose_head(struct text *t)
@@ -375,14 +331,17 @@ static void compose_head(struct text *t)
 static void compose_finding(struct text *t, const struct sw_finding *f)
 {
 	bool markup = t->markup != SW_MARKUP_PLAIN;
-	const struct { enum word w; const char *v; } extra[] = { { W_LIMIT, f->limit }, { W_BEFORE, f->before } };
+	const struct {
+		enum sw_word w;
+		const char *v;
+	} extra[] = { { SW_W_LIMIT, f->limit }, { SW_W_BEFORE, f->before } };
 	bool open = false;
 
 	line_begin(t);
 	sw_buf_cat(&t->b, markup ? "> " : "  ");
 	text_put(t, first_of(f->text, "?", NULL));
 	if (f->value && *f->value) {
-		sw_buf_cat(&t->b, word(t, W_COLON));
+		sw_buf_cat(&t->b, word(t, SW_W_COLON));
 		sw_buf_cat(&t->b, markup ? "**" : "");
 		text_put(t, f->value);
 		sw_buf_cat(&t->b, markup ? "**" : "");
@@ -415,7 +374,8 @@ static void compose_version(struct text *t)
 
 	if (first_of(al->version, al->sha, NULL)) {
 		line_begin(t);
-		sw_buf_printf(&t->b, "%s%s", word(t, al->version && *al->version ? W_VERSION : W_COMMIT), word(t, W_COLON));
+		sw_buf_printf(&t->b, "%s%s", word(t, al->version && *al->version ? SW_W_VERSION : SW_W_COMMIT),
+		              word(t, SW_W_COLON));
 		put_version(t, al->version, al->sha);
 		if (first_of(al->prev_version, al->prev_sha, NULL)) {
 			sw_buf_cat(&t->b, " ← ");
@@ -424,17 +384,17 @@ static void compose_version(struct text *t)
 		line_end(t);
 	}
 	line_begin(t);
-	text_pair(t, W_BY, first_of(al->user, al->author, NULL));
-	text_time(t, W_DEPLOYED, al->kind && strcmp(al->kind, "deployment") == 0 ? al->deployed_at : 0);
-	text_time(t, W_AT, al->fired_at);
+	text_pair(t, SW_W_BY, first_of(al->user, al->author, NULL));
+	text_time(t, SW_W_DEPLOYED, al->kind && strcmp(al->kind, "deployment") == 0 ? al->deployed_at : 0);
+	text_time(t, SW_W_AT, al->fired_at);
 	line_end(t);
 	line_begin(t);
-	text_pair(t, W_REPO, al->repo);
-	text_pair(t, W_BRANCH, al->branch);
-	text_pair(t, W_TAG, al->tag);
+	text_pair(t, SW_W_REPO, al->repo);
+	text_pair(t, SW_W_BRANCH, al->branch);
+	text_pair(t, SW_W_TAG, al->tag);
 	line_end(t);
 	line_begin(t);
-	text_pair(t, W_COMMIT, al->n_commits ? NULL : al->title);
+	text_pair(t, SW_W_COMMIT, al->n_commits ? NULL : al->title);
 	line_end(t);
 }
 
@@ -445,13 +405,13 @@ static void compose_rollback(struct text *t)
 	if (!first_of(al->rollback_action, al->rollback_state, NULL))
 		return;
 	line_begin(t);
-	text_pair(t, W_ROLLBACK, first_of(al->rollback_action, translated(t, al->rollback_state), NULL));
+	text_pair(t, SW_W_ROLLBACK, first_of(al->rollback_action, translated(t, al->rollback_state), NULL));
 	if (al->rollback_action && *al->rollback_action && al->rollback_state) {
-		sw_buf_cat(&t->b, word(t, W_COMMA));
+		sw_buf_cat(&t->b, word(t, SW_W_COMMA));
 		text_put(t, translated(t, al->rollback_state));
 	}
 	if (al->rollback_detail && *al->rollback_detail) {
-		sw_buf_cat(&t->b, word(t, W_COMMA));
+		sw_buf_cat(&t->b, word(t, SW_W_COMMA));
 		text_put(t, translated(t, al->rollback_detail));
 	}
 	line_end(t);
@@ -466,9 +426,11 @@ static void compose_links(struct text *t)
 			continue;
 		line_begin(t);
 		if (t->markup == SW_MARKUP_PLAIN)
-			sw_buf_printf(&t->b, "%s%s%s", links[i][t->al->locale], word(t, W_COLON), sw_buf_str(&url));
+			sw_buf_printf(&t->b, "%s%s%s", sw_word_link((enum sw_link_kind)i, t->al->locale),
+			              word(t, SW_W_COLON), sw_buf_str(&url));
 		else
-			sw_buf_printf(&t->b, "[%s](%s)", links[i][t->al->locale], sw_buf_str(&url));
+			sw_buf_printf(&t->b, "[%s](%s)", sw_word_link((enum sw_link_kind)i, t->al->locale),
+			              sw_buf_str(&url));
 		line_end(t);
 	}
 }
@@ -482,7 +444,7 @@ static void compose_commits(struct text *t)
 	if (!shown)
 		return;
 	line_begin(t);
-	sw_buf_printf(&t->b, "%s (%zu)", word(t, W_COMMITS), total);
+	sw_buf_printf(&t->b, "%s (%zu)", word(t, SW_W_COMMITS), total);
 	line_end(t);
 	for (size_t i = 0; i < shown; i++) {
 		const struct sw_commit *c = &al->commits[i];
@@ -509,7 +471,7 @@ static void compose_files(struct text *t)
 	if (!shown)
 		return;
 	line_begin(t);
-	sw_buf_printf(&t->b, "%s (%zu%s)", word(t, W_FILES), al->n_files, al->files_cut ? "+" : "");
+	sw_buf_printf(&t->b, "%s (%zu%s)", word(t, SW_W_FILES), al->n_files, al->files_cut ? "+" : "");
 	line_end(t);
 	for (size_t i = 0; i < shown; i++) {
 		line_begin(t);
@@ -526,18 +488,19 @@ static void compose(struct text *t)
 
 	compose_head(t);
 	line_begin(t);
-	text_put(t, al->n_findings || al->news >= SW_NEWS_ROLLBACK_WAITING ? al->summary : NULL); /* else the head has it */
+	text_put(t, al->n_findings || al->news >= SW_NEWS_ROLLBACK_WAITING ? al->summary
+	                                                                   : NULL); /* else the head has it */
 	line_end(t);
 	for (size_t i = 0; i < al->n_findings; i++)
 		compose_finding(t, &al->findings[i]);
 	line_begin(t);
-	text_pair(t, W_RULE, al->rule);
+	text_pair(t, SW_W_RULE, al->rule);
 	line_end(t);
 	compose_version(t);
 	compose_rollback(t);
 	compose_links(t);
 	line_begin(t);
-	text_pair(t, W_RUN, al->ci_run_id);
+	text_pair(t, SW_W_RUN, al->ci_run_id);
 	line_end(t);
 	compose_commits(t);
 	compose_files(t);
@@ -582,7 +545,7 @@ static void emit(struct text *t, size_t max, struct sw_buf *out)
 	for (; i < t->n; i++)
 		more += t->lines[i].weight;
 	if (more)
-		sw_buf_printf(out, "%s%s%zu%s", sep, word(t, W_MORE), more, word(t, W_MORE_END));
+		sw_buf_printf(out, "%s%s%zu%s", sep, word(t, SW_W_MORE), more, word(t, SW_W_MORE_END));
 }
 
 static void text_fini(struct text *t)

@@ -63,10 +63,14 @@ static const char *node_text(const struct sw_jnode *node)
 {
 	switch (node ? node->type : SW_J_NULL) {
 	case SW_J_STRING:
-	case SW_J_NUMBER: return node->text;
-	case SW_J_TRUE: return "true";
-	case SW_J_FALSE: return "false";
-	default: return NULL;
+	case SW_J_NUMBER:
+		return node->text;
+	case SW_J_TRUE:
+		return "true";
+	case SW_J_FALSE:
+		return "false";
+	default:
+		return NULL;
 	}
 }
 
@@ -85,8 +89,8 @@ static const char *pointer_text(const struct sw_jnode *root, const char *p, size
 }
 
 /* Why the answer is not a good one, or NULL. */
-static const char *health_wrong(const struct sw_health_conf *c, const struct sw_result *res, const struct sw_jnode *root,
-                                struct sw_arena *a)
+static const char *health_wrong(const struct sw_health_conf *c, const struct sw_result *res,
+                                const struct sw_jnode *root, struct sw_arena *a)
 {
 	int min = c->status_min ? c->status_min : 200, max = c->status_max ? c->status_max : 299;
 	const char *eq, *got;
@@ -101,7 +105,8 @@ static const char *health_wrong(const struct sw_health_conf *c, const struct sw_
 	got = pointer_text(root, c->expect, (size_t)(eq - c->expect));
 	if (got && strcmp(got, eq + 1) == 0)
 		return NULL;
-	return sw_arena_printf(a, "%.*s is %s, want %s", (int)(eq - c->expect), c->expect, got ? got : "missing", eq + 1);
+	return sw_arena_printf(a, "%.*s is %s, want %s", (int)(eq - c->expect), c->expect, got ? got : "missing",
+	                       eq + 1);
 }
 
 static const char *text_cut(struct sw_arena *a, const char *s)
@@ -122,7 +127,8 @@ static int health_read(const void *conf, const struct sw_target *t, const struct
 	const char *wrong;
 	struct sw_sample *s;
 
-	if (res->fault == SW_FAULT_REFUSED || res->fault == SW_FAULT_SPAWN) { /* we did not ask: says nothing about them */
+	if (res->fault == SW_FAULT_REFUSED ||
+	    res->fault == SW_FAULT_SPAWN) { /* we did not ask: says nothing about them */
 		s = sw_samples_add(out, "health", res->at, SW_R_ERROR, 0);
 		if (s)
 			s->text = text_cut(out->a, res->detail);

@@ -227,5 +227,35 @@ class Keyword(Case):
         self.assertEqual(self.code("/robot/send?access_token=any", markdown("x", title="发布")), 0)
 
 
+class Golden(unittest.TestCase):
+    """What our channels send, taken by the rules of the real robots."""
+
+    def parts(self, folder):
+        with open(os.path.join(folder, "want.txt"), encoding="utf-8") as f:
+            for part in f.read().split("\n== and\n"):
+                lines = part.split("\n")
+                at = next(i for i, line in enumerate(lines) if line.startswith("body "))
+                yield lines[0].split(" ")[2], lines[at + 1].encode()
+
+    def test_each_message_is_taken(self):
+        root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden", "channel")
+        n = 0
+        for robot in ("dingtalk", "wecom"):
+            for case in sorted(os.listdir(os.path.join(root, robot))):
+                folder = os.path.join(root, robot, case)
+                with open(os.path.join(folder, "in.json"), encoding="utf-8") as f:
+                    given = json.load(f)
+                url, known = urllib.parse.urlsplit(given["conf"]["url"]), dict(given["conf"])
+                token = dict(urllib.parse.parse_qsl(url.query)).get("access_token" if robot == "dingtalk" else "key")
+                conf = {"token": token, "secret": known.get("secret"), "keywords": [known["keyword"]] if "keyword" in known else None}
+                for target, raw in self.parts(folder):
+                    with self.subTest(robot=robot, case=case):
+                        taken = strict.CHECKS[robot]("POST", "application/json", strict.query_of(target), raw, conf, given["now"] / 1000)
+                        self.assertEqual(taken["not_mentioned"], [])
+                        self.assertNotRegex(taken["text"], r"]\((?!https?://)")
+                        n += 1
+        self.assertGreater(n, 20)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -1,6 +1,6 @@
 /*
- * Fuzzes what people are told: any alert, in every markup and within any budget, is valid UTF-8, short enough and harmless;
- * written as JSON and read again it says the same. The first two bytes choose the budget.
+ * Fuzzes what people are told: any alert, in every markup and within any budget, is valid UTF-8, short enough and
+ * harmless; written as JSON and read again it says the same. The first two bytes choose the budget.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "../unit/text_rules.h"
+#include "base/json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -28,8 +28,12 @@ struct row {
 static void judge_rows(const struct sw_action *act, const struct row *rows, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		struct sw_result res = { .fault = rows[i].fault, .status = rows[i].status, .timed_out = rows[i].timed_out,
-			                 .body = rows[i].body, .body_n = strlen(rows[i].body), .detail = rows[i].fault ? "why" : NULL };
+		struct sw_result res = { .fault = rows[i].fault,
+			                 .status = rows[i].status,
+			                 .timed_out = rows[i].timed_out,
+			                 .body = rows[i].body,
+			                 .body_n = strlen(rows[i].body),
+			                 .detail = rows[i].fault ? "why" : NULL };
 		struct sw_err err = SW_ERR_INIT;
 		struct sw_class got = act->judge(NULL, &res, &err);
 
@@ -63,7 +67,8 @@ static void exec_exits(void **state)
 		{ SW_FAULT_NONE, 2, false, "", SW_MESSAGE, "ended with 2" },
 		{ SW_FAULT_NONE, 137, false, "\x1b[31mred", SW_MESSAGE, "ended with 137: [31mred" },
 		{ SW_FAULT_NONE, 143, true, "x", SW_AMBIGUOUS, "its time" },
-		{ SW_FAULT_NONE, 0, true, "x", SW_AMBIGUOUS, "its time" }, /* ended well, but after it was told to stop */
+		{ SW_FAULT_NONE, 0, true, "x", SW_AMBIGUOUS,
+		  "its time" }, /* ended well, but after it was told to stop */
 		{ SW_FAULT_AMBIGUOUS, 0, false, "", SW_AMBIGUOUS, "why" },
 		{ SW_FAULT_REFUSED, 0, false, "", SW_CONFIG, "why" },
 		{ SW_FAULT_SPAWN, 0, false, "", SW_CONFIG, "why" },
@@ -75,12 +80,19 @@ static void exec_exits(void **state)
 /* Nothing that came from outside can be an argument, a variable of another name, or a second variable. */
 static void exec_environment(void **state)
 {
-	struct { const char *program, **args, *cwd; sw_dur timeout; } conf = { .program = "/opt/undo", .timeout = SW_MINUTE };
-	static const char *const evil[] = { "x\nLD_PRELOAD=/tmp/e.so", "x\rPATH=/tmp", "=", "", "$(id)", "\xff\xfe", "\xe2\x80\xaex" };
+	struct {
+		const char *program, **args, *cwd;
+		sw_dur timeout;
+	} conf = { .program = "/opt/undo", .timeout = SW_MINUTE };
+	static const char *const evil[] = {
+		"x\nLD_PRELOAD=/tmp/e.so", "x\rPATH=/tmp", "=", "", "$(id)", "\xff\xfe", "\xe2\x80\xaex"
+	};
 	SW_CLEANUP(sw_arena_fini) struct sw_arena a = { 0 };
 
 	for (size_t i = 0; i < SW_COUNT(evil); i++) {
-		struct sw_act act = { .id = evil[i], .service = evil[i], .branch = evil[i], .user = evil[i], .sha = evil[i] };
+		struct sw_act act = {
+			.id = evil[i], .service = evil[i], .branch = evil[i], .user = evil[i], .sha = evil[i]
+		};
 		struct sw_err err = SW_ERR_INIT;
 		struct sw_job job;
 
@@ -99,7 +111,9 @@ static void exec_environment(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(http_answers), cmocka_unit_test(exec_exits), cmocka_unit_test(exec_environment),
+		cmocka_unit_test(http_answers),
+		cmocka_unit_test(exec_exits),
+		cmocka_unit_test(exec_environment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /*
- * Channels: what became of a message, by each answer of the reference; mentions, sizes and credentials. How messages look is
- * in tests/golden/channel/.
+ * Channels: what became of a message, by each answer of the reference; mentions, sizes and credentials. How messages
+ * look is in tests/golden/channel/.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +18,9 @@
 
 #define NOW ((sw_ms)1700000000000)
 
-struct robot { const char *url, *secret, *keyword; }; /* as both robots begin their settings */
+struct robot {
+	const char *url, *secret, *keyword;
+}; /* as both robots begin their settings */
 
 static const struct robot robot = { "https://robots.example/send?key=K", "SECtest", NULL };
 
@@ -35,14 +37,19 @@ static void judge_rows(const struct sw_channel *ch, const struct row *rows, size
 {
 	for (size_t i = 0; i < n; i++) {
 		struct sw_header date = { "date", "Tue, 14 Nov 2023 22:13:20 GMT" };
-		struct sw_result res = { .fault = rows[i].fault, .status = rows[i].status, .body = rows[i].body, .body_n = strlen(rows[i].body),
-			                 .detail = rows[i].fault ? "why" : NULL, .headers = &date, .n_headers = 1 };
+		struct sw_result res = { .fault = rows[i].fault,
+			                 .status = rows[i].status,
+			                 .body = rows[i].body,
+			                 .body_n = strlen(rows[i].body),
+			                 .detail = rows[i].fault ? "why" : NULL,
+			                 .headers = &date,
+			                 .n_headers = 1 };
 		struct sw_err err = SW_ERR_INIT;
 		struct sw_class got = ch->judge(&robot, &res, &err);
 
 		if (got.outcome != rows[i].want || got.wait != rows[i].wait || got.tries != rows[i].tries)
-			fail_msg("%s %d %s: %s wait %lld tries %d: %s", ch->base.name, rows[i].status, rows[i].body, sw_outcome_name(got.outcome),
-			         (long long)got.wait, got.tries, err.text);
+			fail_msg("%s %d %s: %s wait %lld tries %d: %s", ch->base.name, rows[i].status, rows[i].body,
+			         sw_outcome_name(got.outcome), (long long)got.wait, got.tries, err.text);
 		assert_true(got.outcome == SW_OK || *err.text);
 	}
 }
@@ -50,10 +57,13 @@ static void judge_rows(const struct sw_channel *ch, const struct row *rows, size
 #define CODE(c, text) "{\"errcode\":" #c ",\"errmsg\":\"" text "\"}"
 #define TRANSPORT                                                                                                      \
 	{ SW_FAULT_CONNECT, 0, "", SW_RETRY, 0, 0 }, { SW_FAULT_TIMEOUT_CONNECT, 0, "", SW_RETRY, 0, 0 },              \
-	{ SW_FAULT_CERT, 0, "", SW_CONFIG, 0, 0 }, { SW_FAULT_AMBIGUOUS, 0, "{\"errco", SW_AMBIGUOUS, 0, 0 },          \
-	{ SW_FAULT_REFUSED, 0, "", SW_CONFIG, 0, 0 }, { SW_FAULT_NONE, 500, "", SW_RETRY, 0, 0 },                      \
-	{ SW_FAULT_NONE, 502, "<html>", SW_RETRY, 0, 0 }, { SW_FAULT_NONE, 408, "", SW_RETRY, 0, 0 },                  \
-	{ SW_FAULT_NONE, 425, "", SW_RETRY, 0, 0 }, { SW_FAULT_NONE, 429, "", SW_HOLD, SW_MINUTE, 0 }
+	    { SW_FAULT_CERT, 0, "", SW_CONFIG, 0, 0 }, { SW_FAULT_AMBIGUOUS, 0, "{\"errco", SW_AMBIGUOUS, 0, 0 },      \
+	    { SW_FAULT_REFUSED, 0, "", SW_CONFIG, 0, 0 }, { SW_FAULT_NONE, 500, "", SW_RETRY, 0, 0 },                  \
+	    { SW_FAULT_NONE, 502, "<html>", SW_RETRY, 0, 0 }, { SW_FAULT_NONE, 408, "", SW_RETRY, 0, 0 },              \
+	    { SW_FAULT_NONE, 425, "", SW_RETRY, 0, 0 },                                                                \
+	{                                                                                                              \
+		SW_FAULT_NONE, 429, "", SW_HOLD, SW_MINUTE, 0                                                          \
+	}
 #define N SW_FAULT_NONE
 
 static void dingtalk_answers(void **state)
@@ -72,7 +82,8 @@ static void dingtalk_answers(void **state)
 		{ N, 200, CODE(660026, "x"), SW_HOLD, 10 * SW_MINUTE, 0 },
 		{ N, 200, CODE(90018, "x"), SW_RETRY, SW_SECOND, 0 },
 		{ N, 200, CODE(90002, "x"), SW_RETRY, SW_SECOND, 0 },
-		{ N, 200, "{\"status\":1111,\"wait\":5,\"source\":\"x5\",\"punish\":\"deny\",\"uuid\":\"1\"}", SW_HOLD, 5 * SW_MINUTE, 0 },
+		{ N, 200, "{\"status\":1111,\"wait\":5,\"source\":\"x5\",\"punish\":\"deny\",\"uuid\":\"1\"}", SW_HOLD,
+		  5 * SW_MINUTE, 0 },
 		{ N, 200, "<!DOCTYPE html><html>blocked</html>", SW_HOLD, 5 * SW_MINUTE, 0 },
 		{ N, 405, "<html>blocked</html>", SW_HOLD, 5 * SW_MINUTE, 0 },
 		{ N, 200, CODE(310000, "sign not match, more: [https://ding-doc]"), SW_CONFIG, 0, 0 },
@@ -135,14 +146,20 @@ static void wecom_answers(void **state)
 static void webhook_answers(void **state)
 {
 	static const struct row rows[] = {
-		TRANSPORT, { N, 200, "", SW_OK, 0, 0 }, { N, 202, "anything", SW_OK, 0, 0 }, { N, 299, "", SW_OK, 0, 0 },
-		{ N, 301, "", SW_MESSAGE, 0, 0 }, { N, 400, "", SW_MESSAGE, 0, 0 }, { N, 404, "", SW_MESSAGE, 0, 0 },
+		TRANSPORT,
+		{ N, 200, "", SW_OK, 0, 0 },
+		{ N, 202, "anything", SW_OK, 0, 0 },
+		{ N, 299, "", SW_OK, 0, 0 },
+		{ N, 301, "", SW_MESSAGE, 0, 0 },
+		{ N, 400, "", SW_MESSAGE, 0, 0 },
+		{ N, 404, "", SW_MESSAGE, 0, 0 },
 	};
 
 	judge_rows(&sw_channel_webhook, rows, SW_COUNT(rows));
 }
 
-/* Bytes of the text a robot counts; the message itself is checked by the rules of a harmless text, but for our mentions. */
+/* Bytes of the text a robot counts; the message itself is checked by the rules of a harmless text, but for our
+ * mentions. */
 static size_t content_of(const struct sw_job *job, struct sw_arena *a)
 {
 	struct sw_jnode *root;
@@ -162,20 +179,28 @@ static void inside_the_limits(void **state)
 	static const struct {
 		const struct sw_channel *ch;
 		size_t body, text[2];
-	} limits[] = { { &sw_channel_dingtalk, 18000, { 18000, 18000 } }, { &sw_channel_wecom, 100000, { 4096, 2048 } } };
-	static const char *const words[] = { "x", "\"", "\\", "部署", "\x01", "<", "*", "@all ", "\xff", "https://e.example/ " };
+	} limits[] = { { &sw_channel_dingtalk, 18000, { 18000, 18000 } },
+		       { &sw_channel_wecom, 100000, { 4096, 2048 } } };
+	static const char *const words[] = { "x", "\"", "\\",    "部署", "\x01",
+		                             "<", "*",  "@all ", "\xff", "https://e.example/ " };
 	struct sw_mention people[100];
 
 	for (size_t i = 0; i < SW_COUNT(people); i++)
-		people[i] = (struct sw_mention){ "p", i % 2 ? "13800001111" : "13800002222", "ding0123456789", "wecom0123456789" };
+		people[i] = (struct sw_mention){ "p", i % 2 ? "13800001111" : "13800002222", "ding0123456789",
+			                         "wecom0123456789" };
 	for (size_t w = 0; w < SW_COUNT(words); w++)
 		for (size_t l = 0; l < SW_COUNT(limits); l++)
 			for (int size = SW_SIZE_FULL; size <= SW_SIZE_LINE; size++) {
 				SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
 				SW_CLEANUP(sw_arena_fini) struct sw_arena a = { 0 };
 				struct sw_finding f[100];
-				struct sw_alert al = { .id = "a", .severity = SW_SEV_CRITICAL, .findings = f, .n_findings = SW_COUNT(f),
-					               .mentions = people, .n_mentions = SW_COUNT(people), .mention_all = true };
+				struct sw_alert al = { .id = "a",
+					               .severity = SW_SEV_CRITICAL,
+					               .findings = f,
+					               .n_findings = SW_COUNT(f),
+					               .mentions = people,
+					               .n_mentions = SW_COUNT(people),
+					               .mention_all = true };
 				struct sw_err err = SW_ERR_INIT;
 				struct sw_job job;
 				int r = 1;
@@ -187,7 +212,8 @@ static void inside_the_limits(void **state)
 				al.service = al.environment = al.summary = al.branch = al.title = al.user = b.p;
 				for (unsigned part = 0; r == 1; part++) {
 					assert_true(part < 2);
-					r = limits[l].ch->render(&robot, &al, (enum sw_size)size, part, NOW, &a, &job, &err);
+					r = limits[l].ch->render(&robot, &al, (enum sw_size)size, part, NOW, &a, &job,
+					                         &err);
 					assert_true(r >= 0);
 					assert_true(job.body_n <= limits[l].body);
 					assert_true(content_of(&job, &a) <= limits[l].text[part]);
@@ -207,9 +233,12 @@ static void credentials(void **state)
 	assert_string_equal(sw_channel_wecom.credential(&robot), robot.url);
 	assert_int_equal(sw_channel_dingtalk.render(&robot, &al, SW_SIZE_FULL, 0, NOW, &a, &one, NULL), 0);
 	assert_int_equal(sw_channel_dingtalk.render(&robot, &al, SW_SIZE_FULL, 0, NOW + 1, &a, &two, NULL), 0);
-	assert_string_equal(one.url, "https://robots.example/send?key=K&timestamp=1700000000000&sign=aZLLrriXgn05YbwaGR7knYsLeJADjr9NwLaNNKpxh4g%3D");
-	assert_string_equal(two.url,
-	                    "https://robots.example/send?key=K&timestamp=1700000000001&sign=r4CWp%2FDz%2BNg0sbTjH1vB0Fr%2BuQ2fn831mssaN6%2FC05I%3D");
+	assert_string_equal(one.url,
+	                    "https://robots.example/"
+	                    "send?key=K&timestamp=1700000000000&sign=aZLLrriXgn05YbwaGR7knYsLeJADjr9NwLaNNKpxh4g%3D");
+	assert_string_equal(
+	    two.url, "https://robots.example/"
+	             "send?key=K&timestamp=1700000000001&sign=r4CWp%2FDz%2BNg0sbTjH1vB0Fr%2BuQ2fn831mssaN6%2FC05I%3D");
 	assert_string_equal(one.body, two.body);
 	assert_true(sw_channel_dingtalk.rate.count <= 20 && sw_channel_wecom.rate.count <= 20);
 }
@@ -217,11 +246,16 @@ static void credentials(void **state)
 /* Whatever a number is said to be, only numbers become mentions. */
 static void only_numbers_are_mentioned(void **state)
 {
-	static struct sw_mention people[] = { { "a", "13800001111", NULL, NULL }, { "b", "+852-12345678", NULL, NULL },
-		                              { "c", "all", NULL, NULL }, { "d", "1 2", NULL, NULL }, { "e", "", NULL, NULL },
+	static struct sw_mention people[] = { { "a", "13800001111", NULL, NULL },
+		                              { "b", "+852-12345678", NULL, NULL },
+		                              { "c", "all", NULL, NULL },
+		                              { "d", "1 2", NULL, NULL },
+		                              { "e", "", NULL, NULL },
 		                              { "f", "13800001111", NULL, NULL } };
 	const char *own[] = { "13900002222", "13800001111", NULL };
-	struct sw_alert al = { .id = "a", .service = "web", .mentions = people, .n_mentions = SW_COUNT(people), .mobiles = own };
+	struct sw_alert al = {
+		.id = "a", .service = "web", .mentions = people, .n_mentions = SW_COUNT(people), .mobiles = own
+	};
 	SW_CLEANUP(sw_arena_fini) struct sw_arena a = { 0 };
 	struct sw_job job;
 
@@ -231,15 +265,17 @@ static void only_numbers_are_mentioned(void **state)
 	assert_null(strstr(job.body, "@all"));
 	assert_int_equal(sw_channel_wecom.render(&robot, &al, SW_SIZE_FULL, 0, NOW, &a, &job, NULL), 1);
 	assert_int_equal(sw_channel_wecom.render(&robot, &al, SW_SIZE_FULL, 1, NOW, &a, &job, NULL), 0);
-	assert_non_null(strstr(job.body, "\"mentioned_mobile_list\":[\"13900002222\",\"13800001111\",\"+852-12345678\"]"));
+	assert_non_null(
+	    strstr(job.body, "\"mentioned_mobile_list\":[\"13900002222\",\"13800001111\",\"+852-12345678\"]"));
 	assert_true(sw_channel_wecom.render(&robot, &al, SW_SIZE_FULL, 2, NOW, &a, &job, NULL) < 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(dingtalk_answers), cmocka_unit_test(wecom_answers), cmocka_unit_test(webhook_answers),
-		cmocka_unit_test(inside_the_limits), cmocka_unit_test(credentials), cmocka_unit_test(only_numbers_are_mentioned),
+		cmocka_unit_test(dingtalk_answers), cmocka_unit_test(wecom_answers),
+		cmocka_unit_test(webhook_answers),  cmocka_unit_test(inside_the_limits),
+		cmocka_unit_test(credentials),      cmocka_unit_test(only_numbers_are_mentioned),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,8 @@
 /*
- * Golden cases of channels, actions and signals: tests/golden/{channel,action,signal}/<plug-in>/<case>/in.json → want.txt, the
- * requests that are made of it. in.json: conf (settings as in the configuration), now, size of the message (full, half, line),
- * and the alert, the act, or the target with the answer that came. SW_GOLDEN_WRITE=1 writes what came; read the diff.
+ * Golden cases of channels, actions and signals: tests/golden/{channel,action,signal}/<plug-in>/<case>/in.json →
+ * want.txt, the requests that are made of it. in.json: conf (settings as in the configuration), now, size of the
+ * message (full, half, line), and the alert, the act, or the target with the answer that came. SW_GOLDEN_WRITE=1 writes
+ * what came; read the diff.
  */
 #include <dirent.h>
 #include <setjmp.h>
@@ -102,7 +103,9 @@ static void tell_channel(const struct golden *g, const struct sw_jnode *in, stru
 {
 	const char *size = sw_jstr(in, "size");
 	const void *conf = conf_read(&g->channel->base, sw_jget(in, "conf"), a);
-	enum sw_size want = sw_streq(size, "line") ? SW_SIZE_LINE : sw_streq(size, "half") ? SW_SIZE_HALF : SW_SIZE_FULL;
+	enum sw_size want = sw_streq(size, "line")   ? SW_SIZE_LINE
+	                    : sw_streq(size, "half") ? SW_SIZE_HALF
+	                                             : SW_SIZE_FULL;
 	struct sw_alert al;
 
 	assert_non_null(sw_jget(in, "alert"));
@@ -129,13 +132,27 @@ static void act_read(const struct sw_jnode *in, struct sw_arena *a, struct sw_ac
 	struct sw_alert *al = SW_ARENA_NEW(a, struct sw_alert);
 
 	*act = (struct sw_act){
-		.id = sw_jstr(n, "id"), .action = sw_jstr(n, "action"), .service = sw_jstr(n, "service"),
-		.environment = sw_jstr(n, "environment"), .tier = sw_jstr(n, "tier"), .repo = sw_jstr(n, "repo"),
-		.branch = sw_jstr(n, "branch"), .tag = sw_jstr(n, "tag"), .sha = sw_jstr(n, "sha"), .version = sw_jstr(n, "version"),
-		.prev_sha = sw_jstr(n, "prev_sha"), .prev_version = sw_jstr(n, "prev_version"),
-		.last_good_sha = sw_jstr(n, "last_good_sha"), .rule = sw_jstr(n, "rule"), .verdict = sw_jstr(n, "verdict"),
-		.reason = sw_jstr(n, "reason"), .user = sw_jstr(n, "user"), .url = sw_jstr(n, "url"),
-		.ci_run_id = sw_jstr(n, "ci_run_id"), .watch_id = sw_jstr(n, "watch_id"), .deployment_id = sw_jstr(n, "deployment_id"),
+		.id = sw_jstr(n, "id"),
+		.action = sw_jstr(n, "action"),
+		.service = sw_jstr(n, "service"),
+		.environment = sw_jstr(n, "environment"),
+		.tier = sw_jstr(n, "tier"),
+		.repo = sw_jstr(n, "repo"),
+		.branch = sw_jstr(n, "branch"),
+		.tag = sw_jstr(n, "tag"),
+		.sha = sw_jstr(n, "sha"),
+		.version = sw_jstr(n, "version"),
+		.prev_sha = sw_jstr(n, "prev_sha"),
+		.prev_version = sw_jstr(n, "prev_version"),
+		.last_good_sha = sw_jstr(n, "last_good_sha"),
+		.rule = sw_jstr(n, "rule"),
+		.verdict = sw_jstr(n, "verdict"),
+		.reason = sw_jstr(n, "reason"),
+		.user = sw_jstr(n, "user"),
+		.url = sw_jstr(n, "url"),
+		.ci_run_id = sw_jstr(n, "ci_run_id"),
+		.watch_id = sw_jstr(n, "watch_id"),
+		.deployment_id = sw_jstr(n, "deployment_id"),
 	};
 	if (!sw_jget(in, "alert"))
 		return;
@@ -163,8 +180,11 @@ static void answer_read(const struct sw_jnode *in, struct sw_arena *a, struct sw
 	const struct sw_jnode *n = sw_jget(in, "answer");
 	const char *body = sw_jstr(n, "body") ? sw_jstr(n, "body") : "", *fault = sw_jstr(n, "fault");
 
-	*res = (struct sw_result){ .status = (int)sw_jint(n, "status", 0), .body = sw_arena_strdup(a, body), .body_n = strlen(body),
-		                   .detail = sw_jstr(n, "detail"), .at = sw_jint(in, "now", 0) };
+	*res = (struct sw_result){ .status = (int)sw_jint(n, "status", 0),
+		                   .body = sw_arena_strdup(a, body),
+		                   .body_n = strlen(body),
+		                   .detail = sw_jstr(n, "detail"),
+		                   .at = sw_jint(in, "now", 0) };
 	for (size_t i = 0; fault && i < SW_COUNT(faults); i++)
 		if (strcmp(faults[i], fault) == 0)
 			res->fault = (enum sw_fault)i;
@@ -174,10 +194,15 @@ static void answer_read(const struct sw_jnode *in, struct sw_arena *a, struct sw
 static void tell_signal(const struct golden *g, const struct sw_jnode *in, struct sw_arena *a, struct sw_buf *out)
 {
 	const struct sw_jnode *c = sw_jget(in, "conf"), *t = sw_jget(in, "target");
-	struct sw_health_conf conf = { .url = sw_jstr(c, "url"), .timeout = sw_jint(c, "timeout", 0), .version = sw_jstr(c, "version"),
-		                       .expect = sw_jstr(c, "expect"), .status_min = (int)sw_jint(c, "status_min", 0),
+	struct sw_health_conf conf = { .url = sw_jstr(c, "url"),
+		                       .timeout = sw_jint(c, "timeout", 0),
+		                       .version = sw_jstr(c, "version"),
+		                       .expect = sw_jstr(c, "expect"),
+		                       .status_min = (int)sw_jint(c, "status_min", 0),
 		                       .status_max = (int)sw_jint(c, "status_max", 0) };
-	struct sw_target target = { .service = sw_jstr(t, "service"), .environment = sw_jstr(t, "environment"), .sha = sw_jstr(t, "sha") };
+	struct sw_target target = { .service = sw_jstr(t, "service"),
+		                    .environment = sw_jstr(t, "environment"),
+		                    .sha = sw_jstr(t, "sha") };
 	struct sw_samples samples = { .a = a };
 	struct sw_err err = SW_ERR_INIT;
 	struct sw_result res;
@@ -245,7 +270,8 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static size_t collect(const struct golden *of, const char *folder, struct golden *cases, struct CMUnitTest *tests, size_t n)
+static size_t collect(const struct golden *of, const char *folder, struct golden *cases, struct CMUnitTest *tests,
+                      size_t n)
 {
 	const char *root = getenv("SW_SOURCE_ROOT");
 	struct dirent **names;
@@ -259,7 +285,9 @@ static size_t collect(const struct golden *of, const char *folder, struct golden
 			cases[n] = *of;
 			(void)snprintf(cases[n].path, sizeof cases[n].path, "%.250s/%.200s", dir, names[i]->d_name);
 			(void)snprintf(cases[n].label, sizeof cases[n].label, "%.80s/%.200s", folder, names[i]->d_name);
-			tests[n] = (struct CMUnitTest){ .name = cases[n].label, .test_func = golden, .initial_state = &cases[n] };
+			tests[n] = (struct CMUnitTest){ .name = cases[n].label,
+				                        .test_func = golden,
+				                        .initial_state = &cases[n] };
 			n++;
 		}
 		free(names[i]);
@@ -271,8 +299,8 @@ static size_t collect(const struct golden *of, const char *folder, struct golden
 
 int main(void)
 {
-	static const struct sw_channel *const channels[] = { &sw_channel_dingtalk, &sw_channel_wecom, &sw_channel_webhook,
-		                                             &sw_channel_console };
+	static const struct sw_channel *const channels[] = { &sw_channel_dingtalk, &sw_channel_wecom,
+		                                             &sw_channel_webhook, &sw_channel_console };
 	static const struct sw_action *const actions[] = { &sw_action_http, &sw_action_exec };
 	static struct golden cases[CASES];
 	static struct CMUnitTest tests[CASES];

@@ -1,6 +1,6 @@
 /*
- * The HTTP client against a server of raw bytes in the same loop: answers, faults and what they are classified as, limits,
- * redirects, names; nothing is sent twice.
+ * The HTTP client against a server of raw bytes in the same loop: answers, faults and what they are classified as,
+ * limits, redirects, names; nothing is sent twice.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -48,9 +48,11 @@ static const struct answer answers[] = {
 	{ "http://far.example/once", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nfar", STAY },
 	{ "/once", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nonce", CLOSE },
 	{ "/empty", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", STAY },
-	{ "/chunked", "HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\nRetry-After: 7\r\n\r\n3\r\nabc\r\n0\r\n\r\n", STAY },
+	{ "/chunked", "HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\nRetry-After: 7\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+	  STAY },
 	{ "/until-close", "HTTP/1.0 200 OK\r\n\r\nto the end", CLOSE },
-	{ "/continue", "HTTP/1.1 100 Continue\r\nX-Early: 1\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok", STAY },
+	{ "/continue", "HTTP/1.1 100 Continue\r\nX-Early: 1\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok",
+	  STAY },
 	{ "/half", "HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\n{\"errcode\":", CLOSE },
 	{ "/half-head", "HTTP/1.1 200 OK\r\nContent-Le", CLOSE },
 	{ "/close", "", CLOSE },
@@ -148,7 +150,8 @@ static int start(void **state)
 	(void)setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
 	if (sw_loop_new(&loop) < 0)
 		return -1;
-	server.listener = evconnlistener_new_bind(loop->base, on_accept, NULL, LEV_OPT_CLOSE_ON_FREE, 64, (struct sockaddr *)&sa, sizeof sa);
+	server.listener = evconnlistener_new_bind(loop->base, on_accept, NULL, LEV_OPT_CLOSE_ON_FREE, 64,
+	                                          (struct sockaddr *)&sa, sizeof sa);
 	if (!server.listener || getsockname(evconnlistener_get_fd(server.listener), (struct sockaddr *)&sa, &n) < 0)
 		return -1;
 	server.port = ntohs(sa.sin_port);
@@ -182,8 +185,10 @@ static void on_done(void *arg, const struct sw_result *res)
 	s->res = *res;
 	(void)snprintf(s->body, sizeof s->body, "%s", res->body);
 	(void)snprintf(s->detail, sizeof s->detail, "%s", res->detail ? res->detail : "");
-	(void)snprintf(s->date, sizeof s->date, "%s", sw_result_header(res, "date") ? sw_result_header(res, "date") : "");
-	(void)snprintf(s->retry, sizeof s->retry, "%s", sw_result_header(res, "retry-after") ? sw_result_header(res, "retry-after") : "");
+	(void)snprintf(s->date, sizeof s->date, "%s",
+	               sw_result_header(res, "date") ? sw_result_header(res, "date") : "");
+	(void)snprintf(s->retry, sizeof s->retry, "%s",
+	               sw_result_header(res, "retry-after") ? sw_result_header(res, "retry-after") : "");
 	s->early = sw_result_header(res, "x-early") != NULL;
 	s->empty = sw_result_header(res, "x-empty") && !*sw_result_header(res, "x-empty");
 	assert_int_equal(res->body[res->body_n], 0);
@@ -327,9 +332,14 @@ static void nothing_reached_them(void **state)
 		const char *url;
 		enum sw_fault fault;
 	} rows[] = {
-		{ "http://127.0.0.1:1/", SW_FAULT_CONNECT }, { "ftp://127.0.0.1/", SW_FAULT_REFUSED }, { "file:///etc/passwd", SW_FAULT_REFUSED },
-		{ "nonsense", SW_FAULT_REFUSED }, { "", SW_FAULT_REFUSED }, { "http://", SW_FAULT_REFUSED },
-		{ "gopher://127.0.0.1/", SW_FAULT_REFUSED }, { "http://[::1]:1/", SW_FAULT_CONNECT },
+		{ "http://127.0.0.1:1/", SW_FAULT_CONNECT },
+		{ "ftp://127.0.0.1/", SW_FAULT_REFUSED },
+		{ "file:///etc/passwd", SW_FAULT_REFUSED },
+		{ "nonsense", SW_FAULT_REFUSED },
+		{ "", SW_FAULT_REFUSED },
+		{ "http://", SW_FAULT_REFUSED },
+		{ "gopher://127.0.0.1/", SW_FAULT_REFUSED },
+		{ "http://[::1]:1/", SW_FAULT_CONNECT },
 	};
 	struct sw_http_client *c = client();
 	struct seen s;
@@ -374,8 +384,9 @@ static void redirects(void **state)
 		int status;
 		unsigned requests;
 	} rows[] = {
-		{ "/here", "GET", true, 200, 2 }, { "/here", "GET", false, 302, 1 }, { "/here", "POST", true, 302, 1 },
-		{ "/away", "GET", true, 302, 1 }, { "/file", "GET", true, 302, 1 }, { "/loop", "GET", true, 301, 6 },
+		{ "/here", "GET", true, 200, 2 },         { "/here", "GET", false, 302, 1 },
+		{ "/here", "POST", true, 302, 1 },        { "/away", "GET", true, 302, 1 },
+		{ "/file", "GET", true, 302, 1 },         { "/loop", "GET", true, 301, 6 },
 		{ "/not-modified", "GET", true, 304, 1 },
 	};
 	struct sw_http_client *c = client();
@@ -429,7 +440,8 @@ static char *file_of(const char *text)
 
 static void names(void **state)
 {
-	char *hosts = file_of("127.0.0.1 robots.example hooks.example\n"), *conf = file_of("nameserver 127.0.0.1:1\noptions timeout:1 attempts:1\n");
+	char *hosts = file_of("127.0.0.1 robots.example hooks.example\n"),
+	     *conf = file_of("nameserver 127.0.0.1:1\noptions timeout:1 attempts:1\n");
 	struct sw_http_client_conf settings = { .hosts = hosts, .resolv_conf = conf };
 	char text[100];
 	struct sw_http_client *c;
@@ -503,9 +515,15 @@ static void through_a_proxy_that_was_configured(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(answers_and_faults), cmocka_unit_test(the_request_as_it_was_asked_for), cmocka_unit_test(limits_of_time),
-		cmocka_unit_test(nothing_reached_them), cmocka_unit_test(no_more_is_read_than_asked_for), cmocka_unit_test(redirects),
-		cmocka_unit_test(connections_are_kept_for_reading), cmocka_unit_test(names), cmocka_unit_test(cancelled_and_too_many),
+		cmocka_unit_test(answers_and_faults),
+		cmocka_unit_test(the_request_as_it_was_asked_for),
+		cmocka_unit_test(limits_of_time),
+		cmocka_unit_test(nothing_reached_them),
+		cmocka_unit_test(no_more_is_read_than_asked_for),
+		cmocka_unit_test(redirects),
+		cmocka_unit_test(connections_are_kept_for_reading),
+		cmocka_unit_test(names),
+		cmocka_unit_test(cancelled_and_too_many),
 		cmocka_unit_test(through_a_proxy_that_was_configured),
 	};
 

@@ -1,10 +1,9 @@
 /* Programs: input, output, exit, limits, what is refused, and what is found after the worker died. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,11 +11,21 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cmocka.h>
+
 #include "io/spawn.h"
 #include "shipwatch/buf.h"
 #include "shipwatch/mem.h"
 
-struct seen { struct sw_loop *l; unsigned n; enum sw_fault fault; int status; bool timed_out, cut; char body[256], id[64], note[64]; size_t body_n; };
+struct seen {
+	struct sw_loop *l;
+	unsigned n;
+	enum sw_fault fault;
+	int status;
+	bool timed_out, cut;
+	char body[256], id[64], note[64];
+	size_t body_n;
+};
 
 static void on_done(void *arg, const struct sw_result *res)
 {
@@ -62,12 +71,16 @@ static void run(struct sw_spawner *sp, struct seen *s, struct sw_job *job, const
 
 static struct sw_job shell(const char *const *argv)
 {
-	return (struct sw_job){ .kind = SW_JOB_EXEC, .argv = (const char **)(uintptr_t)argv, .timeout = 20 * SW_SECOND };
+	return (
+	    struct sw_job){ .kind = SW_JOB_EXEC, .argv = (const char **)(uintptr_t)argv, .timeout = 20 * SW_SECOND };
 }
 
 static void test_runs(void **state)
 {
-	static const struct { const char *script, *in, *want; int status; } rows[] = {
+	static const struct {
+		const char *script, *in, *want;
+		int status;
+	} rows[] = {
 		{ "cat", "hello", "hello", 0 },
 		{ "echo out; echo err >&2; exit 3", "", "out\nerr\n", 3 },
 		{ "kill -9 $$", "", "", 128 + SIGKILL },
@@ -110,7 +123,7 @@ static void test_limits(void **state)
 
 	assert_int_equal(sw_loop_new(&s.l), 0);
 	assert_int_equal(sw_spawner_new(s.l, NULL, NULL, &sp, NULL), 0);
-	job.timeout = 1500; /* a slow machine has begun by then */
+	job.timeout = 1500;      /* a slow machine has begun by then */
 	run(sp, &s, &job, NULL); /* takes no SIGTERM: killed, with all that it started */
 	assert_true(s.timed_out);
 	assert_int_equal(s.status, 128 + SIGKILL);
@@ -127,9 +140,14 @@ static void test_limits(void **state)
 static void test_refused(void **state)
 {
 	static const char *const allowed[] = { "/bin/true", NULL };
-	static const struct { const char *program; bool listed; enum sw_fault want; } rows[] = {
-		{ "/bin/true", true, SW_FAULT_NONE }, { "/bin/false", true, SW_FAULT_REFUSED },
-		{ "true", false, SW_FAULT_REFUSED }, { "/no/such/program", false, SW_FAULT_SPAWN }, { "/etc/passwd", false, SW_FAULT_SPAWN },
+	static const struct {
+		const char *program;
+		bool listed;
+		enum sw_fault want;
+	} rows[] = {
+		{ "/bin/true", true, SW_FAULT_NONE },     { "/bin/false", true, SW_FAULT_REFUSED },
+		{ "true", false, SW_FAULT_REFUSED },      { "/no/such/program", false, SW_FAULT_SPAWN },
+		{ "/etc/passwd", false, SW_FAULT_SPAWN },
 	};
 	struct seen s = { 0 };
 
@@ -208,7 +226,10 @@ static void test_recover(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_runs), cmocka_unit_test(test_limits), cmocka_unit_test(test_refused), cmocka_unit_test(test_recover),
+		cmocka_unit_test(test_runs),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_recover),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

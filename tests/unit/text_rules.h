@@ -1,6 +1,6 @@
 /*
- * What must hold for every message, whatever an alert says. An oracle of its own: it reads the finished text, line by line,
- * and knows nothing of how it was made.
+ * What must hold for every message, whatever an alert says. An oracle of its own: it reads the finished text, line by
+ * line, and knows nothing of how it was made.
  */
 #ifndef SW_TESTS_TEXT_RULES_H
 #define SW_TESTS_TEXT_RULES_H
@@ -13,11 +13,13 @@
 #include "shipwatch/alert.h"
 #include "shipwatch/buf.h"
 
-/* C0 but for the newline of ours, DEL, C1, zero-width, bidi, line and paragraph separators, BOM, invisible operators. */
+/* C0 but for the newline of ours, DEL, C1, zero-width, bidi, line and paragraph separators, BOM, invisible operators.
+ */
 static inline bool text_rules_invisible(unsigned u)
 {
-	return (u < 0x20 && u != '\n') || (u >= 0x7f && u <= 0x9f) || (u >= 0x200b && u <= 0x200f) || (u >= 0x2028 && u <= 0x202e) ||
-	       (u >= 0x2060 && u <= 0x206f) || u == 0xfeff || u == 0x061c || u == 0x00ad;
+	return (u < 0x20 && u != '\n') || (u >= 0x7f && u <= 0x9f) || (u >= 0x200b && u <= 0x200f) ||
+	       (u >= 0x2028 && u <= 0x202e) || (u >= 0x2060 && u <= 0x206f) || u == 0xfeff || u == 0x061c ||
+	       u == 0x00ad;
 }
 
 static inline const char *text_rules_bytes(const char *s, size_t n)
@@ -43,8 +45,9 @@ static inline const char *text_rules_bytes(const char *s, size_t n)
 
 static inline const char *const *text_rules_labels(void)
 {
-	static const char *const labels[] = { "CI log", "compare", "environment", "dashboard", "runbook", "logs",
-		                              "CI 日志", "代码对比", "环境", "看板", "处理手册", "日志", NULL };
+	static const char *const labels[] = { "CI log",   "compare", "environment", "dashboard", "runbook",
+		                              "logs",     "CI 日志", "代码对比",    "环境",      "看板",
+		                              "处理手册", "日志",    NULL };
 
 	return labels;
 }
@@ -117,7 +120,8 @@ static inline const char *text_rules_markdown(const char *s, size_t n)
 
 static inline const char *text_rules_line(const char *s, size_t n, size_t number, enum sw_markup markup)
 {
-	static const char *const open[] = { "<font color=\"info\">", "<font color=\"comment\">", "<font color=\"warning\">" };
+	static const char *const open[] = { "<font color=\"info\">", "<font color=\"comment\">",
+		                            "<font color=\"warning\">" };
 	static const char close[] = "</font>";
 
 	if (text_rules_is_link(s, n, markup))

@@ -1,0 +1,98 @@
+/* The words of ours in a message: a word is one row, a language one column. */
+#include "model/words.h"
+
+#include <string.h>
+
+/* clang-format off */
+static const char *const words[SW_W_COUNT][2] = {
+	[SW_W_BEFORE] = { "before", "部署前" }, [SW_W_LIMIT] = { "limit", "阈值" }, [SW_W_RULE] = { "rule", "规则" },
+	[SW_W_VERSION] = { "version", "版本" }, [SW_W_REPO] = { "repository", "仓库" },
+	[SW_W_BRANCH] = { "branch", "分支" }, [SW_W_TAG] = { "tag", "标签" }, [SW_W_COMMIT] = { "commit", "提交" },
+	[SW_W_BY] = { "by", "操作人" }, [SW_W_DEPLOYED] = { "deployed", "部署时间" }, [SW_W_AT] = { "at", "时间" },
+	[SW_W_ROLLBACK] = { "rollback", "回滚" }, [SW_W_RUN] = { "run", "运行编号" },
+	[SW_W_COMMITS] = { "commits", "提交列表" }, [SW_W_FILES] = { "files changed", "变更文件" },
+	[SW_W_MORE] = { "… +", "… 另有 " }, [SW_W_MORE_END] = { " more", " 项" },
+	[SW_W_DRY] = { "dry run", "演练" }, [SW_W_REPEAT] = { "may be a repeat", "可能重复" },
+	[SW_W_RESOLVED] = { "resolved", "已恢复" }, [SW_W_COLON] = { ": ", ":" }, [SW_W_COMMA] = { ", ", "," },
+};
+static const char *const severities[][2] = {
+	{ "info", "提示" }, { "warning", "警告" }, { "critical", "严重" },
+};
+static const char *const links[SW_LINK_COUNT][2] = {
+	{ "CI log", "CI 日志" }, { "compare", "代码对比" }, { "environment", "环境" }, { "dashboard", "看板" },
+	{ "runbook", "处理手册" }, { "logs", "日志" },
+};
+static const char *const news_words[SW_NEWS_COUNT][2] = {
+	[SW_NEWS_INCONCLUSIVE] = { "inconclusive", "无法判断" },
+	[SW_NEWS_ROLLBACK_WAITING] = { "rollback waits for approval", "回滚等待批准" },
+	[SW_NEWS_ROLLBACK_STARTED] = { "rollback started", "回滚已开始" },
+	[SW_NEWS_ROLLBACK_DONE] = { "rolled back", "回滚完成" },
+	[SW_NEWS_ROLLBACK_FAILED] = { "rollback failed", "回滚失败" },
+	[SW_NEWS_ROLLBACK_UNKNOWN] = { "outcome of the rollback is unknown", "回滚结果未知" },
+	[SW_NEWS_ROLLBACK_SKIPPED] = { "no rollback", "未执行回滚" },
+	[SW_NEWS_ROLLBACK_INEFFECTIVE] = { "the rollback did not help", "回滚后仍异常" },
+	[SW_NEWS_CLOSED] = { "closed", "已关闭" },
+};
+/* Words of the engine and of events, that Chinese readers get translated. */
+static const char *const known[][2] = {
+	{ "fail", "失败" }, { "pass", "通过" }, { "inconclusive", "无法判断" }, { "success", "成功" },
+	{ "failed", "失败" }, { "superseded", "已被取代" }, { "cancelled", "已取消" }, { "skipped", "已跳过" },
+	{ "running", "进行中" }, { "created", "已创建" }, { "other", "其他" }, { "inactive", "已失效" },
+	{ "deployment", "部署" }, { "pipeline", "流水线" }, { "push", "推送" }, { "tag", "标签" }, { "job", "任务" },
+	{ "release", "发布" }, { "merge", "合并" }, { "report", "报告" },
+	/* why */
+	{ "evidence", "指标异常" }, { "no-data", "没有数据" }, { "pre-existing", "部署前已异常" },
+	{ "common-cause", "共同原因" }, { "transient", "短暂异常" }, { "newer", "已有更新的部署" },
+	{ "operator", "人工操作" }, { "deadline", "超过时限" }, { "lost", "数据丢失" },
+	/* state of a rollback */
+	{ "none", "无" }, { "already", "已决定过" }, { "proposed", "待执行" }, { "postponed", "已推迟" },
+	{ "starting", "即将开始" }, { "started", "已开始" }, { "waiting", "等待批准" }, { "done", "完成" },
+	{ "unknown", "结果未知" }, { "verified", "已确认恢复" }, { "ineffective", "未见效" }, { "dry-run", "演练" },
+	/* and its details, as src/engine/act.c has them */
+	{ "no rollback is configured for this place", "此环境没有配置回滚" },
+	{ "a rollback of this deployment was decided before", "此次部署已决定过回滚" },
+	{ "would have been started now", "若非演练,此刻会开始" },
+	{ "too many actions at this place are under way", "此环境正在执行的操作过多" },
+	{ "a newer deployment is running", "有更新的部署正在进行" },
+	{ "a newer deployment succeeded", "更新的部署已成功" },
+	{ "this deployment is a rollback itself", "此次部署本身就是回滚" },
+	{ "the same commit ran here before: taking it back changes nothing", "部署前运行的就是同一提交,回滚没有意义" },
+	{ "concurrent deployments: nobody knows which of them runs", "多个部署同时进行,无法确定正在运行哪一个" },
+	{ "migrations were changed: a person has to decide", "包含数据库迁移,需人工决定" },
+	{ "whether migrations were changed is not known: a person has to decide", "不确定是否包含数据库迁移,需人工决定" },
+	{ "3 actions were started in 10 min over all places: everything is on hold", "10 分钟内已执行 3 次操作,全部暂停" },
+	{ "it was started before", "之前已开始过" }, { "on hold", "已暂停" },
+	{ "cancelled by an operator", "已由操作人员取消" },
+	{ "given up: it could not be started in time", "未能及时开始,已放弃" },
+	{ "no outcome within its time: it may or may not have run, it is not tried again", "超时未得到结果:可能已执行,不会重试" },
+	{ "the condition still holds 5 min after the rollback", "回滚 5 分钟后条件仍然成立" },
+};
+/* clang-format on */
+
+const char *sw_word(enum sw_word w, enum sw_locale l)
+{
+	return words[w][l];
+}
+
+const char *sw_word_severity(enum sw_severity s, enum sw_locale l)
+{
+	return severities[s][l];
+}
+
+const char *sw_word_link(enum sw_link_kind k, enum sw_locale l)
+{
+	return links[k][l];
+}
+
+const char *sw_word_news(enum sw_alert_news n, enum sw_locale l)
+{
+	return news_words[n][l];
+}
+
+const char *sw_word_known(const char *s, enum sw_locale l)
+{
+	for (size_t i = 0; s && l == SW_LOCALE_ZH && i < SW_COUNT(known); i++)
+		if (strcmp(known[i][0], s) == 0)
+			return known[i][1];
+	return s;
+}
