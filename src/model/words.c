@@ -13,7 +13,7 @@ static const char *const words[SW_W_COUNT][2] = {
 	[SW_W_COMMITS] = { "commits", "提交列表" }, [SW_W_FILES] = { "files changed", "变更文件" },
 	[SW_W_MORE] = { "… +", "… 另有 " }, [SW_W_MORE_END] = { " more", " 项" },
 	[SW_W_DRY] = { "dry run", "演练" }, [SW_W_REPEAT] = { "may be a repeat", "可能重复" },
-	[SW_W_RESOLVED] = { "resolved", "已恢复" }, [SW_W_COLON] = { ": ", ":" }, [SW_W_COMMA] = { ", ", "," },
+	[SW_W_RESOLVED] = { "resolved", "已恢复" }, [SW_W_COLON] = { ": ", "：" }, [SW_W_COMMA] = { ", ", "，" },
 };
 static const char *const severities[][2] = {
 	{ "info", "提示" }, { "warning", "警告" }, { "critical", "严重" },
@@ -51,20 +51,20 @@ static const char *const known[][2] = {
 	/* and its details, as src/engine/act.c has them */
 	{ "no rollback is configured for this place", "此环境没有配置回滚" },
 	{ "a rollback of this deployment was decided before", "此次部署已决定过回滚" },
-	{ "would have been started now", "若非演练,此刻会开始" },
+	{ "would have been started now", "若非演练，此刻会开始" },
 	{ "too many actions at this place are under way", "此环境正在执行的操作过多" },
 	{ "a newer deployment is running", "有更新的部署正在进行" },
 	{ "a newer deployment succeeded", "更新的部署已成功" },
 	{ "this deployment is a rollback itself", "此次部署本身就是回滚" },
-	{ "the same commit ran here before: taking it back changes nothing", "部署前运行的就是同一提交,回滚没有意义" },
-	{ "concurrent deployments: nobody knows which of them runs", "多个部署同时进行,无法确定正在运行哪一个" },
-	{ "migrations were changed: a person has to decide", "包含数据库迁移,需人工决定" },
-	{ "whether migrations were changed is not known: a person has to decide", "不确定是否包含数据库迁移,需人工决定" },
-	{ "3 actions were started in 10 min over all places: everything is on hold", "10 分钟内已执行 3 次操作,全部暂停" },
+	{ "the same commit ran here before: taking it back changes nothing", "部署前运行的就是同一提交，回滚没有意义" },
+	{ "concurrent deployments: nobody knows which of them runs", "多个部署同时进行，无法确定正在运行哪一个" },
+	{ "migrations were changed: a person has to decide", "包含数据库迁移，需人工决定" },
+	{ "whether migrations were changed is not known: a person has to decide", "不确定是否包含数据库迁移，需人工决定" },
+	{ "3 actions were started in 10 min over all places: everything is on hold", "10 分钟内已执行 3 次操作，全部暂停" },
 	{ "it was started before", "之前已开始过" }, { "on hold", "已暂停" },
 	{ "cancelled by an operator", "已由操作人员取消" },
-	{ "given up: it could not be started in time", "未能及时开始,已放弃" },
-	{ "no outcome within its time: it may or may not have run, it is not tried again", "超时未得到结果:可能已执行,不会重试" },
+	{ "given up: it could not be started in time", "未能及时开始，已放弃" },
+	{ "no outcome within its time: it may or may not have run, it is not tried again", "超时未得到结果：可能已执行，不会重试" },
 	{ "the condition still holds 5 min after the rollback", "回滚 5 分钟后条件仍然成立" },
 };
 /* clang-format on */

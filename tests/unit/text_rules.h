@@ -62,7 +62,7 @@ static inline bool text_rules_is_link(const char *s, size_t n, enum sw_markup ma
 
 		for (int zh = 0; zh < 2 && !colon; zh++) {
 			if (markup == SW_MARKUP_PLAIN)
-				(void)snprintf(head, sizeof head, "%s%shttp", *l, zh ? ":" : ": ");
+				(void)snprintf(head, sizeof head, "%s%shttp", *l, zh ? "：" : ": ");
 			else
 				(void)snprintf(head, sizeof head, "[%s](http", *l);
 			colon = strlen(head) <= n && memcmp(s, head, strlen(head)) == 0;
