@@ -14,14 +14,11 @@
 #include "shipwatch/buf.h"
 #include "shipwatch/clock.h"
 
-#ifndef SW_DATA_DIR
-#define SW_DATA_DIR "/usr/share/shipwatch"
-#endif
 #define GOOD_SHA     "4f9c1d7be02a6853c1f0d94ab7e35821669d0c3e"
 #define GOOD_VERSION "1.4.0"
 #define BAD_VERSION  "1.5.0"
 
-/* The first of these that is there; relative ones are beside the program. NULL: none. */
+/* The first of these that is there, seen from the program: in the build's folder, or installed. NULL: none. */
 static const char *demo_find(struct sw_arena *a, const char *const *places, int mode)
 {
 	char self[4096], *slash;
@@ -32,7 +29,7 @@ static const char *demo_find(struct sw_arena *a, const char *const *places, int 
 	if (slash)
 		*slash = 0;
 	for (; *places; places++) {
-		char *path = **places == '/' ? sw_arena_strdup(a, *places) : sw_arena_printf(a, "%s/%s", self, *places), *real;
+		char *path = sw_arena_printf(a, "%s/%s", self, *places), *real;
 
 		if (access(path, mode) < 0)
 			continue;
@@ -108,8 +105,8 @@ static int demo_service(struct sw_demo *d, struct sw_loop *loop)
 
 int sw_demo_init(struct sw_demo *d, struct sw_loop *loop, const char *state_dir, struct sw_arena *a, struct sw_err *err)
 {
-	static const char *const programs[] = { "examples/service/example-service", "example-service", SW_DATA_DIR "/example-service", NULL };
-	static const char *const rules[] = { "demo-rules.yaml", SW_DATA_DIR "/rules/demo.yaml", NULL };
+	static const char *const programs[] = { "examples/service/example-service", "../libexec/shipwatch/example-service", NULL };
+	static const char *const rules[] = { "demo-rules.yaml", "../share/shipwatch/rules/demo.yaml", NULL };
 	int r;
 
 	*d = (struct sw_demo){ .a = a, .state_dir = state_dir };

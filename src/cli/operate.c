@@ -207,6 +207,7 @@ int sw_cli_deploy(int argc, char **argv)
 		SW_OPT_TALK(&t), { "user", 0, SW_OPT_TEXT, &t.who, "NAME", "who did it; your user name unless said" },
 		{ "sha", 0, SW_OPT_TEXT, &sha, "SHA", "commit, 7 to 64 digits" }, { "version", 0, SW_OPT_TEXT, &version, "V", "its version" }, { 0 },
 	};
+	struct sw_jnode *known;
 	const char *place;
 	int r;
 
@@ -240,7 +241,11 @@ int sw_cli_deploy(int argc, char **argv)
 		ev.short_sha = sha;
 	ev.deployment_id = ev.ci_run_id = sw_arena_printf(&t.a, "cli-%lld", (long long)ev.at);
 	place = sw_arena_printf(&t.a, "place:%s/%s", argv[1], argv[2]);
-	r = sw_talk_append(&t, place, deploy_fact(&t, &ev));
+	r = sw_talk_query(&t, sw_arena_printf(&t.a, "aggregate %s", place), &known);
+	if (r == 0 && !known)
+		(void)fprintf(stderr, "warning: %s/%s is not known to any worker yet; is it configured?\n", argv[1], argv[2]);
+	if (r == 0)
+		r = sw_talk_append(&t, place, deploy_fact(&t, &ev));
 	if (r == 0)
 		(void)printf("%s/%s: deployment of %.12s told, ci_run_id %s\n", argv[1], argv[2], sha, ev.ci_run_id);
 	sw_talk_close(&t);

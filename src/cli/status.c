@@ -60,7 +60,6 @@ static void status_hold(const char *scope, const struct sw_jnode *h)
 static void status_place(const char *name, const struct sw_jnode *state, int64_t now)
 {
 	const struct sw_jnode *deps = sw_jget(state, "deployments"), *watches = sw_jget(state, "watches"), *last = NULL;
-	unsigned open = 0;
 	char age[32];
 
 	for (const struct sw_jnode *d = deps ? deps->child : NULL; d; d = d->next)
@@ -81,10 +80,11 @@ static void status_place(const char *name, const struct sw_jnode *state, int64_t
 	for (const struct sw_jnode *w = watches ? watches->child : NULL; w; w = w->next) {
 		if (sw_streq(sw_jstr(w, "state"), "done"))
 			continue;
-		open++;
-		(void)printf("  watch %s by \"%s\": %s%s%s, ends in %s\n", sw_jstr(w, "id"), sw_jstr(w, "rule"), sw_jstr(w, "state"),
-		             sw_jstr(w, "verdict") ? ", " : "", sw_jstr(w, "verdict") ? sw_jstr(w, "verdict") : "",
-		             status_age(sw_jint(w, "until", now) - now, age, sizeof age));
+		(void)printf("  watch %s by \"%s\": %s%s%s", sw_jstr(w, "id"), sw_jstr(w, "rule"), sw_jstr(w, "state"),
+		             sw_jstr(w, "verdict") ? ", " : "", sw_jstr(w, "verdict") ? sw_jstr(w, "verdict") : "");
+		if (sw_jint(w, "until", 0) > now) /* one that follows what it found has no end set */
+			(void)printf(", ends in %s", status_age(sw_jint(w, "until", now) - now, age, sizeof age));
+		(void)putchar('\n');
 	}
 }
 
@@ -109,9 +109,52 @@ static int status_places(struct sw_talk *t, int64_t now, struct sw_jw *json)
 	return r;
 }
 
+/* Was this repository and environment shown before? */
+static bool unclaimed_again(const struct sw_jnode *list, const struct sw_jnode *u)
+{
+	for (const struct sw_jnode *x = list->child; x != u; x = x->next)
+		if (sw_streq(sw_jstr(x, "repo"), sw_jstr(u, "repo")) && sw_streq(sw_jstr(x, "environment"), sw_jstr(u, "environment")))
+			return true;
+	return false;
+}
+
+/* A YAML string in double quotes is a JSON string. */
+static void unclaimed_quoted(const char *before, const char *text, const char *after)
+{
+	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+
+	sw_buf_json(&b, text);
+	(void)printf("%s%s%s", before, sw_buf_str(&b), after);
+}
+
+/* Deployments that no service claims: what would, ready to be put under services. */
+static int status_unclaimed(struct sw_talk *t, struct sw_jw *json)
+{
+	struct sw_jnode *list;
+	int r = sw_talk_list(t, "unclaimed", &list);
+
+	if (json && list)
+		sw_jw_node(json, "unclaimed", list);
+	for (const struct sw_jnode *u = list && !json ? list->child : NULL; u; u = u->next) {
+		const char *repo = sw_jstr(u, "repo"), *env = sw_jstr(u, "environment"), *name;
+
+		if (!repo || !env || unclaimed_again(list, u))
+			continue;
+		name = strrchr(repo, '/') ? strrchr(repo, '/') + 1 : repo;
+		unclaimed_quoted("\nNo service claims environment ", env, "");
+		unclaimed_quoted(" of ", repo, ", told by ");
+		(void)printf("%s; this would:\n", sw_jstr(u, "source") ? sw_jstr(u, "source") : "?");
+		unclaimed_quoted("  services:\n    ", name, ":\n");
+		unclaimed_quoted("      repo: ", repo, "\n");
+		unclaimed_quoted("      environments: {", env, ": \"https://…/health\"}\n");
+	}
+	return r;
+}
+
 static int status_text(struct sw_talk *t, const struct sw_jnode *s)
 {
 	const struct sw_jnode *holds = sw_jget(s, "holds"), *all = sw_jget(s, "hold");
+	int r;
 
 	status_roles(s);
 	status_queue(s);
@@ -119,7 +162,8 @@ static int status_text(struct sw_talk *t, const struct sw_jnode *s)
 		status_hold("everything", all);
 	for (const struct sw_jnode *h = holds ? holds->child : NULL; h; h = h->next)
 		status_hold(h->key, h);
-	return status_places(t, sw_jint(s, "now", 0), NULL);
+	r = status_places(t, sw_jint(s, "now", 0), NULL);
+	return r < 0 ? r : status_unclaimed(t, NULL);
 }
 
 static int status_json(struct sw_talk *t, const struct sw_jnode *s)
@@ -133,6 +177,8 @@ static int status_json(struct sw_talk *t, const struct sw_jnode *s)
 	for (const struct sw_jnode *x = s->child; x; x = x->next)
 		sw_jw_node(&w, x->key, x);
 	r = status_places(t, 0, &w);
+	if (r == 0)
+		r = status_unclaimed(t, &w);
 	sw_jw_obj_end(&w);
 	if (r == 0)
 		(void)printf("%s\n", sw_buf_str(&b));

@@ -159,6 +159,27 @@ int sw_talk_query(struct sw_talk *t, const char *what, struct sw_jnode **ret)
 	return r;
 }
 
+static void talk_loaded(void *arg, int r, const struct sw_loaded *l) { talk_answer(arg, r, r < 0 ? NULL : l->keeps[0]); }
+
+int sw_talk_list(struct sw_talk *t, const char *key, struct sw_jnode **ret)
+{
+	const char *const keys[] = { key, NULL };
+	struct sw_load load = { .aggregate = "cli:none", .keeps = keys };
+	struct sw_err err = SW_ERR_INIT;
+	int r;
+
+	*ret = NULL;
+	t->done = false;
+	sw_bus_load(t->bus, &load, talk_loaded, t);
+	r = talk_wait(t, key);
+	if (r < 0 || !t->text)
+		return r;
+	r = sw_jtree_parse(&t->a, t->text, strlen(t->text), ANSWER_NODES, ret, &err);
+	if (r < 0)
+		(void)fprintf(stderr, "shipwatch: %s: %s\n", key, err.text);
+	return r;
+}
+
 const char *sw_talk_text(const struct sw_talk *t) { return t->text ? t->text : "null"; }
 
 int sw_talk_append(struct sw_talk *t, const char *aggregate, const char *msg)

@@ -31,6 +31,8 @@ SW_CHECKED int sw_talk_open(struct sw_talk *t);
 void sw_talk_close(struct sw_talk *t);
 /* A query of the bus as a tree; *ret NULL: there is no such thing. Return: 0, or -errno after one line on stderr. */
 SW_CHECKED int sw_talk_query(struct sw_talk *t, const char *what, struct sw_jnode **ret);
+/* A list kept below {sw}: (as "unclaimed"); *ret NULL: there is none. Return: 0, or -errno after one line on stderr. */
+SW_CHECKED int sw_talk_list(struct sw_talk *t, const char *key, struct sw_jnode **ret);
 /* The answer of the last query as text. */
 const char *sw_talk_text(const struct sw_talk *t);
 /* Return: 0, or -errno after one line on stderr. */

@@ -49,7 +49,7 @@ struct up {
 	struct sw_timer tick;
 	int lock;
 	off_t told;                    /* size of the messages when the demo's files were made */
-	bool is_demo, is_private, roles_started, printed, stopping;
+	bool is_demo, is_private, terminal, roles_started, printed, stopping;
 	size_t stopped;                /* how many of all have been stopped */
 	int code;
 };
@@ -159,18 +159,24 @@ static void up_say_hooks(const struct up *u, const char *reach)
 static void up_say(struct up *u)
 {
 	const char *reach = up_reach(u, u->listen);
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
 
+	(void)snprintf(self, sizeof self, "%.*s", n > 0 ? (int)n : 9, n > 0 ? sw_arena_strndup(&u->a, self, (size_t)n) : "shipwatch");
 	(void)printf("\nShipwatch %s is running%s.\n\n", SW_VERSION, u->is_demo ? ", with a demo" : "");
 	up_say_hooks(u, reach);
 	if (u->page)
 		(void)printf("  %-17s http://%s/   (and in this terminal)\n", "Read messages at", sw_page_address(u->page));
 	(void)printf("  %-17s %s\n  %-17s %s\n", "Configuration", u->c.config, "State and logs", u->state_dir);
+	(void)printf("  %-17s %s status --state-dir %s\n", "Look inside with", self, u->state_dir);
 	if (u->is_demo)
-		(void)printf("\nBreak a release, and see it told and taken back within a few seconds (as often as you like):\n\n"
+		(void)printf("\nBreak a release, and see it told and taken back within a few seconds:\n\n"
 		             "  curl -X POST 'http://127.0.0.1:%d/knobs?health=fail&version=1.5.0' --next \\\n"
 		             "    -H @'%s/headers' --data @'%s/bad-release.json' \\\n    http://%s/hooks/gitlab\n\n"
-		             "The same in short: %s/demo.sh\n",
-		             u->demo.port, u->demo.dir, u->demo.dir, reach, u->demo.dir);
+		             "The same in short: %s/demo.sh\n"
+		             "After three rollbacks in ten minutes all further ones are held; this lets them go on:\n"
+		             "  %s release --state-dir %s\n",
+		             u->demo.port, u->demo.dir, u->demo.dir, reach, u->demo.dir, self, u->state_dir);
 	(void)printf("\nCtrl-C ends everything; the next start goes on from here.\n\n");
 	(void)fflush(stdout);
 }
@@ -223,6 +229,22 @@ static void up_signal(void *arg)
 	up_stop(u, 0);
 }
 
+/* A closed terminal ends it as Ctrl-C does; without one it means: read the configuration again. */
+static void up_hangup(void *arg)
+{
+	struct up *u = arg;
+
+	if (u->is_demo || u->terminal) {
+		up_signal(u);
+		return;
+	}
+	SW_INFO(LOG, "SIGHUP goes on to gateway and worker");
+	if (u->gateway.pid && u->gateway.ready)
+		(void)kill(u->gateway.pid, SIGHUP);
+	if (u->worker.pid && u->worker.ready)
+		(void)kill(u->worker.pid, SIGHUP);
+}
+
 static void up_sigchld(void *arg)
 {
 	struct up *u = arg;
@@ -236,6 +258,8 @@ static void up_child_failed(void *arg, struct sw_child *c)
 	struct up *u = arg;
 	char ended[32], text[2048] = "";
 	FILE *f = c->log ? fopen(c->log, "re") : NULL;
+	struct sw_jnode *json;
+	const char *line;
 	size_t n = 0, at;
 
 	if (f) {
@@ -249,7 +273,10 @@ static void up_child_failed(void *arg, struct sw_child *c)
 	text[n] = 0;
 	for (at = n; at > 0 && text[at - 1] != '\n';)
 		at--;
-	SW_ERROR(LOG, "%s did not start (%s)%s%s", c->name, sw_child_ended(c, ended, sizeof ended), n ? ": " : "", text + at);
+	line = text + at;
+	if (sw_jtree_parse(&u->a, line, strlen(line), 100, &json, NULL) == 0 && sw_jstr(json, "msg"))
+		line = sw_jstr(json, "msg");
+	SW_ERROR(LOG, "%s did not start (%s)%s%s", c->name, sw_child_ended(c, ended, sizeof ended), n ? ": " : "", line);
 	up_stop(u, SW_EXIT_WRONG);
 }
 
@@ -424,7 +451,7 @@ static int up_begin(struct up *u, struct sw_err *err)
 	if (u->page_listen)
 		r = sw_page_new(u->loop, up_port(u, u->page_listen), u->messages, &u->page, err);
 	if (r < 0)
-		return sw_err_prefix(err, "page of messages (--page): "), r;
+		return sw_err_prefix(err, "page of messages (--page)"), r;
 	if (!u->is_demo)
 		return up_start_redis(u, err);
 	r = sw_demo_init(&u->demo, u->loop, u->state_dir, &u->a, err);
@@ -453,6 +480,8 @@ static int up_run(struct up *u)
 		r = sw_loop_signal(u->loop, SIGINT, up_signal, u);
 	if (r == 0)
 		r = sw_loop_signal(u->loop, SIGTERM, up_signal, u);
+	if (r == 0)
+		r = sw_loop_signal(u->loop, SIGHUP, up_hangup, u);
 	if (r < 0)
 		return sw_err_set(&err, -r, "%s", strerror(-r));
 	r = up_begin(u, &err);
@@ -501,6 +530,7 @@ int sw_cli_up(int argc, char **argv)
 	if (sw_options_read(&usage, opts, argc, argv, &r) < 0)
 		return r;
 	u.is_demo = !u.c.config;
+	u.terminal = isatty(0) || isatty(1);
 	sw_log_setup(u.is_demo ? SW_LOG_INFO : (enum sw_log_level)u.c.level, u.is_demo ? SW_LOG_TEXT : (enum sw_log_format)u.c.format, 2);
 	u.cfg = u.is_demo ? NULL : sw_cli_config(u.c.config, NULL, false);
 	if (!u.is_demo && !u.cfg)
