@@ -118,6 +118,25 @@ class Up(Case):
         self.taken_back(self.curl(p))
         self.stop(p, signal.SIGTERM)
 
+    def test_a_deployment_nobody_claims(self):
+        p = self.demo()
+        with open(os.path.join(self.state, "demo", "bad-release.json"), encoding="utf-8") as f:
+            body = f.read().replace("acme/demo", "acme/other").replace('"prod"', '"live: \\"x\\""')
+        with open(os.path.join(self.state, "demo", "headers"), encoding="utf-8") as f:
+            headers = dict(line.strip().split(": ", 1) for line in f)
+        url = re.search(r"Post webhooks to +(http://\S+)", "\n".join(p.log())).group(1)
+        with urllib.request.urlopen(urllib.request.Request(url, body.encode(), headers), timeout=10) as answer:
+            self.assertEqual(answer.status, 202)
+
+        def said():
+            out = subprocess.run([PROGRAM, "status", "--state-dir", self.state], capture_output=True, timeout=60, check=True).stdout.decode()
+            return out if "No service claims" in out else None
+        text = wait_for(said, "status shows it")
+        self.assertIn('      repo: "acme/other"', text)
+        self.assertIn('environments: {"live: \\"x\\"": ', text)
+        self.assertEqual(self.status()["unclaimed"][0]["repo"], "acme/other")
+        self.stop(p)
+
     def test_killed_in_the_middle(self):
         p = self.demo()
         sha = self.curl(p)
