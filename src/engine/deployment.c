@@ -142,14 +142,19 @@ int sw_deployment_compare(const struct deployment *a, const struct deployment *b
 	return strcmp(a->id, b->id);
 }
 
-/* Times of a host are data: used where they are near the arrival. */
+/*
+ * Times of a host are data: used where they are near the arrival. Most hosts tell whole seconds: the moment lay somewhere in that
+ * second, and is taken as late as it can have been, or two deployments within a second would change places.
+ */
 static sw_ms event_moment(const struct sw_event *ev, sw_ms said)
 {
 	sw_ms got = ev->received;
 
 	if (!said)
 		return 0;
-	return llabs((long long)(said - got)) <= HOST_CLOCK ? said : said < got ? said : got;
+	if (llabs((long long)(said - got)) > HOST_CLOCK)
+		return got;
+	return said % SW_SECOND == 0 && said <= got ? SW_MIN(said + SW_SECOND - 1, got) : said;
 }
 
 static int fact_rank(const struct sw_event *ev)
@@ -170,13 +175,15 @@ static void fold_event(struct deployment *d, const struct sw_event *from)
 {
 	struct sw_event *to = &d->ev;
 	int rank = fact_rank(from);
-	bool better = rank > d->rank_of_ev;
+	bool better = rank > d->rank_of_ev, had_pipeline = to->pipeline_id != NULL;
 
 	TAKE(source); TAKE(source_kind); TAKE(host); TAKE(repo); TAKE(repo_url); TAKE(default_branch); TAKE(ref); TAKE(branch);
-	TAKE(tag); TAKE(sha); TAKE(short_sha); TAKE(before); TAKE(version); TAKE(env_url); TAKE(ci_run_id); TAKE(ci_run_alias);
+	TAKE(tag); TAKE(sha); TAKE(short_sha); TAKE(before); TAKE(version); TAKE(env_url); TAKE(ci_run_alias);
 	TAKE(pipeline_id); TAKE(job_id); TAKE(deployment_id); TAKE(pipeline_source); TAKE(workflow); TAKE(job_name); TAKE(user);
 	TAKE(user_name); TAKE(author); TAKE(author_email); TAKE(title); TAKE(url); TAKE(compare_url); TAKE(failure_reason);
 	TAKE(metrics); TAKE(labels);
+	if (from->ci_run_id && (!to->ci_run_id || (from->pipeline_id && !had_pipeline)))
+		to->ci_run_id = from->ci_run_id; /* the run's own id over the one made from a job */
 	if (to->metrics == from->metrics)
 		to->n_metrics = from->n_metrics;
 	if (to->labels == from->labels)

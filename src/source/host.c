@@ -99,8 +99,14 @@ const char *sw_host_of_url(struct sw_arena *a, const char *url)
 
 void sw_host_run_id(struct sw_event *ev, struct sw_arena *a)
 {
-	if (ev->host && ev->repo && ev->pipeline_id)
+	if (!ev->host || !ev->repo)
+		return;
+	if (ev->pipeline_id)
 		ev->ci_run_id = sw_arena_printf(a, "%s/%s/%s", ev->host, ev->repo, ev->pipeline_id);
+	else if (ev->job_id)
+		ev->ci_run_id = sw_arena_printf(a, "%s/%s/job-%s", ev->host, ev->repo, ev->job_id);
+	else if (ev->deployment_id)
+		ev->ci_run_id = sw_arena_printf(a, "%s/%s/deployment-%s", ev->host, ev->repo, ev->deployment_id);
 }
 
 enum sw_status sw_host_status(const struct host_word *words, const char *s)

@@ -43,7 +43,10 @@ void sw_host_commits(const struct each *raw, struct sw_arena *a, struct sw_event
 void sw_host_ref(struct sw_event *ev, const char *ref, bool tag, struct sw_arena *a);
 /* "https://gitlab.example.com:8443/acme/web" to "gitlab.example.com:8443". NULL in, NULL out. */
 const char *sw_host_of_url(struct sw_arena *a, const char *url);
-/* <host>/<repo>/<pipeline> */
+/*
+ * <host>/<repo>/<pipeline>. A hook that tells no pipeline (GitLab's Deployment Hook) has job-<id> or deployment-<id> instead, until
+ * another hook of the same deployment tells it.
+ */
 void sw_host_run_id(struct sw_event *ev, struct sw_arena *a);
 struct host_word { const char *word; enum sw_status status; };
 /* Unknown words are OTHER, NULL is NONE. words ends with a NULL word. */

@@ -371,7 +371,7 @@ def sign_github(secret, body, event="push", delivery=None):
 def sign_gitlab(token, event="Push Hook", delivery=None):
     headers = {"X-Gitlab-Event": event, "X-Gitlab-Token": token}
     if delivery:
-        headers["X-Gitlab-Event-UUID"] = delivery
+        headers["Idempotency-Key"] = delivery
     return headers
 
 
