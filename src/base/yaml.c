@@ -12,6 +12,7 @@
 #include <yaml.h>
 
 #include "base/map.h"
+#include "base/file.h"
 #include "base/str.h"
 #include "shipwatch/buf.h"
 
@@ -166,42 +167,6 @@ static const char *yaml_getenv(void *arg, const char *name)
 
 const struct sw_yenv sw_yenv_process = { .get = yaml_getenv, .files = true };
 
-/* Reads a whole file of at most max bytes. Return: 0, -EFBIG, -errno. */
-static int yaml_slurp(const char *path, size_t max, struct sw_buf *out, mode_t *ret_mode)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC), r = 0;
-	struct stat st;
-
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0) {
-		r = -errno;
-		goto out;
-	}
-	*ret_mode = st.st_mode;
-	for (;;) {
-		ssize_t n;
-
-		sw_buf_reserve(out, 4096);
-		n = read(fd, out->p + out->n, 4096);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			r = n < 0 ? -errno : 0;
-			goto out;
-		}
-		out->n += (size_t)n;
-		out->p[out->n] = '\0';
-		if (out->n > max) {
-			r = -EFBIG;
-			goto out;
-		}
-	}
-out:
-	(void)close(fd);
-	return r;
-}
-
 static void yaml_expand_file(struct yaml_reader *y, const struct sw_ynode *at, const char *path, struct sw_buf *out)
 {
 	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
@@ -212,7 +177,7 @@ static void yaml_expand_file(struct yaml_reader *y, const struct sw_ynode *at, c
 
 	if (*path != '/' && slash)
 		full = sw_arena_printf(y->a, "%.*s%s", (int)(slash - y->file) + 1, y->file, path);
-	r = yaml_slurp(full, YAML_FILE_MAX, &b, &mode);
+	r = sw_file_read(full, YAML_FILE_MAX, &b, &mode);
 	if (r < 0) {
 		sw_diag_error(y->d, at, "%s: %s", full, r == -EFBIG ? "larger than 64 KiB" : strerror(-r));
 		return;
@@ -569,7 +534,7 @@ int sw_yaml_load(struct sw_arena *a, const char *path, const struct sw_yenv *env
 	int r;
 
 	*ret = NULL;
-	r = yaml_slurp(path, YAML_BYTES, &b, &mode);
+	r = sw_file_read(path, YAML_BYTES, &b, &mode);
 	if (r < 0 && r != -EFBIG) {
 		diag_at(d, path, 0, 0, "cannot be read: %s", strerror(-r));
 		return -EINVAL;

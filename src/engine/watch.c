@@ -425,6 +425,7 @@ static void watch_eval(struct step *s, struct place_state *p, struct watch *w)
 	watch_awake(s, p, w);
 	f = (struct facts){ .s = s, .ev = &d->ev, .place = p->conf, .service = p->service, .state = p, .dep = d, .watch = w, .rules = rules };
 	sw_facts_fill(&f, &facts);
+	facts.gap_resets = rule->gap_resets;
 	sw_expr_eval(rule->cond, &facts, w->holds, s->a, &j);
 	if (fresh) {
 		w->last_known = j.truth != SW_UNKNOWN;

@@ -338,7 +338,7 @@ static enum sw_truth eval_leaf(struct eval *v, const struct node *n)
 	}
 	case N_MATCH:
 		if (a.reading == SW_R_OK && a.type == SW_V_STRING) {
-			t = regex_match(n->regex, a.str);
+			t = sw_regex_match(n->regex, a.str);
 			t = n->negated ? truth_not(t) : t;
 		} else if (a.reading == SW_R_OK && a.type == SW_V_NULL) {
 			t = n->negated ? SW_TRUE : SW_FALSE; /* what is not there matches nothing */
@@ -353,14 +353,16 @@ static enum sw_truth eval_leaf(struct eval *v, const struct node *n)
 /* ---- for ---- */
 
 /* Counts a check if it is a new one. gap counts unknown checks in a row. */
-static void hold_count(struct sw_hold *h, enum sw_truth t, sw_ms at)
+static void hold_count(struct sw_hold *h, enum sw_truth t, sw_ms at, bool gap_resets)
 {
 	if (at <= h->last_at)
 		return;
 	h->last_at = at;
 	if (t == SW_UNKNOWN) {
-		if (++h->gap > 2)
+		if (++h->gap > 2 || gap_resets)
 			h->since = 0; /* longer than two intervals: nobody can say that it held */
+		if (gap_resets)
+			h->valid = h->bits = 0;
 		return;
 	}
 	h->gap = 0;
@@ -375,9 +377,11 @@ static void hold_count(struct sw_hold *h, enum sw_truth t, sw_ms at)
 
 static unsigned hold_true(const struct sw_hold *h, unsigned of)
 {
-	unsigned m = SW_MIN(of, h->valid);
+	unsigned n = 0;
 
-	return m ? (unsigned)__builtin_popcount(m == 32 ? h->bits : h->bits & ((1u << m) - 1)) : 0;
+	for (unsigned i = 0; i < SW_MIN(of, h->valid); i++)
+		n += h->bits >> i & 1;
+	return n;
 }
 
 /* The inner condition and the moment of its check: a check is a time at which all its signals have a new reading. */
@@ -391,7 +395,7 @@ static enum sw_truth eval_checked(struct eval *v, const struct node *inner, stru
 	at = v->oldest ? v->oldest : v->f->now;
 	v->oldest = outer && v->oldest ? SW_MIN(outer, v->oldest) : outer ? outer : v->oldest;
 	if (at > 1)
-		hold_count(h, t, at);
+		hold_count(h, t, at, v->f->gap_resets);
 	return t;
 }
 

@@ -22,7 +22,7 @@ struct parser {
 static struct node *parse_or(struct parser *p);
 static struct node *parse_sum(struct parser *p);
 
-int wrong_set(struct wrong *w, size_t at, const char *fmt, ...)
+int sw_wrong_set(struct wrong *w, size_t at, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -38,13 +38,13 @@ static void parse_fail(struct parser *p, size_t at, const char *what)
 	if (p->failed)
 		return;
 	p->failed = true;
-	wrong_set(p->wrong, at, "%s", what);
+	sw_wrong_set(p->wrong, at, "%s", what);
 }
 
 static void advance(struct parser *p, bool regex)
 {
 	p->last_end = p->t.end;
-	p->t = lex_next(&p->lex, regex);
+	p->t = sw_lex_next(&p->lex, regex);
 	if (p->t.kind == T_WRONG)
 		parse_fail(p, p->t.at, p->t.error);
 }
@@ -147,7 +147,7 @@ static struct node *parse_call(struct parser *p, const char *name, size_t at)
 
 			if (p->t.kind == T_IDENT) { /* by=20%: a name only when a single = follows */
 				struct lexer ahead = p->lex;
-				struct token next = lex_next(&ahead, false);
+				struct token next = sw_lex_next(&ahead, false);
 
 				if (next.kind == T_OP && strcmp(next.text, "=") == 0) {
 					key = p->t.text;
@@ -175,7 +175,7 @@ static struct node *parse_baseline_delta(struct parser *p, struct node *n)
 {
 	if ((is_op(p, "+") || is_op(p, "-"))) {
 		struct lexer ahead = p->lex;
-		struct token next = lex_next(&ahead, false);
+		struct token next = sw_lex_next(&ahead, false);
 		bool delta = next.kind == T_POINTS || (next.kind == T_LITERAL && next.value.type != SW_V_STRING);
 
 		if (delta) {
@@ -272,6 +272,7 @@ static struct node *parse_primary(struct parser *p)
 	case T_OP:
 		if (take_op(p, "(")) {
 			n = parse_or(p);
+			n->paren = true;
 			expect_op(p, ")");
 			return n;
 		}
@@ -367,7 +368,7 @@ static struct node *parse_is(struct parser *p, struct node *left)
 	near = p->t.kind == T_IDENT ? sw_did_you_mean(p->t.text, states) : NULL;
 	if (!p->failed) {
 		p->failed = true;
-		wrong_set(p->wrong, p->t.at, "expected a state behind \"is\": healthy, failing, absent, stale, nan, error, too_few, unknown%s%s%s",
+		sw_wrong_set(p->wrong, p->t.at, "expected a state behind \"is\": healthy, failing, absent, stale, nan, error, too_few, unknown%s%s%s",
 		          near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 	}
 	return n;
@@ -384,7 +385,7 @@ static struct node *parse_match(struct parser *p, struct node *left, bool negate
 		parse_fail(p, p->t.at, "expected a regular expression /…/ here");
 		return n;
 	}
-	n->regex = regex_compile(p->t.text, p->t.fold, &err);
+	n->regex = sw_regex_compile(p->t.text, p->t.fold, &err);
 	if (!n->regex)
 		parse_fail(p, p->t.at, err.text);
 	advance(p, false);
@@ -535,17 +536,17 @@ static void free_regexes(struct node *n)
 		free_regexes(n->arg[i]);
 	for (size_t i = 0; i < n->n; i++)
 		free_regexes(n->list[i]);
-	regex_free(n->regex);
+	sw_regex_free(n->regex);
 	n->regex = NULL;
 }
 
-int expr_parse(struct sw_arena *a, const char *text, struct sw_expr **ret, struct wrong *wrong)
+int sw_expr_parse(struct sw_arena *a, const char *text, struct sw_expr **ret, struct wrong *wrong)
 {
 	struct parser p = { .a = a, .wrong = wrong, .lex = { .a = a, .text = text, .n = strlen(text) } };
 	struct sw_expr *e;
 
 	if (p.lex.n > EXPR_BYTES)
-		return wrong_set(wrong, EXPR_BYTES, "expression is longer than %d bytes", EXPR_BYTES);
+		return sw_wrong_set(wrong, EXPR_BYTES, "expression is longer than %d bytes", EXPR_BYTES);
 	advance(&p, false);
 	e = SW_ARENA_NEW(a, struct sw_expr);
 	e->root = parse_or(&p);
@@ -563,19 +564,19 @@ int expr_parse(struct sw_arena *a, const char *text, struct sw_expr **ret, struc
 	return 0;
 }
 
-void expr_fini(struct sw_expr *e)
+void sw_expr_fini(struct sw_expr *e)
 {
 	free_regexes(e->root);
 }
 
-int expr_make(const char *text, const struct scope *sc, struct sw_expr **ret, struct wrong *wrong)
+int sw_expr_make(const char *text, const struct scope *sc, struct sw_expr **ret, struct wrong *wrong)
 {
-	int r = expr_parse(sc->a, text, ret, wrong);
+	int r = sw_expr_parse(sc->a, text, ret, wrong);
 
 	if (r == 0) {
-		r = expr_check(*ret, sc, wrong);
+		r = sw_expr_check(*ret, sc, wrong);
 		if (r < 0)
-			expr_fini(*ret);
+			sw_expr_fini(*ret);
 	}
 	return r;
 }

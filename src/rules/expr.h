@@ -27,7 +27,7 @@ struct lexer {
 	size_t n, at;
 };
 /* regex: a slash begins one here. */
-struct token lex_next(struct lexer *l, bool regex);
+struct token sw_lex_next(struct lexer *l, bool regex);
 
 /* ---- tree ---- */
 
@@ -58,6 +58,7 @@ struct node {
 	struct sw_value value;     /* LITERAL; LIST of literals */
 	enum compare op;
 	bool negated;              /* NOT IN, !~ */
+	bool paren;                /* stood in parentheses */
 	enum state state;
 	struct hold hold;
 	size_t hold_index;         /* FOR, CONSECUTIVE */
@@ -85,6 +86,7 @@ struct scope {
 	size_t n_signals;
 	const struct sw_ynode *lists;    /* of the rules file, or NULL */
 	const char *const *limits;       /* NULL: any */
+	bool all_built;            /* tests: nothing is refused as not being in this version */
 	bool hold_plain;           /* a plain comparison of a signal holds for 3 checks (it leads to a rollback) */
 };
 
@@ -92,19 +94,19 @@ struct scope {
 struct wrong { size_t at; char text[320]; };
 
 /* Parses. Return: 0, or -EINVAL with wrong. */
-int expr_parse(struct sw_arena *a, const char *text, struct sw_expr **ret, struct wrong *wrong);
+int sw_expr_parse(struct sw_arena *a, const char *text, struct sw_expr **ret, struct wrong *wrong);
 /* Resolves names, checks types and units. Return: 0, or -EINVAL with wrong. */
-int expr_check(struct sw_expr *e, const struct scope *sc, struct wrong *wrong);
+int sw_expr_check(struct sw_expr *e, const struct scope *sc, struct wrong *wrong);
 /* Frees what does not lie in the arena (regular expressions). */
-void expr_fini(struct sw_expr *e);
+void sw_expr_fini(struct sw_expr *e);
 /* Both. */
-int expr_make(const char *text, const struct scope *sc, struct sw_expr **ret, struct wrong *wrong);
-int wrong_set(struct wrong *w, size_t at, const char *fmt, ...) SW_PRINTF(3, 4);
+int sw_expr_make(const char *text, const struct scope *sc, struct sw_expr **ret, struct wrong *wrong);
+int sw_wrong_set(struct wrong *w, size_t at, const char *fmt, ...) SW_PRINTF(3, 4);
 
 /* regex.c: PCRE2 with limits. compile: NULL with wrong text in err. match: unknown when a limit was hit. */
-void *regex_compile(const char *pattern, bool fold, struct sw_err *err);
-bool regex_matches_empty(const void *re);
-enum sw_truth regex_match(const void *re, const char *text);
-void regex_free(void *re);
+void *sw_regex_compile(const char *pattern, bool fold, struct sw_err *err);
+bool sw_regex_matches_empty(const void *re);
+enum sw_truth sw_regex_match(const void *re, const char *text);
+void sw_regex_free(void *re);
 
 #endif

@@ -140,7 +140,7 @@ static struct token lex_regex(struct lexer *l)
 	return t;
 }
 
-struct token lex_next(struct lexer *l, bool regex)
+struct token sw_lex_next(struct lexer *l, bool regex)
 {
 	static const char *const ops[] = { "<=", ">=", "==", "!=", "=~", "!~", "&&", "||", "<", ">", "=", "!", "+", "-", "*",
 		                           "/",  "(",  ")",  "[",  "]",  ",",  "." };

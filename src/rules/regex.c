@@ -11,7 +11,7 @@
 #define DEPTH_LIMIT   1000
 #define HEAP_KIB      1024
 
-void *regex_compile(const char *pattern, bool fold, struct sw_err *err)
+void *sw_regex_compile(const char *pattern, bool fold, struct sw_err *err)
 {
 	PCRE2_UCHAR text[120];
 	PCRE2_SIZE at;
@@ -27,7 +27,7 @@ void *regex_compile(const char *pattern, bool fold, struct sw_err *err)
 	return re;
 }
 
-enum sw_truth regex_match(const void *re, const char *text)
+enum sw_truth sw_regex_match(const void *re, const char *text)
 {
 	pcre2_match_context *ctx = pcre2_match_context_create(NULL);
 	pcre2_match_data *data = pcre2_match_data_create(1, NULL);
@@ -46,12 +46,12 @@ enum sw_truth regex_match(const void *re, const char *text)
 	return r == PCRE2_ERROR_NOMATCH ? SW_FALSE : SW_UNKNOWN;
 }
 
-bool regex_matches_empty(const void *re)
+bool sw_regex_matches_empty(const void *re)
 {
-	return regex_match(re, "") == SW_TRUE;
+	return sw_regex_match(re, "") == SW_TRUE;
 }
 
-void regex_free(void *re)
+void sw_regex_free(void *re)
 {
 	pcre2_code_free(re);
 }

@@ -45,6 +45,7 @@ struct sw_facts {
 	void (*count)(void *arg, const char *func, sw_dur window, struct sw_value *ret);
 	sw_ms now;
 	int tz_offset_s;       /* for within(windows.…) */
+	bool gap_resets;       /* an unknown check ends what held so far (`for_gap: reset`) */
 };
 
 /* Memory of one `for`: kept by the owner of the watch (or of the line) between evaluations; zero = new. */

@@ -1,6 +1,5 @@
 /* Expressions, names and types: what each name means, whether types and units fit, and what this version cannot give yet. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -169,7 +168,7 @@ static int check_field(struct check *c, struct node *n)
 			for (size_t k = 0; c->sc->limits[k]; k++)
 				if (sw_streq(c->sc->limits[k], n->key))
 					return 1;
-			return wrong_set(c->wrong, n->at, "no service has a limit \"%s\"", n->key);
+			return sw_wrong_set(c->wrong, n->at, "no service has a limit \"%s\"", n->key);
 		}
 		return 1;
 	}
@@ -189,7 +188,7 @@ static int check_path(struct check *c, struct node *n)
 	dot = strchr(n->name, '.');
 	if (dot && sw_starts(n->name, "health.")) {
 		if (!sw_streq(dot + 1, "version"))
-			return wrong_set(c->wrong, n->at, "health has no \"%s\", did you mean \"health.version\"?", dot + 1);
+			return sw_wrong_set(c->wrong, n->at, "health has no \"%s\", did you mean \"health.version\"?", dot + 1);
 		return check_signal(c, n, "health", "version"), 0;
 	}
 	if (sw_streq(n->name, "endpoints")) {
@@ -202,7 +201,7 @@ static int check_path(struct check *c, struct node *n)
 	if (list)
 		return check_list_node(c, n, list);
 	near = check_near(c, n->name);
-	return wrong_set(c->wrong, n->at, "unknown %s \"%s\"%s%s%s", strchr(n->name, '.') ? "field" : "signal or field", n->name,
+	return sw_wrong_set(c->wrong, n->at, "unknown %s \"%s\"%s%s%s", strchr(n->name, '.') ? "field" : "signal or field", n->name,
 	                 near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
@@ -213,15 +212,15 @@ static int check_window(struct check *c, struct node *n, enum sw_window w)
 	struct node *m, *d;
 
 	if (n->n != 2)
-		return wrong_set(c->wrong, n->at, "%s wants a signal and a length of time: %s(health, 5m)", n->name, n->name);
+		return sw_wrong_set(c->wrong, n->at, "%s wants a signal and a length of time: %s(health, 5m)", n->name, n->name);
 	m = n->list[0];
 	d = n->list[1];
 	if (check_node(c, m) < 0 || check_node(c, d) < 0)
 		return -EINVAL;
 	if (m->kind != N_SIGNAL || m->part)
-		return wrong_set(c->wrong, m->at, "%s wants a signal here", n->name);
+		return sw_wrong_set(c->wrong, m->at, "%s wants a signal here", n->name);
 	if (d->kind != N_LITERAL || d->value.type != SW_V_DURATION || d->value.num <= 0)
-		return wrong_set(c->wrong, d->at, "%s wants a length of time here, such as 5m", n->name);
+		return sw_wrong_set(c->wrong, d->at, "%s wants a length of time here, such as 5m", n->name);
 	n->kind = N_WINDOW;
 	n->window = w;
 	n->type = w == SW_W_COUNT || m->type == SW_V_BOOL ? SW_V_NUMBER : m->type;
@@ -247,16 +246,19 @@ static int window_days(const char *s, unsigned *ret)
 	return 0;
 }
 
+/* "HH:MM" to minutes of the day; -1: something else. */
 static int window_minute(const struct sw_ynode *n, int otherwise)
 {
+	const char *s = n && n->type == SW_Y_SCALAR ? n->text : "";
 	int h, m;
-	char rest;
 
 	if (!n)
 		return otherwise;
-	if (n->type != SW_Y_SCALAR || sscanf(n->text, "%2d:%2d%c", &h, &m, &rest) != 2 || h < 0 || h > 24 || m < 0 || m > 59)
+	if (strlen(s) != 5 || s[2] != ':' || strspn(s, "0123456789:") != 5 || strchr(s + 3, ':'))
 		return -1;
-	return h * 60 + m;
+	h = (s[0] - '0') * 10 + s[1] - '0';
+	m = (s[3] - '0') * 10 + s[4] - '0';
+	return h > 24 || m > 59 || (h == 24 && m) ? -1 : h * 60 + m;
 }
 
 static int check_within(struct check *c, struct node *n)
@@ -266,7 +268,7 @@ static int check_within(struct check *c, struct node *n)
 	size_t k = 0;
 
 	if (!list)
-		return wrong_set(c->wrong, n->list[0]->at, "within wants a window of `lists:` in the rules file, such as windows.freeze");
+		return sw_wrong_set(c->wrong, n->list[0]->at, "within wants a window of `lists:` in the rules file, such as windows.freeze");
 	w = SW_ARENA_ARRAY(c->sc->a, struct time_window, list->n + 2);
 	for (const struct sw_ynode *x = list->type == SW_Y_LIST ? list->child : list->type == SW_Y_MAP ? list : NULL; x;
 	     x = list->type == SW_Y_LIST ? x->next : NULL) {
@@ -277,9 +279,9 @@ static int check_within(struct check *c, struct node *n)
 		for (const struct sw_ynode *d = days && days->type == SW_Y_LIST ? days->child : days; d;
 		     d = days->type == SW_Y_LIST ? d->next : NULL)
 			if (d->type != SW_Y_SCALAR || window_days(d->text, &w[k].days) < 0)
-				return wrong_set(c->wrong, n->list[0]->at, "%s: want days such as mon, or fri-sun", n->list[0]->name);
+				return sw_wrong_set(c->wrong, n->list[0]->at, "%s: want days such as mon, or fri-sun", n->list[0]->name);
 		if (w[k].from < 0 || w[k].to < 0)
-			return wrong_set(c->wrong, n->list[0]->at, "%s: want from and to as \"HH:MM\"", n->list[0]->name);
+			return sw_wrong_set(c->wrong, n->list[0]->at, "%s: want from and to as \"HH:MM\"", n->list[0]->name);
 		k++;
 	}
 	n->within = w; /* ends with an entry without a name */
@@ -313,43 +315,43 @@ static int check_call_types(struct check *c, struct node *n)
 	case F_CONSECUTIVE:
 		n->hold_index = c->e->n_holds++;
 		if (a->type != SW_V_BOOL)
-			return wrong_set(c->wrong, a->at, "consecutive wants a condition");
+			return sw_wrong_set(c->wrong, a->at, "consecutive wants a condition");
 		break;
 	case F_ANY:
 	case F_ALL:
 		if (a->type != SW_V_LIST)
-			return wrong_set(c->wrong, a->at, "%s wants a list here, such as commits", n->name);
+			return sw_wrong_set(c->wrong, a->at, "%s wants a list here, such as commits", n->name);
 		if (n->list[1]->type != SW_V_BOOL)
-			return wrong_set(c->wrong, n->list[1]->at, "%s wants a condition here", n->name);
+			return sw_wrong_set(c->wrong, n->list[1]->at, "%s wants a condition here", n->name);
 		break;
 	case F_CHANGED:
 		if (a->kind != N_LITERAL || a->value.type != SW_V_STRING)
-			return wrong_set(c->wrong, a->at, "changed wants a glob in double quotes");
+			return sw_wrong_set(c->wrong, a->at, "changed wants a glob in double quotes");
 		break;
 	case F_DEPLOYS:
 	case F_FAILING_SERVICES:
 		if (!duration_literal(a))
-			return wrong_set(c->wrong, a->at, "%s wants a length of time, such as 24h", n->name);
+			return sw_wrong_set(c->wrong, a->at, "%s wants a length of time, such as 24h", n->name);
 		break;
 	case F_AGE:
 		if (a->type != SW_V_TIME)
-			return wrong_set(c->wrong, a->at, "age wants a time, such as started");
+			return sw_wrong_set(c->wrong, a->at, "age wants a time, such as started");
 		break;
 	case F_LEN:
 		if (a->type != SW_V_LIST && a->type != SW_V_STRING)
-			return wrong_set(c->wrong, a->at, "len wants a list or a string");
+			return sw_wrong_set(c->wrong, a->at, "len wants a list or a string");
 		break;
 	case F_LOWER:
 		if (a->type != SW_V_STRING)
-			return wrong_set(c->wrong, a->at, "lower wants a string");
+			return sw_wrong_set(c->wrong, a->at, "lower wants a string");
 		break;
 	case F_COALESCE: n->type = a->type; break;
 	case F_DELTA:
 		if (a->kind != N_SIGNAL)
-			return wrong_set(c->wrong, a->at, "delta wants a signal");
+			return sw_wrong_set(c->wrong, a->at, "delta wants a signal");
 		n->type = a->type;
 		if (!duration_literal(n->list[1]) && n->list[1]->kind != N_BASELINE)
-			return wrong_set(c->wrong, n->list[1]->at, "delta wants a length of time or baseline");
+			return sw_wrong_set(c->wrong, n->list[1]->at, "delta wants a length of time or baseline");
 		break;
 	case F_WITHIN:
 	case F_HAS:
@@ -373,7 +375,7 @@ static int check_call(struct check *c, struct node *n)
 		if (!sw_streq(calls[i].name, n->name))
 			continue;
 		if (n->n < calls[i].min || n->n > calls[i].max)
-			return wrong_set(c->wrong, n->at, "%s wants %u%s argument%s, got %zu", n->name, calls[i].min,
+			return sw_wrong_set(c->wrong, n->at, "%s wants %u%s argument%s, got %zu", n->name, calls[i].min,
 			                 calls[i].max > calls[i].min ? " or more" : "", calls[i].max > 1 ? "s" : "", n->n);
 		n->call = calls[i].call;
 		n->type = calls[i].type;
@@ -391,7 +393,7 @@ static int check_call(struct check *c, struct node *n)
 	{
 		const char *near = sw_did_you_mean(n->name, words);
 
-		return wrong_set(c->wrong, n->at, "unknown function \"%s\"%s%s%s", n->name, near ? ", did you mean \"" : "", near ? near : "",
+		return sw_wrong_set(c->wrong, n->at, "unknown function \"%s\"%s%s%s", n->name, near ? ", did you mean \"" : "", near ? near : "",
 		                 near ? "\"?" : "");
 	}
 }
@@ -420,10 +422,10 @@ static int check_fits(struct check *c, const struct node *n, const struct node *
 	if (bare && (other->type == SW_V_DURATION || other->type == SW_V_BYTES || other->type == SW_V_RATE)) {
 		const char *unit = other->type == SW_V_DURATION ? (bare->value.num >= 10 ? "ms" : "s") : other->type == SW_V_BYTES ? "MiB" : "rps";
 
-		return wrong_set(c->wrong, bare->at, "a %s is compared with a bare number, did you mean %.6g%s?", sw_vtype_name(other->type),
+		return sw_wrong_set(c->wrong, bare->at, "a %s is compared with a bare number, did you mean %.6g%s?", sw_vtype_name(other->type),
 		                 bare->value.num, unit);
 	}
-	return wrong_set(c->wrong, n->at, "a %s cannot be compared with a %s", sw_vtype_name(a->type), sw_vtype_name(b->type));
+	return sw_wrong_set(c->wrong, n->at, "a %s cannot be compared with a %s", sw_vtype_name(a->type), sw_vtype_name(b->type));
 }
 
 static int check_compare(struct check *c, struct node *n)
@@ -435,7 +437,7 @@ static int check_compare(struct check *c, struct node *n)
 	if (check_fits(c, n, n->arg[0], n->arg[1]) < 0)
 		return -EINVAL;
 	if (n->op != C_EQ && n->op != C_NE && !numeric(n->arg[0]->type) && n->arg[0]->type != SW_V_ANY)
-		return wrong_set(c->wrong, n->at, "a %s has no order, use == or !=", sw_vtype_name(n->arg[0]->type));
+		return sw_wrong_set(c->wrong, n->at, "a %s has no order, use == or !=", sw_vtype_name(n->arg[0]->type));
 	return 0;
 }
 
@@ -449,21 +451,21 @@ static int check_arith(struct check *c, struct node *n)
 	a = n->arg[0]->type;
 	b = n->arg[1]->type;
 	if ((!numeric(a) && a != SW_V_ANY) || (!numeric(b) && b != SW_V_ANY))
-		return wrong_set(c->wrong, n->at, "a %s and a %s cannot be calculated with", sw_vtype_name(a), sw_vtype_name(b));
+		return sw_wrong_set(c->wrong, n->at, "a %s and a %s cannot be calculated with", sw_vtype_name(a), sw_vtype_name(b));
 	if (n->kind == N_ADD || n->kind == N_SUB) {
 		if (a == SW_V_TIME && b == SW_V_TIME && n->kind == N_SUB)
 			n->type = SW_V_DURATION;
 		else if (a == SW_V_TIME && b == SW_V_DURATION)
 			n->type = SW_V_TIME;
 		else if (!fits(a, b))
-			return wrong_set(c->wrong, n->at, "a %s and a %s do not add up", sw_vtype_name(a), sw_vtype_name(b));
+			return sw_wrong_set(c->wrong, n->at, "a %s and a %s do not add up", sw_vtype_name(a), sw_vtype_name(b));
 		else
 			n->type = a == SW_V_ANY ? b : a;
 		return 0;
 	}
 	if (n->kind == N_MUL) {
 		if (a != SW_V_NUMBER && b != SW_V_NUMBER && a != SW_V_RATIO && b != SW_V_RATIO && a != SW_V_ANY && b != SW_V_ANY)
-			return wrong_set(c->wrong, n->at, "one side of * has to be a number");
+			return sw_wrong_set(c->wrong, n->at, "one side of * has to be a number");
 		n->type = a == SW_V_NUMBER || a == SW_V_RATIO ? b : a;
 	} else {
 		n->type = a == b ? SW_V_NUMBER : a;
@@ -478,8 +480,8 @@ static int check_truth(struct check *c, struct node *n, const char *where)
 	if (n->type == SW_V_BOOL && !(n->kind == N_SIGNAL))
 		return 0;
 	if (n->kind == N_SIGNAL && sw_streq(n->name, "health"))
-		return wrong_set(c->wrong, n->at, "health is no condition, did you mean \"health is failing\"?");
-	return wrong_set(c->wrong, n->at, "%s wants a condition, this is a %s", where, sw_vtype_name(n->type));
+		return sw_wrong_set(c->wrong, n->at, "health is no condition, did you mean \"health is failing\"?");
+	return sw_wrong_set(c->wrong, n->at, "%s wants a condition, this is a %s", where, sw_vtype_name(n->type));
 }
 
 static int check_in(struct check *c, struct node *n)
@@ -488,7 +490,7 @@ static int check_in(struct check *c, struct node *n)
 	if (check_node(c, n->arg[0]) < 0 || check_node(c, n->arg[1]) < 0)
 		return -EINVAL;
 	if (n->arg[1]->type != SW_V_LIST)
-		return wrong_set(c->wrong, n->arg[1]->at, "\"in\" wants a list here");
+		return sw_wrong_set(c->wrong, n->arg[1]->at, "\"in\" wants a list here");
 	return 0;
 }
 
@@ -498,9 +500,9 @@ static int check_is(struct check *c, struct node *n)
 	if (check_node(c, n->arg[0]) < 0)
 		return -EINVAL;
 	if (n->state >= S_HEALTHY && !(n->arg[0]->kind == N_SIGNAL && sw_streq(n->arg[0]->name, "health")))
-		return wrong_set(c->wrong, n->at, "only health can be healthy or failing");
+		return sw_wrong_set(c->wrong, n->at, "only health can be healthy or failing");
 	if (n->arg[0]->kind != N_SIGNAL && n->arg[0]->kind != N_WINDOW && n->arg[0]->kind != N_CALL && n->arg[0]->kind != N_FIELD)
-		return wrong_set(c->wrong, n->arg[0]->at, "\"is\" asks about a signal");
+		return sw_wrong_set(c->wrong, n->arg[0]->at, "\"is\" asks about a signal");
 	return 0;
 }
 
@@ -513,7 +515,7 @@ static int check_list_literal(struct check *c, struct node *n)
 		if (check_node(c, n->list[i]) < 0)
 			return -EINVAL;
 		if (n->list[i]->kind != N_LITERAL)
-			return wrong_set(c->wrong, n->list[i]->at, "a list holds plain values");
+			return sw_wrong_set(c->wrong, n->list[i]->at, "a list holds plain values");
 		items[i] = n->list[i]->value;
 	}
 	n->value = (struct sw_value){ .type = SW_V_LIST, .items = items, .n = n->n };
@@ -525,13 +527,13 @@ static int check_element(struct check *c, struct node *n)
 	static const char *const names[] = { "p95", "requests", "errors", "name", "title", NULL };
 
 	if (!c->in_element)
-		return wrong_set(c->wrong, n->at, "\".%s\" stands only inside any() or all()", n->name);
+		return sw_wrong_set(c->wrong, n->at, "\".%s\" stands only inside any() or all()", n->name);
 	for (size_t i = 0; names[i]; i++)
 		if (sw_streq(names[i], n->name)) {
 			n->type = i == 0 ? SW_V_DURATION : i < 3 ? SW_V_NUMBER : SW_V_STRING;
 			return 0;
 		}
-	return wrong_set(c->wrong, n->at, "unknown field \".%s\" of an element, want .p95, .requests, .errors, .name or .title", n->name);
+	return sw_wrong_set(c->wrong, n->at, "unknown field \".%s\" of an element, want .p95, .requests, .errors, .name or .title", n->name);
 }
 
 static int check_node(struct check *c, struct node *n)
@@ -566,7 +568,7 @@ static int check_node(struct check *c, struct node *n)
 		n->type = SW_V_BOOL;
 		r = check_node(c, n->arg[0]);
 		if (r == 0 && n->arg[0]->type != SW_V_STRING && n->arg[0]->type != SW_V_ANY)
-			return wrong_set(c->wrong, n->at, "a %s cannot be matched, only a string", sw_vtype_name(n->arg[0]->type));
+			return sw_wrong_set(c->wrong, n->at, "a %s cannot be matched, only a string", sw_vtype_name(n->arg[0]->type));
 		return r;
 	case N_IS: return check_is(c, n);
 	case N_ADD:
@@ -577,7 +579,7 @@ static int check_node(struct check *c, struct node *n)
 		r = check_node(c, n->arg[0]);
 		n->type = n->arg[0]->type;
 		if (r == 0 && !numeric(n->type))
-			return wrong_set(c->wrong, n->at, "a %s has no negative", sw_vtype_name(n->type));
+			return sw_wrong_set(c->wrong, n->at, "a %s has no negative", sw_vtype_name(n->type));
 		return r;
 	case N_LITERAL:
 		n->type = n->value.type;
@@ -640,18 +642,18 @@ static void hold_plain(struct check *c, struct node **at)
 	*at = f;
 }
 
-int expr_check(struct sw_expr *e, const struct scope *sc, struct wrong *wrong)
+int sw_expr_check(struct sw_expr *e, const struct scope *sc, struct wrong *wrong)
 {
 	struct check c = { .sc = sc, .e = e, .wrong = wrong };
 	int r = check_truth(&c, e->root, "a rule");
 
-	if (r == 0 && c.later)
-		r = wrong_set(wrong, c.later_at, "%s", c.later);
+	if (r == 0 && c.later && !sc->all_built)
+		r = sw_wrong_set(wrong, c.later_at, "%s", c.later);
 	if (r < 0)
 		return r;
 	hold_plain(&c, &e->root);
 	if (e->n_holds > SW_HOLDS_MAX)
-		return wrong_set(wrong, 0, "more than %d \"for\" in one expression", SW_HOLDS_MAX);
+		return sw_wrong_set(wrong, 0, "more than %d \"for\" in one expression", SW_HOLDS_MAX);
 	e->signals = SW_ARENA_ARRAY(sc->a, const char *, c.n_used + 1);
 	memcpy(e->signals, c.used, c.n_used * sizeof *c.used);
 	return 0;
