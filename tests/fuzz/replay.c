@@ -42,7 +42,7 @@ static int replay_file(const char *path, uint8_t *space)
 
 int main(int argc, char **argv)
 {
-	uint8_t *space = malloc(FILE_MAX);
+	uint8_t *space = calloc(1, FILE_MAX);
 	struct dirent **names = NULL;
 	int n = argc > 1 ? scandir(argv[1], &names, NULL, alphasort) : 0;
 	int count = 1;
