@@ -82,7 +82,7 @@ static void status_place(const char *name, const struct sw_jnode *state, int64_t
 			continue;
 		(void)printf("  watch %s by \"%s\": %s%s%s", sw_jstr(w, "id"), sw_jstr(w, "rule"), sw_jstr(w, "state"),
 		             sw_jstr(w, "verdict") ? ", " : "", sw_jstr(w, "verdict") ? sw_jstr(w, "verdict") : "");
-		if (sw_jint(w, "until", 0) > now) /* one that follows what it found has no end set */
+		if (!sw_jstr(w, "verdict") && sw_jint(w, "until", 0) > now) /* one that follows what it found has no end set */
 			(void)printf(", ends in %s", status_age(sw_jint(w, "until", now) - now, age, sizeof age));
 		(void)putchar('\n');
 	}

@@ -335,8 +335,11 @@ static void worker_state(void *arg, bool up, const char *why)
 
 	if (up) {
 		SW_INFO(LOG, "Redis is reached%s%s", why && *why ? ": " : "", why ? why : "");
-		if (w->reading && !w->ticking && !w->stopping)
-			worker_tick_in(w, 0);
+		if (w->reading && !w->stopping) {
+			worker_wake_places(w); /* also of a Redis that came back without what it had */
+			if (!w->ticking)
+				worker_tick_in(w, 0);
+		}
 	} else if (!w->stopping) {
 		SW_WARN(LOG, "Redis is not reached (%s), trying again", why ? why : "?");
 	}
@@ -401,7 +404,8 @@ void sw_worker_begin(struct worker *w)
 	sw_quiet_setup(w);
 	sw_bus_read(w->bus, w->consumer, READ_COUNT, worker_read, w);
 	worker_tick(w);
-	worker_wake_places(w);
+	if (sw_bus_up(w->bus))
+		worker_wake_places(w);
 	sw_actor_recover(w);
 	sw_timer_set(&w->beat, 100);
 	sw_timer_set(&w->minute, SW_MINUTE);

@@ -69,7 +69,7 @@ static void test_connections_cut(void **state)
 	struct side s;
 	struct rig_reply p[50] = { 0 };
 	char id[32];
-	size_t i, queued = 0;
+	size_t i;
 
 	(void)state;
 	side_open(&s, server.url, 0);
@@ -95,7 +95,6 @@ static void test_connections_cut(void **state)
 		int r = enqueue(&s, &e);
 
 		assert_true(r == SW_ENQ_QUEUED || r == SW_ENQ_DUPLICATE);
-		queued += r == SW_ENQ_QUEUED;
 		assert_true(p[i].r != SW_ENQ_QUEUED || r == SW_ENQ_DUPLICATE);
 		rig_reset(&p[i]);
 	}
