@@ -67,6 +67,7 @@ void sw_bus_read(struct sw_bus *bus, const char *consumer, unsigned count, sw_re
 }
 
 void sw_bus_read_more(struct sw_bus *bus) { bus->ops->read_more(bus); }
+void sw_bus_read_end(struct sw_bus *bus) { bus->ops->read_end(bus); }
 void sw_bus_read_stop(struct sw_bus *bus) { bus->ops->read_stop(bus); }
 void sw_bus_intake(struct sw_bus *bus, const struct sw_intake *in, sw_done_cb cb, void *arg) { bus->ops->intake(bus, in, cb, arg); }
 

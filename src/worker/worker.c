@@ -77,7 +77,7 @@ void sw_worker_note(struct worker *w, const char *file, const char *p, size_t n)
 
 static void worker_settle(struct worker *w)
 {
-	if (w->stopping && w->in_flight == 0 && w->ios == 0)
+	if (w->stopping && !w->reading && w->in_flight == 0 && w->ios == 0)
 		sw_loop_stop(w->loop);
 }
 
@@ -99,7 +99,7 @@ static void worker_stop(void *arg)
 	}
 	SW_INFO(LOG, "stopping: %zu entries and %zu requests in hand", w->in_flight, w->ios);
 	w->stopping = true;
-	sw_bus_read_stop(w->bus);
+	sw_bus_read_end(w->bus);
 	sw_timer_stop(&w->tick);
 	sw_timer_stop(&w->beat);
 	sw_timer_stop(&w->minute);
@@ -139,8 +139,10 @@ static void worker_read(void *arg, const struct sw_entry *entries, size_t n)
 {
 	struct worker *w = arg;
 
-	w->owed = true;
-	for (size_t i = 0; i < n && !w->stopping; i++) {
+	if (!n)
+		w->reading = false; /* all that was given to us is in hand */
+	w->owed = n > 0;
+	for (size_t i = 0; i < n; i++) {
 		if (entries[i].stream == SW_STREAM_WORK)
 			sw_stepper_add(w, &entries[i]);
 		else

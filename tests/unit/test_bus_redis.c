@@ -651,6 +651,44 @@ static void test_killed_under_load(void **state)
 	side_close(&s);
 }
 
+/* Reading ends: what Redis gives until it hears of it still comes here, and nothing stays pending with a reader that is gone. */
+static void test_read_end(void **state)
+{
+	struct side a, b;
+	struct rig_reply p[40] = { 0 };
+
+	(void)state;
+	for (int round = 0; round < 20; round++) {
+		side_open(&a, server.url, 0);
+		side_open(&b, server.url, 0);
+		sw_bus_read(a.bus, "a", 10, rig_read, &a.rd);
+		assert_int_equal(append(&b, "{\"n\":1}"), 0);
+		RIG_UNTIL(a.rd.n[0] >= 1);
+		for (int i = 0; i < 40; i++) {
+			if (i == 2 * round)
+				sw_bus_read_end(a.bus);
+			sw_bus_append(b.bus, "place:a/b", "{\"n\":2}", rig_done, &p[i]);
+		}
+		RIG_UNTIL(a.rd.ends == 1);
+		for (int i = 0; i < 40; i++) {
+			RIG_UNTIL(p[i].done);
+			rig_reset(&p[i]);
+		}
+		assert_int_equal(a.rd.ends, 1);
+		/* pending: exactly those that a was given */
+		{
+			char want[64], got[4096];
+
+			(void)snprintf(want, sizeof want, "*4\r\n:%zu\r\n", a.rd.n[0]);
+			redis_do(&server, "XPENDING {sw}:work w", got, sizeof got);
+			assert_memory_equal(got, want, strlen(want));
+		}
+		redis_do(&server, "FLUSHALL", (char[64]){ 0 }, 64);
+		side_close(&a);
+		side_close(&b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -663,6 +701,7 @@ int main(void)
 		cmocka_unit_test_setup(test_batches, fresh),
 		cmocka_unit_test_setup(test_too_much_in_flight, fresh),
 		cmocka_unit_test_setup(test_left_by_the_dead, fresh),
+		cmocka_unit_test_setup(test_read_end, fresh),
 		cmocka_unit_test_setup(test_former_life, fresh),
 		cmocka_unit_test_setup(test_rewound, fresh),
 		cmocka_unit_test_setup(test_clock, fresh),
