@@ -396,7 +396,8 @@ static void reader_state(void *arg, bool up, const char *why)
 	} else if (r->began) {
 		r->history = true;
 	}
-	reader_pump_later(r);
+	if (up || r->ending)
+		reader_pump_later(r);
 }
 
 /* ---- the doors ---- */
