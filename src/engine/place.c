@@ -533,7 +533,7 @@ static void place_probe(struct step *s, struct place_state *p)
 	}
 	io = sw_step_io(s, SW_IO_PROBE);
 	if (io) {
-		io->signal = "health";
+		io->source = "health";
 		io->deployment = d ? d->id : NULL;
 		io->sha = d ? (d->ev.sha ? d->ev.sha : d->ev.short_sha) : NULL;
 		io->version = d ? d->ev.version : NULL;

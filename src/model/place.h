@@ -28,6 +28,17 @@ struct sw_health_conf {
 	const char *expect;         /* JSON Pointer=value that must hold ("/status=ok"); NULL: none */
 };
 
+/* Where a place's signals are measured. */
+struct sw_measure_conf {
+	const char *url;         /* prometheus: its base; scrape: the service's /metrics. NULL: none */
+	const char *preset;      /* which names the metrics have: "client-golang" … ; NULL: the default names */
+	const char *labels;      /* prometheus: what $labels stands for: job="web",env="prod"; "" unless said */
+	sw_dur window;           /* $window, 1 m unless said */
+	sw_dur timeout;
+	sw_dur background;       /* scrape: rhythm between deployments */
+	const char *user, *password, *token; /* Basic, or Bearer; NULL: none */
+};
+
 struct sw_place {
 	const char *service, *environment, *tier; /* tier NULL: none */
 	const char **repos;                       /* NULL-ended globs of the service */
@@ -35,6 +46,7 @@ struct sw_place {
 	size_t n_matches;
 	bool deploys_pipeline; /* deploys: pipeline */
 	struct sw_health_conf health;
+	struct sw_measure_conf prometheus, scrape;
 	const char *rollback;    /* name of the action; NULL: none */
 	const char **migrations; /* NULL-ended globs */
 	const char **channels;   /* NULL or NULL-ended: the environment's, else the service's */

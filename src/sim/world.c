@@ -126,7 +126,7 @@ void sw_sim_event(struct sim_world *w, const struct sw_event *ev)
 
 static void world_probe(struct sim_world *w, const char *aggregate, const struct sw_io *io)
 {
-	struct sw_sample x = { .signal = io->signal, .at = w->now, .reading = SW_R_OK };
+	struct sw_sample x = { .signal = io->source, .at = w->now, .reading = SW_R_OK };
 	struct sw_buf b = SW_BUF_INIT;
 	struct sw_jw j;
 	const char *service = aggregate + strlen("place:");
@@ -139,7 +139,7 @@ static void world_probe(struct sim_world *w, const char *aggregate, const struct
 	sw_jw_opt(&j, "dep", io->deployment);
 	sw_jw_arr(&j, "items");
 	sw_jw_obj(&j, NULL);
-	sw_jw_str(&j, "signal", io->signal);
+	sw_jw_str(&j, "signal", io->source);
 	sw_jw_int(&j, "at", w->now);
 	sw_jw_str(&j, "r", sw_reading_name(x.reading));
 	sw_jw_num(&j, "v", x.value);
@@ -229,6 +229,7 @@ static void world_commit(struct sim_world *w, const char *aggregate, struct sim_
 	for (size_t i = 0; i < out->n_ios; i++) {
 		switch (out->ios[i].kind) {
 		case SW_IO_PROBE: world_probe(w, aggregate, &out->ios[i]); break;
+		case SW_IO_PAST: break;
 		case SW_IO_DELIVER: world_deliver(w, aggregate, &out->ios[i]); break;
 		case SW_IO_ACT: world_act(w, aggregate, &out->ios[i]); break;
 		}

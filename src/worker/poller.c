@@ -16,7 +16,7 @@ struct probe {
 	struct worker *w;
 	struct setup *setup;
 	struct sw_arena a;
-	const char *aggregate, *signal, *deployment;
+	const char *aggregate, *source, *deployment;
 	const struct sw_signal *plugin;
 	const void *conf;
 	struct sw_target target;
@@ -45,7 +45,7 @@ static void probe_end(struct probe *p, const struct sw_samples *ss)
 		if (s->text)
 			sw_jw_str(&jw, "text", sw_arena_strndup(&p->a, s->text, sw_utf8_cut(s->text, strlen(s->text), TEXT_MAX)));
 		sw_jw_obj_end(&jw);
-		sw_meters_probe(w, p->signal, sw_reading_name(s->reading));
+		sw_meters_probe(w, p->source, sw_reading_name(s->reading));
 		SW_DEBUG(LOG, "%s: %s %s%s%s", p->aggregate, s->signal,
 		         s->reading != SW_R_OK ? sw_reading_name(s->reading) : s->value > 0 ? "healthy" : "failing",
 		         s->text ? ": " : "", s->text ? s->text : "");
@@ -62,7 +62,7 @@ static void probe_end(struct probe *p, const struct sw_samples *ss)
 static void probe_none(struct probe *p, enum sw_reading r, const char *why)
 {
 	struct sw_samples ss = { .a = &p->a };
-	struct sw_sample *s = sw_samples_add(&ss, p->signal, sw_bus_now(p->w->bus), r, 0);
+	struct sw_sample *s = sw_samples_add(&ss, p->source, sw_bus_now(p->w->bus), r, 0);
 
 	s->text = why;
 	probe_end(p, &ss);
@@ -91,11 +91,11 @@ void sw_poller_run(struct worker *w, struct setup *setup, const char *aggregate,
 	p->w = w;
 	p->setup = sw_setup_get(setup);
 	p->aggregate = sw_arena_strdup(&p->a, aggregate);
-	p->signal = sw_arena_strdup(&p->a, io->signal);
+	p->source = sw_arena_strdup(&p->a, io->source);
 	p->deployment = sw_arena_strdup(&p->a, io->deployment);
 	p->target.sha = sw_arena_strdup(&p->a, io->sha);
 	p->target.version = sw_arena_strdup(&p->a, io->version);
-	p->plugin = sw_signal_find(io->signal);
+	p->plugin = sw_signal_find(io->source);
 	if (sw_place_of_aggregate(&p->a, aggregate, &p->target.service, &p->target.environment))
 		place = sw_places_find(&setup->cfg->places, p->target.service, p->target.environment, &p->a);
 	if (!place || !p->plugin || !place->health.url) {

@@ -313,6 +313,7 @@ static void lane_effects(struct sw_lane *l)
 
 		switch (io->kind) {
 		case SW_IO_PROBE:
+		case SW_IO_PAST:
 			sw_poller_run(l->w, l->setup, l->aggregate, io);
 			break;
 		case SW_IO_DELIVER:

@@ -49,7 +49,7 @@ static void count(void *arg, const char *func, sw_dur window, struct sw_value *r
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	static const struct sw_signal_def defs[] = { { "a", SW_V_NUMBER, "a" } };
+	static const struct sw_signal_def defs[] = { { .name = "a", .type = SW_V_NUMBER, .report = "a" } };
 	struct sw_arena a = { 0 };
 	struct scope sc = { .a = &a, .signals = defs, .n_signals = 1, .all_built = n & 1, .hold_plain = n & 2 };
 	struct sw_hold holds[SW_HOLDS_MAX] = { 0 };

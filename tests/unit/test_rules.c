@@ -56,7 +56,7 @@ static const struct { const char *text, *want; } wrongs[] = {
 	{ "a > baseline +50%", "5: baseline needs values from before the deployment: not in this version" },
 };
 
-static const struct sw_signal_def defs[] = { { "a", SW_V_NUMBER, "a" }, { "b", SW_V_DURATION, "b" } };
+static const struct sw_signal_def defs[] = { { .name = "a", .type = SW_V_NUMBER, .report = "a" }, { .name = "b", .type = SW_V_DURATION, .report = "b" } };
 
 static void test_wrongs(void **state)
 {
