@@ -210,6 +210,7 @@ static void load_then_one(struct load *l, const struct sw_ynode *n, const char *
 static void load_then(struct load *l, const struct sw_ynode *n, struct sw_rule *r)
 {
 	size_t most = n->type == SW_Y_LIST ? n->n * 4 + 4 : n->n + 4;
+	unsigned errors = l->d->errors;
 
 	r->then = SW_ARENA_ARRAY(l->a, struct sw_then, most);
 	for (const struct sw_ynode *x = n->type == SW_Y_LIST ? n->child : n; x; x = n->type == SW_Y_LIST ? x->next : NULL) {
@@ -218,7 +219,7 @@ static void load_then(struct load *l, const struct sw_ynode *n, struct sw_rule *
 		for (const struct sw_ynode *k = x->type == SW_Y_MAP ? x->child : NULL; k && r->n_then + 1 < most; k = k->next)
 			load_then_one(l, k, k->key, k, r);
 	}
-	if (!r->n_then)
+	if (!r->n_then && l->d->errors == errors)
 		sw_diag_error(l->d, n, "a rule does something: alert, rollback, run, hold or label");
 }
 
@@ -277,7 +278,8 @@ static bool load_dur(struct load *l, const struct sw_ynode *n, const char *what,
 	return true;
 }
 
-static void load_watch(struct load *l, const struct sw_ynode *n, struct sw_rule *r)
+/* broken: the condition is one mistake already, what it asks for is not known */
+static void load_watch(struct load *l, const struct sw_ynode *n, bool broken, struct sw_rule *r)
 {
 	static const char *const words[] = { "for", "every", "delay", NULL };
 
@@ -298,7 +300,7 @@ static void load_watch(struct load *l, const struct sw_ynode *n, struct sw_rule 
 	} else {
 		load_dur(l, n, "watch", 10 * SW_SECOND, 24 * SW_HOUR, &r->watch_for);
 	}
-	if (!r->watches)
+	if (!r->watches && !broken)
 		sw_diag_error(l->d, n, "watch: this rule is decided by the event alone, it asks for no signal");
 }
 
@@ -480,7 +482,7 @@ void sw_load_rule(struct load *l, const struct sw_ynode *n)
 		sw_diag_error(l->d, c.cond, "only deployments can be watched: a rule on %s cannot ask for the signal %s", r.on.name, r.signals[0]);
 	if (!r.watches && r.has_rollback && c.on && (r.on.kind >= SW_TR_PIPELINE_FAILED && r.on.kind <= SW_TR_ALARM))
 		sw_diag_error(l->d, c.then, "there is nothing to roll back on %s", r.on.name);
-	load_watch(l, c.watch, &r);
+	load_watch(l, c.watch, c.cond && !r.cond, &r);
 	load_no_data(l, &c, &r);
 	load_dedupe(l, n, &c, &r);
 	r.severity = c.severity < 3 ? (enum sw_severity)c.severity : r.has_rollback ? SW_SEV_CRITICAL : SW_SEV_WARNING;
