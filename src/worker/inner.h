@@ -60,6 +60,8 @@ struct worker {
 	sw_dur tick_at;                /* when the next tick is due, by sw_clock_mono; 0: one is under way */
 	bool ticking, held, rewound, ready_told, beating;
 	sw_dur ticked;                 /* last good tick, by sw_clock_mono */
+	int tick_r;                    /* why Redis refused the last one; 0: it did not */
+	const char *weak;              /* why Redis may lose what it took, as last told */
 	sw_dur started;
 	sw_ms woke_at;                 /* earliest due time noted while a tick was under way; 0: none */
 	struct intake *intakes;
