@@ -73,7 +73,6 @@ struct worker {
 /* setup.c */
 /* Loads the rules too; mistakes are logged. Takes a reference of cfg of its own. Return: 0, or -EINVAL. */
 SW_CHECKED int sw_setup_new(struct worker *w, struct sw_config *cfg, struct setup **ret);
-int sw_setup_tz_offset(const struct sw_config *cfg, sw_ms now);
 struct setup *sw_setup_get(struct setup *s);
 struct setup *sw_setup_put(struct setup *s); /* NULL in, NULL out; returns NULL */
 /* Text of pinned rules as read from Redis into the cache. Return: 0, or -ENOENT (source NULL), -EINVAL (a newer language). */

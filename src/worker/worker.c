@@ -272,7 +272,7 @@ static void worker_minute(void *arg)
 {
 	struct worker *w = arg;
 
-	w->setup->engine.tz_offset_s = sw_setup_tz_offset(w->setup->cfg, sw_clock_wall()); /* summer time begins and ends */
+	w->setup->engine.tz_offset_s = sw_config_tz_offset(w->setup->cfg, sw_clock_wall()); /* summer time begins and ends */
 	sw_quiet_tick(w);
 	sw_timer_set(&w->minute, SW_MINUTE);
 }
