@@ -437,6 +437,45 @@ static void test_hold(void **state)
 	config_end(cfg);
 }
 
+static void note_watches(void *arg, int r, const char *json)
+{
+	int *n = arg;
+
+	assert_int_equal(r, 0);
+	for (*n = 0; (json = strstr(json, "\"rule\":\"r")); json++)
+		++*n;
+}
+
+/* 64 rules watch a deployment at once, however large that makes its place; one more does not. Each of them gives its verdict. */
+static void test_watches_limit(void **state)
+{
+	(void)state;
+	for (int rules = 64; rules <= 65; rules++) {
+		SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+		struct sw_config *cfg;
+		int n = -1;
+
+		for (int i = 0; i < rules; i++)
+			sw_buf_printf(&b, "- {name: r%d, on: deploy-to-prod, watch: 1m, if: health is failing for 3 checks, then: alert}\n", i);
+		cfg = config_with(sw_buf_str(&b));
+		story_begin();
+		rig_begin(cfg);
+		rig_run(cfg, RIG_EPOCH + 20 * SW_SECOND);
+		deploy("01A", 1, SHA_A);
+		rig_run(cfg, rig.now + 10 * SW_SECOND);
+		sw_bus_query(rig.bus, "aggregate place:web/prod", note_watches, &n);
+		while (n < 0)
+			assert_true(sw_loop_turn(rig.loop, false) >= 0);
+		assert_int_equal(n, 64);
+		rig_run(cfg, rig.now + 2 * SW_MINUTE);
+		sw_buf_reset(&b);
+		sw_meters_text(rig.w, &b);
+		assert_non_null(strstr(sw_buf_str(&b), "shipwatch_verdicts_total{verdict=\"pass\"} 64\n"));
+		story_end();
+		config_end(cfg);
+	}
+}
+
 /* The heartbeat is of the housekeeping: when that stands still it has to stop, or nobody would ever learn of it. */
 static void test_heartbeat(void **state)
 {
@@ -499,6 +538,7 @@ int main(void)
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_pinned_rules),
 		cmocka_unit_test(test_hold),
+		cmocka_unit_test(test_watches_limit),
 		cmocka_unit_test(test_heartbeat),
 		cmocka_unit_test(test_silent_source),
 		cmocka_unit_test(test_faults),
