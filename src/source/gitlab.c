@@ -405,12 +405,7 @@ static int gitlab_verify(const void *conf, const struct sw_request *rq, struct s
 		                                              : "no X-Gitlab-Token");
 	if (!event)
 		return sw_err_set(err, EBADMSG, "no X-Gitlab-Event");
-	ret->what = sw_host_known(wanted, event);
-	ret->ignore = !ret->what;
-	if (!ret->what)
-		ret->what = sw_host_known(known, event);
-	if (!ret->what)
-		ret->what = "other";
+	sw_host_what(wanted, known, event, ret);
 	return 0;
 }
 
