@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static const struct sw_signal_def defs[] = { { .name = "a", .type = SW_V_NUMBER, .report = "a" } };
 	struct sw_arena a = { 0 };
-	struct scope sc = { .a = &a, .signals = defs, .n_signals = 1, .all_built = n & 1, .hold_plain = n & 2 };
+	struct scope sc = { .a = &a, .signals = defs, .n_signals = 1, .hold_plain = n & 2 };
 	struct sw_hold holds[SW_HOLDS_MAX] = { 0 };
 	const char *text = sw_arena_memdup(&a, data, n);
 	struct sw_expr *e;
