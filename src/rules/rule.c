@@ -120,6 +120,10 @@ static int load_trigger(struct load *l, const struct sw_ynode *n, struct sw_trig
 	if (custom) {
 		ret->kind = SW_TR_CUSTOM;
 		ret->expr = load_expr(l, custom, false);
+		if (ret->expr && ret->expr->watches) {
+			sw_diag_error(l->d, custom, "a trigger asks about events, signals belong into if of a rule");
+			return -EINVAL;
+		}
 		return ret->expr ? 0 : -EINVAL;
 	}
 	if (sw_starts(n->text, "deploy-to-") && known_target(l, n->text + strlen("deploy-to-"))) {

@@ -150,6 +150,7 @@ static const struct { const char *text, *want; } files[] = {
 	{ S("baseline", "report: x"), "f.yaml:1:11: \"baseline\" has a meaning in expressions already, give the signal another name" },
 	{ S("x-y", "report: x"), "f.yaml:1:11: a signal has a name of letters, digits and _, got \"x-y\"" },
 	{ "signals: {x: 5}\nrules: []\n", "f.yaml:1:14: signal \"x\": want a map such as {unit: s, prometheus: '…'}" },
+	{ "triggers: {t: health is failing}\nrules: [{on: t, then: alert}]\n", "f.yaml:1:15: a trigger asks about events, signals belong into if of a rule" },
 	{ "rulez: []\n", "f.yaml:1:1: unknown key \"rulez\", did you mean \"rules\"?" },
 	{ "rules: 5\n", "f.yaml:1:8: want a list of rules" },
 	{ "- 5\n", "f.yaml:1:3: want a rule: {on: …, if: …, then: …}" },
