@@ -21,10 +21,11 @@ static int regressed_signal(struct check *c, struct node *m)
 	return 0;
 }
 
-/* 20%, 2x (twice as bad is 100 % worse), 2pp, or so much in the signal's own unit. */
+/* 20%, 2x (twice as much is 100 % more, half as much 50 % less), 2pp, or so much in the signal's own unit. */
 static int regressed_by(struct check *c, const struct node *v, const struct node *m, struct sw_regressed_ask *ask)
 {
 	const char *want = "by wants how much worse: 20%, 2x, 2pp of a ratio, or an amount in the signal's unit";
+	bool down = sw_signal_def_find(c->sc->signals, c->sc->n_signals, m->name)->query.bad_down;
 	double num = v->value.num;
 
 	if (v->kind != N_LITERAL || !sw_vtype_numeric(v->value.type))
@@ -32,7 +33,7 @@ static int regressed_by(struct check *c, const struct node *v, const struct node
 	if (v->form == FORM_MULTIPLE) {
 		if (num <= 1)
 			return sw_wrong_set(c->wrong, v->at, "by: a multiple is more than 1x");
-		ask->by = num - 1;
+		ask->by = down ? 1 - 1 / num : num - 1;
 		return 0;
 	}
 	if (v->form == FORM_POINTS && m->type != SW_V_RATIO)
@@ -42,6 +43,8 @@ static int regressed_by(struct check *c, const struct node *v, const struct node
 	if (num <= 0)
 		return sw_wrong_set(c->wrong, v->at, "by: more than 0");
 	ask->by_points = v->form == FORM_POINTS || v->value.type != SW_V_RATIO;
+	if (!ask->by_points && down && num >= 1)
+		return sw_wrong_set(c->wrong, v->at, "by: of %s less is worse, it cannot be %.6g%% less", m->name, num * 100);
 	if (ask->by_points && v->form != FORM_POINTS && v->value.type != m->type)
 		return sw_wrong_set(c->wrong, v->at, "by: %s is a %s, this is a %s", m->name, sw_vtype_name(m->type), sw_vtype_name(v->value.type));
 	ask->by = num;

@@ -40,7 +40,7 @@ enum sw_about { SW_ABOUT_FLAPS, SW_ABOUT_SOURCE, SW_ABOUT_FLAKY };
 enum sw_regress_test { SW_TEST_AUTO, SW_TEST_RANK, SW_TEST_SEQUENTIAL };
 struct sw_regressed_ask {
 	const char *signal;
-	double by;             /* least effect: 0.2 = 20 % worse, 1 = twice; by_points: an absolute difference (2pp). 0: the default */
+	double by;             /* least effect: 0.2 = 20 % worse, 1 = twice (0.5: half, where less is worse); by_points: an absolute difference (2pp). 0: the default */
 	bool by_points;
 	double alpha;          /* 0: the rule's share of its budget */
 	sw_dur baseline;       /* 0: the default */

@@ -108,6 +108,7 @@ static const struct { const char *text, *want; } wrongs[] = {
 	{ "regressed(http_latency_p95, by=5MiB)", "32: by: http_latency_p95 is a duration, this is a bytes" },
 	{ "regressed(http_latency_p95, by=1x)", "32: by: a multiple is more than 1x" },
 	{ "regressed(http_latency_p95, by=0%)", "32: by: more than 0" },
+	{ "regressed(request_rate, by=100%)", "28: by: of request_rate less is worse, it cannot be 100% less" },
 	{ "regressed(http_latency_p95, by=a)", "32: by wants how much worse: 20%, 2x, 2pp of a ratio, or an amount in the signal's unit" },
 	{ "regressed(http_latency_p95, alpha=1)", "35: alpha wants a share of deployments such as 1%, at most 20%" },
 	{ "regressed(http_latency_p95, alpha=50%)", "35: alpha wants a share of deployments such as 1%, at most 20%" },
@@ -146,6 +147,7 @@ static void test_wrongs(void **state)
 
 static const struct { const char *text; double by; bool points; } bys[] = {
 	{ "regressed(error_rate, by=20%)", 0.2, false }, { "regressed(error_rate, by=2x)", 1, false }, { "regressed(error_rate, by=1.5x)", 0.5, false },
+	{ "regressed(request_rate, by=2x)", 0.5, false },     { "regressed(request_rate, by=30%)", 0.3, false },
 	{ "regressed(error_rate, by=2pp)", 0.02, true }, { "regressed(http_latency_p95, by=20ms)", 0.02, true },
 	{ "regressed(memory_rss, by=1KiB)", 1024, true }, { "regressed(restarts, by=3)", 3, true }, { "regressed(restarts)", 0, false },
 };
