@@ -380,7 +380,8 @@ static void load_requests(struct load *l, const struct sw_ynode *n, const struct
 	if (!c->min_requests)
 		return;
 	if (!r->signals || !r->signals[0]) {
-		sw_diag_key(l->d, sw_yget(n, "min_requests"), "min_requests: this rule watches no signal");
+		if (!c->cond || r->cond) /* else the condition is one mistake already */
+			sw_diag_key(l->d, sw_yget(n, "min_requests"), "min_requests: this rule watches no signal");
 		return;
 	}
 	for (; r->signals[k]; k++)
