@@ -46,6 +46,9 @@ struct sw_calibration {
 	uint16_t m, looks, n;   /* n: pseudo-deployments */
 	float centre[SW_LOOKS_MAX], scale[SW_LOOKS_MAX]; /* of the trimmed mean's difference at look k: [k-1]; scale > 0 */
 	float most[SW_DETECTORS][SW_PSEUDO_MAX];         /* largest over the looks from SW_LOOK_FIRST on */
+	/* how high the signal often is by itself just before: the median of the last SW_GUARD_AGAIN points before, minus the trimmed
+	 * mean of the baseline, which one in a hundred pseudo-deployments exceeds; >= 0; values only */
+	float usual_before;
 };
 
 #define SW_CALIBRATE_E_FEW 1 /* fewer than SW_PSEUDO_LEAST windows (SW_PSEUDO_SAME_HOUR of the same hour): use tier B */
@@ -87,7 +90,7 @@ double sw_calibration_joint(const struct sw_calibration_limits *l, const double 
 double sw_calibration_p(const struct sw_calibration_limits *l, double joint);
 
 /*
- * To bytes and back, for keeping it: "SWC", format 1, kind, same hour, m, looks, n (16 bit), then 32-bit floats, all little-endian;
+ * To bytes and back, for keeping it: "SWC", format 1, kind, same hour, m, looks, n (16 bit), then 32-bit floats (of values: usual_before, centres and scales), all little-endian;
  * about 12 bytes a pseudo-deployment. read: any bytes; 0 and *ret, -EPROTONOSUPPORT: another format, -EBADMSG: not what was written
  * (a length, a count out of range, a value that is not finite, a scale not above 0).
  */
