@@ -23,9 +23,10 @@ struct run {
 	struct sw_detect_counts counts;
 };
 
+/* NaN, of sums that overflowed, becomes the smallest. */
 static double clip(double v)
 {
-	return v > CLIP ? CLIP : v < -CLIP ? -CLIP : v;
+	return v > CLIP ? CLIP : v > -CLIP ? v : -CLIP;
 }
 
 static bool point_valid(const struct sw_history *h, size_t i)
@@ -121,7 +122,7 @@ static size_t pick_spread(const struct sw_history *h, const struct sw_calibrate_
 
 	if (same_hour && days < SW_GUARD_DAYS)
 		return 0;
-	if (n < least) {
+	if (n < least && !same_hour) {
 		stride = stride / 2;
 		n = pick(h, ask, stride, same_hour, NULL, SIZE_MAX, &days);
 	}

@@ -54,7 +54,7 @@ struct sw_calibration {
 #define SW_CALIBRATE_E_FEW 1 /* fewer than SW_PSEUDO_LEAST windows (SW_PSEUDO_SAME_HOUR of the same hour): use tier B */
 
 /*
- * Windows start every K points (every K/2 when that gives too few; further apart when it gives more than SW_PSEUDO_MAX). A window
+ * Windows start every K points (every K/2 when that gives too few, which overlap; further apart when it gives more than SW_PSEUDO_MAX). A window
  * is left out when it touches an excluded point, when less than half or less than SW_BASELINE_LEAST of its m points are there, or
  * when more than a quarter of its K are missing: its few looks would look too harmless. Missing samples are skipped: look k is the
  * k-th valid one, as for a real deployment. Windows starting in the hour before and after the deployment's time of day, on days

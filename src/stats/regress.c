@@ -10,6 +10,8 @@
 
 #define SCALE_SHARE 0.01   /* a signal that never moves is taken to move by a percent */
 #define SCALE_NOTHING 1e-9
+#define VALUE_MOST 1e100   /* sums and differences stay finite; a larger value is no measurement */
+#define COUNT_MOST 1e12
 #define TAU_LATENCY 0.1823 /* log 1.2: the changes tier B looks for */
 
 const char *sw_regress_why_name(enum sw_regress_why w)
@@ -41,7 +43,7 @@ const char *sw_regress_why_name(enum sw_regress_why w)
 
 double sw_regress_value(enum sw_regress_kind kind, bool down, double v, double all)
 {
-	if (!isfinite(v))
+	if (!(fabs(v) <= VALUE_MOST))
 		return NAN;
 	switch (kind) {
 	case SW_REGRESS_LATENCY:
@@ -49,7 +51,7 @@ double sw_regress_value(enum sw_regress_kind kind, bool down, double v, double a
 	case SW_REGRESS_PLAIN:
 		return down ? -v : v;
 	case SW_REGRESS_COUNTS:
-		if (!isfinite(all) || v < 0 || all < 0)
+		if (v < 0 || v > COUNT_MOST || !(all >= 0 && all <= COUNT_MOST))
 			return NAN;
 		return down ? fmax(0, all - v) : v;
 	}

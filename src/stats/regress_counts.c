@@ -128,15 +128,27 @@ static bool counts_pre_existing(const struct counts *c, double rise)
 	       steps_rate(&c->before, first + at, c->before.n) - steps_rate(&c->before, 0, first) >= rise / 2;
 }
 
+/* The largest rise of the last steps' rate at any look. */
+static double counts_peak(const struct counts *c)
+{
+	double peak = -INFINITY;
+
+	for (size_t k = SW_LOOK_FIRST; k <= c->after.n; k++)
+		peak = fmax(peak, steps_rate(&c->after, k - SW_MIN(k, (size_t)SW_RECENT), k) - c->rate);
+	return peak;
+}
+
 static void counts_judge(struct counts *c, struct sw_regress_saw *ret)
 {
 	double again = steps_rate(&c->after, c->after.n - SW_GUARD_AGAIN, c->after.n) - c->rate;
 
 	if (!ret->significant)
 		regress_end(ret, SW_REGRESS_FALSE, SW_REGRESS_EVIDENCE);
-	else if (again < c->required / 2 || again <= 0)
+	else if (!(counts_peak(c) >= c->required))
+		regress_end(ret, SW_REGRESS_FALSE, SW_REGRESS_SMALL);
+	else if (!(again >= c->required / 2 && again > 0))
 		regress_end(ret, SW_REGRESS_FALSE, SW_REGRESS_TRANSIENT);
-	else if (ret->rise < c->required)
+	else if (!(ret->rise >= c->required))
 		regress_end(ret, SW_REGRESS_FALSE, SW_REGRESS_SMALL);
 	else if (counts_pre_existing(c, ret->rise))
 		regress_end(ret, SW_REGRESS_UNKNOWN, SW_REGRESS_PRE_EXISTING);
