@@ -20,6 +20,7 @@
 #include "base/str.h"
 #include "model/place.h"
 #include "signal/answer.h"
+#include "signal/auth.h"
 #include "signal/promql.h"
 #include "signal/reduce.h"
 
@@ -105,20 +106,6 @@ static void question_url(struct sw_buf *out, const char *url, const char *what)
 	}
 }
 
-static void question_auth(const struct sw_measure_conf *c, struct sw_arena *a, struct sw_job *job)
-{
-	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
-
-	if (c->token) {
-		sw_job_header(job, "Authorization", sw_arena_printf(a, "Bearer %s", c->token));
-	} else if (c->user) {
-		const char *both = sw_arena_printf(a, "%s:%s", c->user, c->password ? c->password : "");
-
-		sw_b64_encode(&b, both, strlen(both));
-		sw_job_header(job, "Authorization", sw_arena_printf(a, "Basic %s", sw_buf_str(&b)));
-	}
-}
-
 /* Points of a list's past are as far apart as gives enough for a median. */
 static sw_dur past_step(const struct sw_target *t, const struct sw_query *q)
 {
@@ -187,7 +174,7 @@ static int prometheus_ask(const void *conf, const struct sw_target *t, sw_ms now
 	}
 	ret->url = sw_arena_strdup(a, sw_buf_str(&url));
 	sw_job_header(ret, "Accept", "application/json");
-	question_auth(c, a, ret);
+	sw_auth_header(c, a, ret);
 	return 0;
 }
 

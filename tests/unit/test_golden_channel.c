@@ -241,7 +241,7 @@ static struct sw_query query_read(const struct sw_jnode *n, const struct sw_meas
 	for (size_t i = 0; i < SW_COUNT(reduces); i++)
 		if (sw_streq(reduces[i], sw_jstr(n, "reduce")))
 			q.reduce = (enum sw_reduce)i;
-	filled = sw_preset_fill(&q, c->preset, strcmp(of->base.name, "scrape") == 0 ? SW_PRESET_SCRAPE : SW_PRESET_PROMETHEUS, a, &err);
+	filled = sw_preset_fill(&q, c->preset, of == &sw_signal_scrape ? SW_PRESET_SCRAPE : SW_PRESET_PROMETHEUS, a, &err);
 	if (!filled)
 		fail_msg("%s", err.text);
 	return *filled;
@@ -413,7 +413,8 @@ int main(void)
 	static const struct sw_channel *const channels[] = { &sw_channel_dingtalk, &sw_channel_wecom,
 		                                             &sw_channel_webhook, &sw_channel_console };
 	static const struct sw_action *const actions[] = { &sw_action_http, &sw_action_exec };
-	static const struct sw_signal *const signals[] = { &sw_signal_health, &sw_signal_prometheus };
+	static const struct sw_signal *const signals[] = { &sw_signal_health, &sw_signal_prometheus,
+		                                           &sw_signal_scrape };
 	static struct golden cases[CASES];
 	static struct CMUnitTest tests[CASES];
 	char folder[64];
