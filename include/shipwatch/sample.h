@@ -23,7 +23,8 @@ struct sw_sample {
 
 /* memory: what a source wants to be handed with its next question (counters of a scrape); NULL: nothing. */
 #define SW_MEMORY_MAX 4096
-struct sw_samples { struct sw_arena *a; struct sw_sample items[16]; size_t n; const char *memory; };
+#define SW_SAMPLES_MAX 64
+struct sw_samples { struct sw_arena *a; struct sw_sample items[SW_SAMPLES_MAX]; size_t n; const char *memory; };
 /* NULL when full. */
 struct sw_sample *sw_samples_add(struct sw_samples *s, const char *signal, sw_ms at, enum sw_reading r, double value);
 

@@ -15,6 +15,8 @@
 #include "base/str.h"
 #include "shipwatch/buf.h"
 
+const char *const sw_place_presets[] = { "default", "client-golang", "spring-boot", "nginx-ingress", "istio", "envoy", NULL };
+
 static const struct sw_match place_any = { 0 };
 
 const char *sw_place_tier(const char *environment)
@@ -61,6 +63,16 @@ const char *sw_place_fill(const char *text, const char *service, struct sw_arena
 	return sw_arena_strdup(a, b.p);
 }
 
+const char *sw_place_fill_labels(const char *labels, const char *service, struct sw_arena *a)
+{
+	char *plain = sw_arena_strdup(a, service);
+
+	for (char *p = plain; *p; p++)
+		if ((unsigned char)*p < ' ' || strchr("\"'`\\", *p))
+			*p = '_';
+	return sw_place_fill(labels, plain, a);
+}
+
 static const struct sw_place *place_make(const struct sw_place *template, const char *service, struct sw_arena *a)
 {
 	struct sw_place *p = SW_ARENA_NEW(a, struct sw_place);
@@ -71,6 +83,9 @@ static const struct sw_place *place_make(const struct sw_place *template, const 
 	p->health.url = sw_place_fill(p->health.url, service, a);
 	p->health.version = sw_place_fill(p->health.version, service, a);
 	p->health.expect = sw_place_fill(p->health.expect, service, a);
+	p->prometheus.url = sw_place_fill(p->prometheus.url, service, a);
+	p->prometheus.labels = sw_place_fill_labels(p->prometheus.labels, service, a);
+	p->scrape.url = sw_place_fill(p->scrape.url, service, a);
 	p->rollback = sw_place_fill(p->rollback, service, a);
 	labels = p->n_labels ? SW_ARENA_ARRAY(a, struct sw_label, p->n_labels) : NULL;
 	for (size_t i = 0; i < p->n_labels; i++) {
