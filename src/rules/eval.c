@@ -254,7 +254,7 @@ static enum sw_truth eval_for(struct eval *v, const struct node *n)
 
 struct sw_value sw_eval_consecutive(struct eval *v, const struct node *n)
 {
-	struct sw_hold *h = &v->holds[n->hold_index];
+	struct sw_hold *h = v->before ? NULL : &v->holds[n->hold_index];
 	enum sw_truth t;
 	unsigned k = 0;
 
