@@ -12,6 +12,7 @@ static const struct sw_command commands[] = {
 	{ "worker", "decides, asks services, tells people, takes releases back", sw_cli_worker },
 	{ "check", "reads configuration and rules, says all mistakes", sw_cli_check },
 	{ "test", "tests of rules in virtual time", sw_cli_test },
+	{ "replay", "recorded events and samples against rules", sw_cli_replay },
 	{ "status", "queue, workers, gateways, holds, dead letters, open watches", sw_cli_status },
 	{ "hold", "no action starts there, or anywhere", sw_cli_hold },
 	{ "release", "ends a hold", sw_cli_release },
@@ -32,7 +33,7 @@ static int usage(FILE *to, int code)
 	for (size_t i = 0; i < SW_COUNT(commands); i++)
 		(void)fprintf(to, "  %-12s %s\n", commands[i].name, commands[i].help);
 	(void)fputs("\nexit code: 0 well; 1 it went wrong, one line on stderr says what; 2 the command line is wrong;\n"
-	            "`test` has 3 as well: nothing ran\n", to);
+	            "`test` and `replay` have 3 as well: nothing ran\n", to);
 	return code;
 }
 

@@ -28,6 +28,7 @@ int sw_cli_up(int argc, char **argv);
 int sw_cli_version(int argc, char **argv);
 int sw_cli_check(int argc, char **argv);
 int sw_cli_test(int argc, char **argv);
+int sw_cli_replay(int argc, char **argv);
 int sw_cli_status(int argc, char **argv);
 int sw_cli_hold(int argc, char **argv);
 int sw_cli_release(int argc, char **argv);

@@ -37,12 +37,17 @@ static bool newer_running(const struct place_state *p, const struct deployment *
 	return false;
 }
 
-static bool newer_done(const struct place_state *p, const struct deployment *d)
+static const struct deployment *newer_done(const struct place_state *p, const struct deployment *d)
 {
 	for (size_t i = 0; i < p->n_deps; i++)
 		if (&p->deps[i] != d && p->deps[i].counted && sw_deployment_compare(&p->deps[i], d) > 0)
-			return true;
-	return false;
+			return &p->deps[i];
+	return NULL;
+}
+
+const char *sw_act_newer(struct step *s, const struct deployment *newer)
+{
+	return newer->ev.user ? sw_arena_printf(s->a, "a newer deployment succeeded (%s)", newer->ev.user) : "a newer deployment succeeded";
 }
 
 static const char *act_caps(struct step *s, struct place_state *p)
@@ -86,9 +91,10 @@ static const char *act_migrations(struct facts *f)
 static const char *act_forbidden(struct step *s, struct place_state *p, struct deployment *d, bool rollback)
 {
 	struct facts f = { .s = s, .ev = &d->ev, .place = p->conf, .service = p->service, .state = p, .dep = d };
+	const struct deployment *newer = newer_done(p, d);
 
-	if (newer_done(p, d))
-		return "a newer deployment succeeded";
+	if (newer)
+		return sw_act_newer(s, newer);
 	if (s->in->hold)
 		return sw_arena_printf(s->a, "everything is on hold: %s", s->in->hold);
 	if (p->hold_by)

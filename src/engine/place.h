@@ -136,6 +136,8 @@ void sw_act_tick(struct step *s, struct place_state *p, sw_ms *next);
 /* The watch it was decided for saw the condition end. */
 void sw_act_recovered(struct step *s, struct place_state *p, const struct watch *w);
 void sw_act_cancel(struct step *s, struct place_state *p, const char *dep, const char *why);
+/* Why an action is dropped: a newer deployment, with who it was where that is known. */
+const char *sw_act_newer(struct step *s, const struct deployment *newer);
 const char *sw_act_state_name(enum act_state st);
 
 #endif

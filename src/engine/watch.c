@@ -483,5 +483,5 @@ void sw_watch_superseded(struct step *s, struct place_state *p, const struct dep
 	}
 	for (size_t i = 0; i < p->n_deps; i++)
 		if (!sw_streq(p->deps[i].id, newer->id))
-			sw_act_cancel(s, p, p->deps[i].id, "a newer deployment succeeded");
+			sw_act_cancel(s, p, p->deps[i].id, sw_act_newer(s, newer));
 }

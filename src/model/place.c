@@ -181,7 +181,7 @@ static bool place_environment(const struct sw_place *p, const struct sw_match *m
 /* May this pipeline be a deployment where nothing says so but the place? */
 static bool place_pipeline_counts(const struct sw_event *ev)
 {
-	return ev->kind == SW_EV_PIPELINE && ev->status == SW_ST_SUCCESS && !ev->merge_request &&
+	return ev->kind == SW_EV_PIPELINE && ev->status == SW_ST_SUCCESS && !ev->merge_request && !ev->jobs_deploy &&
 	       !ev->parent_pipeline && !sw_streq(ev->pipeline_source, "schedule") &&
 	       !sw_streq(ev->pipeline_source, "parent_pipeline");
 }
@@ -307,7 +307,7 @@ size_t sw_places_claim(const struct sw_places *ps, const struct sw_event *ev, st
 	const struct sw_place *by_tier;
 	size_t n = 0;
 
-	if (!service)
+	if (!service || (ev->environment && !sw_event_deploys(ev)))
 		return 0;
 	for (size_t i = 0; i < ps->n && n < max; i++) {
 		const struct sw_place *p = &ps->items[i];

@@ -60,6 +60,8 @@ struct worker {
 	sw_dur tick_at;                /* when the next tick is due, by sw_clock_mono; 0: one is under way */
 	bool ticking, held, rewound, ready_told, beating;
 	sw_dur ticked;                 /* last good tick, by sw_clock_mono */
+	int tick_r;                    /* why Redis refused the last one; 0: it did not */
+	const char *weak;              /* why Redis may lose what it took, as last told */
 	sw_dur started;
 	sw_ms woke_at;                 /* earliest due time noted while a tick was under way; 0: none */
 	struct intake *intakes;
@@ -71,7 +73,6 @@ struct worker {
 /* setup.c */
 /* Loads the rules too; mistakes are logged. Takes a reference of cfg of its own. Return: 0, or -EINVAL. */
 SW_CHECKED int sw_setup_new(struct worker *w, struct sw_config *cfg, struct setup **ret);
-int sw_setup_tz_offset(const struct sw_config *cfg, sw_ms now);
 struct setup *sw_setup_get(struct setup *s);
 struct setup *sw_setup_put(struct setup *s); /* NULL in, NULL out; returns NULL */
 /* Text of pinned rules as read from Redis into the cache. Return: 0, or -ENOENT (source NULL), -EINVAL (a newer language). */

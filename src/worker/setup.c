@@ -1,7 +1,6 @@
 /* A configuration made ready for the engine: rules loaded, channels and actions as the engine sees them; and pinned rules. */
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/str.h"
 #include "shipwatch/clock.h"
@@ -48,22 +47,6 @@ void sw_pinned_fini(struct worker *w)
 		sw_rules_put(e->value);
 	sw_map_fini(&w->pinned);
 	w->pinned = (struct sw_map)SW_MAP_INIT;
-}
-
-/* The offset of the configured zone at a moment. TZ is the process's; our own texts are all in UTC or with an offset given. */
-int sw_setup_tz_offset(const struct sw_config *cfg, sw_ms now)
-{
-	time_t t = (time_t)(now / 1000);
-	const char *old = getenv("TZ");
-	struct tm tm;
-
-	if (!cfg->timezone)
-		return 0;
-	if (!old || strcmp(old, cfg->timezone) != 0) {
-		(void)setenv("TZ", cfg->timezone, 1);
-		tzset();
-	}
-	return localtime_r(&t, &tm) ? (int)tm.tm_gmtoff : 0;
 }
 
 static void setup_log(const struct sw_diags *d)
@@ -126,7 +109,7 @@ int sw_setup_new(struct worker *w, struct sw_config *cfg, struct setup **ret)
 		.places = &cfg->places, .rules = s->rules, .pinned = setup_pinned, .arg = w,
 		.channels = chans, .n_channels = cfg->n_channels, .actions = acts, .n_actions = cfg->n_actions,
 		.alerts = (const char *const *)cfg->alerts, .log_url = cfg->log_url, .public_url = cfg->public_url,
-		.tz_offset_s = sw_setup_tz_offset(cfg, sw_clock_wall()), .stuck_after = cfg->stuck_after,
+		.tz_offset_s = sw_config_tz_offset(cfg, sw_clock_wall()), .stuck_after = cfg->stuck_after,
 	};
 	*ret = s;
 	return 0;
