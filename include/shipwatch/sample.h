@@ -8,6 +8,7 @@
 /* rules.md 1.1 semantics 3 */
 enum sw_reading { SW_R_OK, SW_R_ABSENT, SW_R_NAN, SW_R_STALE, SW_R_ERROR, SW_R_TOO_FEW };
 const char *sw_reading_name(enum sw_reading r); /* "ok", "absent" … */
+enum sw_reading sw_reading_parse(const char *s); /* SW_R_ERROR for what is no such word, NULL included */
 
 struct sw_sample {
 	const char *signal;     /* "health" */

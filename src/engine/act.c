@@ -347,6 +347,20 @@ static void act_start(struct step *s, struct place_state *p, struct act *x, cons
 	act_news(s, p, x, SW_NEWS_ROLLBACK_STARTED, NULL);
 }
 
+/* What forbids it for now; NULL: nothing (rules.md 4, guards 4, 7 and 8). */
+static const char *act_waits(struct step *s, const struct place_state *p, const struct act *x, const struct deployment *d)
+{
+	const struct watch *w = sw_place_watch((struct place_state *)(uintptr_t)p, x->watch);
+
+	if (newer_running(p, d))
+		return "a newer deployment is running";
+	if (!x->rollback)
+		return NULL;
+	if (sw_judge_common(s, p))
+		return "other services fail too";
+	return w && sw_judge_outage(s, p, w) ? "the source of the signals does not answer" : NULL;
+}
+
 void sw_act_go(struct step *s, struct place_state *p, const struct sw_jnode *msg)
 {
 	struct act *x = sw_place_act(p, sw_jstr(msg, "act"));
@@ -360,7 +374,7 @@ void sw_act_go(struct step *s, struct place_state *p, const struct sw_jnode *msg
 		act_skip(s, p, x, why);
 	else if (s->in->refused)
 		act_refused(s, p, x);
-	else if (newer_running(p, d))
+	else if (act_waits(s, p, x, d))
 		act_postpone(s, x);
 	else if (s->out->start_action)
 		act_postpone(s, x); /* one start a commit */

@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "engine/engine.h"
+#include "engine/runs.h"
 
 #define NAME_MAX_BYTES 400
 
@@ -90,7 +91,7 @@ void sw_engine_route(const struct sw_engine *e, const struct sw_event *ev, struc
 			.aggregate = sw_arena_printf(a, "line:%s/%s/%s", ev->source, route_name(a, ev->repo), route_name(a, route_ref(ev))),
 			.msg = route_fact(a, ev, SW_CLAIM_NONE, ev->kind == SW_EV_PUSH) };
 	ret->unclaimed = n == 0 && sw_event_deploys(ev) && (ev->kind == SW_EV_DEPLOYMENT || ev->kind == SW_EV_JOB || ev->kind == SW_EV_REPORT);
-	if (ours)
+	if (ours && !sw_runs_note(ev, a, &ret->keep_key, &ret->keep_value))
 		route_keep(ev, a, ret);
 }
 

@@ -4,11 +4,7 @@
  * An unknown check neither extends nor ends what held, for two intervals (or ends it at once, `for_gap: reset`).
  */
 #include "rules/expr.h"
-
-/* CUSUM of rules.md 3.5: p0 1 %, p1 50 %, alpha 1e-4, beta 5 %. */
-#define CUSUM_TRUE  3.912023   /* ln(p1 / p0) */
-#define CUSUM_FALSE (-0.683097) /* ln((1 - p1) / (1 - p0)) */
-#define CUSUM_LIMIT 9.159047   /* ln((1 - beta) / alpha) */
+#include "stats/cusum.h"
 
 /* Counts a check if it is a new one. gap counts unknown checks in a row. */
 void sw_hold_count(struct sw_hold *h, enum sw_truth t, sw_ms at, bool gap_resets)
@@ -48,11 +44,10 @@ unsigned sw_hold_true(const struct sw_hold *h, unsigned of)
  */
 bool sw_hold_cusum(const struct sw_hold *h)
 {
+	struct sw_cusum c = sw_cusum_default();
 	double s = 0;
 
-	for (unsigned i = h->valid; i-- > 0;) {
-		s += h->bits >> i & 1 ? CUSUM_TRUE : CUSUM_FALSE;
-		s = SW_MIN(SW_MAX(s, 0), CUSUM_LIMIT);
-	}
-	return s >= CUSUM_LIMIT;
+	for (unsigned i = h->valid; i-- > 0;)
+		s = sw_cusum_step(&c, s, h->bits >> i & 1);
+	return sw_cusum_failing(&c, s);
 }

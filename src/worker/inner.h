@@ -50,6 +50,8 @@ struct worker {
 	struct sw_map lanes;           /* aggregate → struct sw_lane */
 	struct sw_lane *ready;
 	struct sw_map pinned;          /* hash → struct sw_rules */
+	struct sw_map kept;            /* what is written once: key → text */
+	size_t kept_bytes;
 	size_t in_flight;              /* entries in hand */
 	size_t ios;                    /* I/O and results under way */
 	bool reading, owed;            /* owed: a read callback came, sw_bus_read_more has not been called */
@@ -78,6 +80,9 @@ struct setup *sw_setup_put(struct setup *s); /* NULL in, NULL out; returns NULL 
 /* Text of pinned rules as read from Redis into the cache. Return: 0, or -ENOENT (source NULL), -EINVAL (a newer language). */
 SW_CHECKED int sw_pinned_add(struct worker *w, const char *hash, const char *source);
 void sw_pinned_fini(struct worker *w);
+/* A baseline that was read or written ("past:…"; other keys and NULL texts are passed over): it never changes, so it is asked once. */
+void sw_kept_add(struct worker *w, const char *key, const char *text);
+void sw_kept_fini(struct worker *w);
 
 /* stepper.c */
 void sw_stepper_add(struct worker *w, const struct sw_entry *entry);

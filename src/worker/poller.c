@@ -20,7 +20,6 @@
 #define LOG "worker/poller"
 #define TEXT_MAX  300
 #define REFERENCE_TIMEOUT (5 * SW_SECOND)
-#define STEP      (15 * SW_SECOND) /* of a past whose query says none */
 
 struct round {
 	struct worker *w;
@@ -36,6 +35,7 @@ struct round {
 	size_t waiting;                    /* answers still to come */
 	struct sw_samples samples;
 	struct sw_past_ask *past;          /* NULL: of now */
+	sw_dur step;                       /* of the past */
 };
 
 struct question { struct round *r; struct sw_target target; };
@@ -188,7 +188,7 @@ static void past_send(struct round *r, const char *msg)
 static void past_missing(struct round *r, const char *signal, const char *why, bool again)
 {
 	SW_DEBUG(LOG, "%s: no past of %s: %s", r->aggregate, signal, why);
-	past_send(r, sw_baseline_missing(r->deployment, signal, why, again, &r->a));
+	past_send(r, sw_baseline_missing(r->deployment, signal, r->step, why, again, &r->a));
 }
 
 static void past_did(void *arg, const struct sw_result *res)
@@ -229,17 +229,16 @@ static void past_loaded(void *arg, int rc, const struct sw_loaded *l)
 {
 	struct round *r = arg;
 	const struct sw_query *q = r->queries;
-	sw_dur step = q->step > 0 ? q->step : STEP;
 	struct sw_past past = { 0 };
 
 	if (rc < 0) {
 		past_missing(r, q->signal, "Redis does not answer", true);
 		return;
 	}
-	sw_baseline_of_ring("", 0, r->past->from, r->past->to, step, &r->a, &past);
+	sw_baseline_of_ring("", 0, r->past->from, r->past->to, r->step, &r->a, &past);
 	for (size_t i = 0; r->past->rings[i] && i < SW_COUNT(l->rings); i++)
 		if (l->rings[i].p)
-			sw_baseline_of_ring(l->rings[i].p, l->rings[i].n, r->past->from, r->past->to, step, &r->a, &past);
+			sw_baseline_of_ring(l->rings[i].p, l->rings[i].n, r->past->from, r->past->to, r->step, &r->a, &past);
 	past_send(r, sw_baseline_message(r->deployment, q->signal, &past, r->past, &r->a));
 }
 
@@ -357,8 +356,10 @@ static void round_run(struct worker *w, struct setup *setup, const char *aggrega
 	r->about.version = sw_arena_strdup(&r->a, io->version);
 	r->at = sw_bus_now(w->bus);
 	r->samples.a = &r->a;
-	if (io->kind == SW_IO_PAST)
+	if (io->kind == SW_IO_PAST) {
 		r->past = past_copy(&r->a, io->past);
+		r->step = io->queries[first].step;
+	}
 	if (sw_place_of_aggregate(&r->a, aggregate, &r->about.service, &r->about.environment))
 		place = sw_places_find(&setup->cfg->places, r->about.service, r->about.environment, &r->a);
 	r->plugin = sw_signal_find(sw_streq(io->source, "reference") ? "health" : io->source);

@@ -455,6 +455,7 @@ void sw_worker_fini(struct worker *w)
 	sw_timer_stop(&w->deadline);
 	w->setup = sw_setup_put(w->setup);
 	sw_pinned_fini(w);
+	sw_kept_fini(w);
 	sw_meters_free(w->meters);
 }
 

@@ -104,8 +104,6 @@ static const struct { const char *text, *want; } files[] = {
 	{ "- name: r\n  on: push\n  if: health is failing\n  then: alert\n",
 	  "f.yaml:3:7: only deployments can be watched: a rule on push cannot ask for the signal health" },
 	{ "- name: r\n  on: push\n  watch: 5m\n  then: alert\n", "f.yaml:3:10: watch: this rule is decided by the event alone, it asks for no signal" },
-	{ "- name: r\n  on: deploy-to-prod\n  watch: 5m\n  if: regressed(http_latency_p95, by=20%)\n  then: alert\n",
-	  "f.yaml:4:7: regressed needs baselines and statistics: not in this version" },
 	{ "- {name: r, on: push, then: rollback}\n", "f.yaml:1:29: there is nothing to roll back on push" },
 	{ "- name: r\n  on: deploy-to-prod\n  if: health is failing\n  watch: 5\n  then: alert\n",
 	  "f.yaml:4:10: watch: want a length of time with its unit, such as 5m" },
