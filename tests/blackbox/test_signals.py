@@ -37,10 +37,11 @@ def get(url):
 class Service:
     """The example service, asked for its page a few times a second."""
 
-    def __init__(self, case):
+    def __init__(self, case, *knobs):
         ports = case.folder("service.port")
         program = built(os.path.join(BUILD, "examples/service/example-service"))
-        self.process = case.start(Process([program, "--listen", "127.0.0.1:0", "--port-file", ports, "--error-pct", "25", "--delay-ms", "20"]))
+        knobs = knobs or ("--error-pct", "25", "--delay-ms", "20")
+        self.process = case.start(Process([program, "--listen", "127.0.0.1:0", "--port-file", ports, *knobs]))
         wait_for(lambda: os.path.exists(ports), "the service listens")
         with open(ports, encoding="ascii") as f:
             self.address = f"127.0.0.1:{int(f.read())}"
@@ -50,8 +51,11 @@ class Service:
         for _ in range(times):
             try:
                 get(self.url + "/")
-            except urllib.error.HTTPError:
+            except OSError:  # an answer that fails, or a service that is being ended
                 pass
+
+    def knob(self, query):
+        get(urllib.request.Request(self.url + "/knobs?" + query, method="POST"))
 
 
 class Prometheus:
