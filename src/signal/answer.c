@@ -208,6 +208,8 @@ static int series_read(struct reader *r)
 			rc = sw_json_next(&r->j) == SW_JSON_ARRAY ? point_read(r, s, false) : reader_wrong(r, "a value is no list");
 		} else if (sw_json_is(&r->j, "values")) {
 			has = true;
+			if (!r->grid->step)
+				return sw_err_set(r->err, EBADMSG, "a range where one number is wanted: use a function over it, such as rate() or max_over_time()");
 			rc = points_read(r, s);
 		} else if (sw_json_is(&r->j, "histogram") || sw_json_is(&r->j, "histograms")) {
 			return sw_err_set(r->err, EBADMSG, "a native histogram where a number is wanted: use histogram_quantile() in the query");

@@ -87,6 +87,21 @@ static void setup_log(const struct sw_diags *d)
 		sw_log(x->warning ? SW_LOG_WARN : SW_LOG_ERROR, LOG, "%s", x->text);
 }
 
+void sw_worker_check_queries(const struct sw_rules *rules, struct sw_diags *d)
+{
+	for (size_t i = 0; i < rules->n_signals; i++) {
+		const struct sw_signal_def *def = &rules->signals[i];
+		struct sw_ynode at = { .file = def->file, .line = def->line, .col = 1 };
+
+		for (const struct sw_signal *const *p = sw_signals; *p; p++) {
+			struct sw_err err = SW_ERR_INIT;
+
+			if ((*p)->check && (*p)->check(&def->query, &err) < 0)
+				sw_diag_error(d, &at, "signal \"%s\": %s", def->name, err.text);
+		}
+	}
+}
+
 static int setup_rules(struct setup *s)
 {
 	const struct sw_config *c = s->cfg;
@@ -103,8 +118,10 @@ static int setup_rules(struct setup *s)
 		r = sw_rules_load((const char *const *)c->rules, &names, &s->rules, &d);
 	else
 		r = sw_rules_load_text("<safe rules>", sw_rules_safe, strlen(sw_rules_safe), NULL, &s->rules, &d);
+	if (r == 0)
+		sw_worker_check_queries(s->rules, &d);
 	setup_log(&d);
-	return r;
+	return d.errors ? -EINVAL : r;
 }
 
 int sw_setup_new(struct worker *w, struct sw_config *cfg, struct setup **ret)
