@@ -7,7 +7,7 @@ BEGIN {
 	# folder: what it may include besides itself and include/shipwatch
 	may["base"] = " "
 	may["model"] = " base "
-	may["stats"] = " base model "
+	may["stats"] = " base "
 	may["rules"] = " base model stats "
 	may["config"] = " base model rules "
 	may["engine"] = " base model rules stats "

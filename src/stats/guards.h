@@ -1,0 +1,34 @@
+/*
+ * Is it the deployment? What is asked once the numbers say "worse". All values are transformed: large is bad.
+ */
+#ifndef SW_STATS_GUARDS_H
+#define SW_STATS_GUARDS_H
+
+#include "shipwatch/base.h"
+#include "stats/defaults.h"
+
+/*
+ * Temporal: had it begun before? True when the largest CUSUM of the last SW_GUARD_POINTS of x and all of y puts the change more
+ * than SW_GUARD_STEPS before the end of x, and the points of x since then are up by at least half of `required`; or when the
+ * last SW_RECENT of y are less than half of `required` above those last points: most of the rise is then older than the window.
+ * x: m valid points in time order, y: n; m, n >= 1 (fewer than 2 x SW_GUARD_POINTS of x: false, there is no "before" to compare).
+ */
+bool sw_guard_pre_existing(const double *x, size_t m, const double *y, size_t n, double required);
+
+/* Went away: the median of the last SW_GUARD_AGAIN of y is less than half of `required` above centre. */
+bool sw_guard_transient(const double *y, size_t n, double centre, double required);
+
+/* The same clock window of an earlier day. */
+struct sw_guard_day {
+	const double *x, *y; /* as of the deployment, NaN: missing */
+	size_t m, n;
+};
+/*
+ * Control by differences in differences: rise - median over days of (median y_d - median x_d). Days without SW_LOOK_FIRST valid
+ * points on both sides are left out; fewer than SW_GUARD_DAYS: returns rise as it is. scratch: room for the longest x or y.
+ */
+double sw_guard_control(double rise, const struct sw_guard_day *days, size_t n_days, double *scratch);
+
+#define SW_GUARD_DAYS_MAX 14
+
+#endif
