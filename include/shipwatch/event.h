@@ -77,6 +77,7 @@ struct sw_event {
 	const char *job_name, *job_stage;
 	bool allow_failure;
 	bool merge_request;            /* the run belongs to a merge or pull request */
+	bool jobs_deploy;              /* a pipeline with a job that names an environment: the job tells of the deployment */
 	const char *target_branch;     /* merge */
 
 	const char *user;          /* login of who caused it */
@@ -127,6 +128,8 @@ const char *sw_kind_name(enum sw_kind k);          /* "push" */
 enum sw_kind sw_kind_parse(const char *s);         /* SW_EV_NONE when unknown */
 const char *sw_status_name(enum sw_status s);      /* "success" */
 enum sw_status sw_status_parse(const char *s);     /* our own names */
+/* Does it name an environment that is deployed to (or tried to), not one that is stopped, prepared, verified or looked at? */
+bool sw_event_deploys(const struct sw_event *ev);
 bool sw_status_terminal(enum sw_status s);
 /* Order inside one attempt: created 1, running 2, terminal 3, inactive 4; none and other 0. */
 int sw_status_rank(enum sw_status s);

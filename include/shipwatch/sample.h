@@ -8,6 +8,7 @@
 /* rules.md 1.1 semantics 3 */
 enum sw_reading { SW_R_OK, SW_R_ABSENT, SW_R_NAN, SW_R_STALE, SW_R_ERROR, SW_R_TOO_FEW };
 const char *sw_reading_name(enum sw_reading r); /* "ok", "absent" … */
+enum sw_reading sw_reading_parse(const char *s); /* SW_R_ERROR for what is no such word, NULL included */
 
 struct sw_sample {
 	const char *signal;     /* "health" */
@@ -23,7 +24,8 @@ struct sw_sample {
 
 /* memory: what a source wants to be handed with its next question (counters of a scrape); NULL: nothing. */
 #define SW_MEMORY_MAX 4096
-struct sw_samples { struct sw_arena *a; struct sw_sample items[16]; size_t n; const char *memory; };
+#define SW_SAMPLES_MAX 64
+struct sw_samples { struct sw_arena *a; struct sw_sample items[SW_SAMPLES_MAX]; size_t n; const char *memory; };
 /* NULL when full. */
 struct sw_sample *sw_samples_add(struct sw_samples *s, const char *signal, sw_ms at, enum sw_reading r, double value);
 

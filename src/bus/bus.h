@@ -64,6 +64,8 @@ const struct sw_bus_info *sw_bus_info(const struct sw_bus *bus); /* NULL before 
 const char *sw_bus_error(const struct sw_bus *bus);
 /* Durable at once: appendonly and appendfsync always. */
 bool sw_bus_durable(const struct sw_bus *bus);
+/* Why Redis may lose what it took, as it was asked last: one of a few constant texts. NULL: it keeps it, or is not known yet. */
+const char *sw_bus_weakness(const struct sw_bus *bus);
 
 /* ---- coming in ---- */
 

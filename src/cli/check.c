@@ -11,16 +11,17 @@
 #include "rules/rules.h"
 #include "shipwatch/clock.h"
 
-static int check_rules(const struct sw_config *c, struct sw_rules **ret, struct sw_diags *d)
+static int check_rules(const struct sw_config *c, bool named, struct sw_rules **ret, struct sw_diags *d)
 {
 	struct sw_rules_names names = {
 		.channels = (const char *const *)c->channel_names, .actions = (const char *const *)c->action_names,
 		.people = (const char *const *)c->people_names, .limits = (const char *const *)c->limit_names,
 		.targets = (const char *const *)c->target_names,
 	};
+	const struct sw_rules_names none = { 0 };
 
 	if (c->rules)
-		return sw_rules_load((const char *const *)c->rules, &names, ret, d);
+		return sw_rules_load((const char *const *)c->rules, named ? &names : &none, ret, d);
 	return sw_rules_load_text("<safe rules>", sw_rules_safe, strlen(sw_rules_safe), NULL, ret, d);
 }
 
@@ -105,8 +106,9 @@ struct sw_config *sw_cli_config(const char *path, struct sw_rules **ret_rules, b
 	bool good;
 
 	sw_diags_init(&d, &arena);
-	good = sw_config_load(path, &plugins, &sw_yenv_process, &cfg, &d) == 0;
-	if (ret_rules && cfg && check_rules(cfg, &rules, &d) == 0)
+	good = sw_config_load_broken(path, &plugins, &sw_yenv_process, &cfg, &d) == 0;
+	/* Of a configuration with mistakes it is not known what there is: rules are read without asking for names. */
+	if (ret_rules && (good || cfg->rules) && check_rules(cfg, good, &rules, &d) == 0 && good)
 		check_rollbacks(cfg, rules, &d);
 	sw_diags_sort(&d);
 	for (const struct sw_diag *one = d.first; one; one = one->next)

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "engine/engine.h"
 #include "shipwatch/sample.h"
+#include "stats/regress.h"
 
 #define BASELINE_POINTS 240     /* of the baseline, kept as they are */
 #define BASELINE_VALID  30      /* fewer readings: no baseline (rules.md 3.1) */
@@ -37,9 +38,11 @@ struct baseline {
 const char *sw_baseline_message(const char *deployment, const char *signal, struct sw_past *past, const struct sw_past_ask *ask,
                                 struct sw_arena *a);
 /* There is none: why; again: it may be asked once more later. */
-const char *sw_baseline_missing(const char *deployment, const char *signal, const char *why, bool again, struct sw_arena *a);
+const char *sw_baseline_missing(const char *deployment, const char *signal, sw_dur step, const char *why, bool again, struct sw_arena *a);
 /* Readings of a ring (sw_step_ring's 16 bytes each) at equal steps; several rings one after the other, oldest first. */
 void sw_baseline_of_ring(const void *ring, size_t n, sw_ms from, sw_ms to, sw_dur step, struct sw_arena *a, struct sw_past *past);
+/* How a signal is compared; counted: its readings say of how many requests they speak. */
+enum sw_regress_kind sw_baseline_kind(bool latency, bool counted);
 /* The record in such a message, or in the snapshot made of it. False: it is none. */
 bool sw_baseline_read(const struct sw_jnode *rec, struct sw_arena *a, struct baseline *ret);
 

@@ -54,6 +54,7 @@ struct sw_engine {
 	const struct sw_places *places;
 	struct sw_rules *rules;                                          /* in force */
 	struct sw_rules *(*pinned)(void *arg, const char *hash);         /* borrowed; NULL: not at hand, the step asks for it */
+	const char *(*kept)(void *arg, const char *key);                 /* what is written once ("past:…"), borrowed; NULL likewise */
 	void *arg;
 	const struct sw_engine_channel *channels;
 	size_t n_channels;
@@ -118,6 +119,7 @@ struct sw_past_ask {
 	size_t n_looks;
 	bool logs;                     /* work on logarithms (latencies) */
 	bool bad_down;
+	int tz_offset_s;
 	const char *const *rings;      /* NULL-ended */
 };
 
@@ -183,7 +185,7 @@ SW_CHECKED int sw_engine_step(const struct sw_engine *e, const struct sw_step_in
 struct sw_routed {
 	struct sw_step_tell *facts;
 	size_t n_facts;
-	/* commits of a push, kept for messages: list below {sw}:, or NULL */
+	/* commits of a push, a run of a job: kept in a list below {sw}:, or NULL */
 	const char *keep_key, *keep_value;
 	/* a deployment nobody claims: its environment, for status */
 	bool unclaimed;

@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "engine/engine.h"
+#include "engine/runs.h"
 
 #define NAME_MAX_BYTES 400
 
@@ -89,8 +90,8 @@ void sw_engine_route(const struct sw_engine *e, const struct sw_event *ev, struc
 		ret->facts[ret->n_facts++] = (struct sw_step_tell){
 			.aggregate = sw_arena_printf(a, "line:%s/%s/%s", ev->source, route_name(a, ev->repo), route_name(a, route_ref(ev))),
 			.msg = route_fact(a, ev, SW_CLAIM_NONE, ev->kind == SW_EV_PUSH) };
-	ret->unclaimed = n == 0 && ev->environment && (ev->kind == SW_EV_DEPLOYMENT || ev->kind == SW_EV_JOB || ev->kind == SW_EV_REPORT);
-	if (ours)
+	ret->unclaimed = n == 0 && sw_event_deploys(ev) && (ev->kind == SW_EV_DEPLOYMENT || ev->kind == SW_EV_JOB || ev->kind == SW_EV_REPORT);
+	if (ours && !sw_runs_note(ev, a, &ret->keep_key, &ret->keep_value))
 		route_keep(ev, a, ret);
 }
 

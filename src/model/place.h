@@ -39,6 +39,9 @@ struct sw_measure_conf {
 	const char *user, *password, *token; /* Basic, or Bearer; NULL: none */
 };
 
+/* NULL-ended: the words of `preset:`; what they ask for is in signal/presets.c. */
+extern const char *const sw_place_presets[];
+
 struct sw_place {
 	const char *service, *environment, *tier; /* tier NULL: none */
 	const char **repos;                       /* NULL-ended globs of the service */
@@ -91,6 +94,8 @@ const char *sw_places_service_of(const struct sw_places *ps, const struct sw_eve
 
 /* The text with every {service} replaced; NULL in, NULL out. */
 const char *sw_place_fill(const char *text, const char *service, struct sw_arena *a);
+/* The same in matchers of PromQL (job="{service}"): quotes and backslashes of the name become _, so it cannot end the text. */
+const char *sw_place_fill_labels(const char *labels, const char *service, struct sw_arena *a);
 /* "production" → "prod", "stage" → "staging", anything else → itself; case is folded for these words only. */
 const char *sw_place_tier(const char *environment);
 /*

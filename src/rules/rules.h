@@ -40,7 +40,7 @@ enum sw_about { SW_ABOUT_FLAPS, SW_ABOUT_SOURCE, SW_ABOUT_FLAKY };
 enum sw_regress_test { SW_TEST_AUTO, SW_TEST_RANK, SW_TEST_SEQUENTIAL };
 struct sw_regressed_ask {
 	const char *signal;
-	double by;             /* least effect: 0.2 = 20 % worse, 1 = twice; by_points: an absolute difference (2pp). 0: the default */
+	double by;             /* least effect: 0.2 = 20 % worse, 1 = twice (0.5: half, where less is worse); by_points: an absolute difference (2pp). 0: the default */
 	bool by_points;
 	double alpha;          /* 0: the rule's share of its budget */
 	sw_dur baseline;       /* 0: the default */
@@ -119,6 +119,11 @@ size_t sw_expr_holds(const struct sw_expr *e);
 /* The calls of regressed() in it, NULL-ended; what they need calibrated. */
 const struct sw_regressed_ask *const *sw_expr_regressed(const struct sw_expr *e);
 bool sw_expr_needs_baseline(const struct sw_expr *e, const char *signal); /* `baseline` or delta(…, baseline) of that signal */
+/*
+ * The comparisons with `baseline` in plain words, NULL-ended, in a: "error_rate > 3 x max(baseline, 0.1%)".
+ */
+const char *const *sw_expr_limits(const struct sw_expr *e, struct sw_arena *a);
+unsigned sw_expr_cost(const struct sw_expr *e); /* parts visited by one evaluation, at most; bounded at load */
 const char *sw_expr_text(const struct sw_expr *e);
 
 /* ---- rules ---- */
@@ -228,6 +233,15 @@ struct sw_rules *sw_rules_put(struct sw_rules *r); /* returns NULL */
 const struct sw_rule *sw_rules_find(const struct sw_rules *r, const char *name);
 /* A row of the set's own, else what is built in; NULL: there is no such signal. r NULL: built in only. */
 const struct sw_signal_def *sw_rules_signal(const struct sw_rules *r, const char *name);
+
+
+/*
+ * What the statistical rules of one trigger may do by chance: of its healthy deployments at most a share of alpha are taken back
+ * (or told of), whatever the weights and the alpha= of the rules come to.
+ */
+struct sw_rules_budget { const char *trigger; bool rollback; size_t rules; double alpha; };
+/* One for each trigger and class that has such rules, in order of the rules. Return: how many; *ret in a. */
+size_t sw_rules_budgets(const struct sw_rules *r, struct sw_arena *a, const struct sw_rules_budget **ret);
 
 /* One expression by itself (tests, fuzzing). */
 SW_CHECKED int sw_expr_compile(struct sw_arena *a, const char *text, const struct sw_signal_def *signals, size_t n_signals,

@@ -1,6 +1,6 @@
 /* The signals that are built in: what they measure, in which unit, and which way is worse (rules.md 1.2). */
 #include "base/str.h"
-#include "rules/rules.h"
+#include "rules/expr.h"
 #include "shipwatch/clock.h"
 
 #define STEP     (15 * SW_SECOND)
@@ -21,13 +21,23 @@ static const struct sw_signal_def builtin[] = {
 	{ QUERY("endpoints"), .type = SW_V_LIST, .query.list = true },
 };
 
-const struct sw_signal_def *sw_rules_signal(const struct sw_rules *r, const char *name)
+const struct sw_signal_def *sw_signal_def_builtin(size_t i)
 {
-	for (size_t i = 0; r && i < r->n_signals; i++)
-		if (sw_streq(r->signals[i].name, name))
-			return &r->signals[i];
+	return i < SW_COUNT(builtin) ? &builtin[i] : NULL;
+}
+
+const struct sw_signal_def *sw_signal_def_find(const struct sw_signal_def *rows, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (sw_streq(rows[i].name, name))
+			return &rows[i];
 	for (size_t i = 0; i < SW_COUNT(builtin); i++)
 		if (sw_streq(builtin[i].name, name))
 			return &builtin[i];
 	return NULL;
+}
+
+const struct sw_signal_def *sw_rules_signal(const struct sw_rules *r, const char *name)
+{
+	return sw_signal_def_find(r ? r->signals : NULL, r ? r->n_signals : 0, name);
 }

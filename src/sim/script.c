@@ -106,7 +106,7 @@ struct event_conf {
 	int64_t attempt, exit_code;
 	double coverage;
 	sw_dur duration, ago;
-	bool merge_request, allow_failure, created, deleted;
+	bool merge_request, jobs_deploy, allow_failure, created, deleted;
 };
 
 #define S(name, help) { #name, SW_KEY_STRING, offsetof(struct event_conf, name), NULL, help, 0, 0, NULL }
@@ -126,6 +126,7 @@ static const struct sw_key event_keys[] = {
 	{ "duration", SW_KEY_DUR, offsetof(struct event_conf, duration), NULL, "duration", 0, 0, NULL },
 	{ "ago", SW_KEY_DUR, offsetof(struct event_conf, ago), NULL, "it happened so long before it arrived", 0, 0, NULL },
 	{ "merge_request", SW_KEY_BOOL, offsetof(struct event_conf, merge_request), "false", "run of a merge request", 0, 0, NULL },
+	{ "jobs_deploy", SW_KEY_BOOL, offsetof(struct event_conf, jobs_deploy), "false", "a job of the pipeline names an environment", 0, 0, NULL },
 	{ "allow_failure", SW_KEY_BOOL, offsetof(struct event_conf, allow_failure), "false", "the job may fail", 0, 0, NULL },
 	{ "created", SW_KEY_BOOL, offsetof(struct event_conf, created), "false", "the ref is new", 0, 0, NULL },
 	{ "deleted", SW_KEY_BOOL, offsetof(struct event_conf, deleted), "false", "the ref is gone", 0, 0, NULL },
@@ -220,6 +221,7 @@ static int file_event(struct file *f, const struct sw_ynode *n, sw_ms at, struct
 	ev->coverage = c.coverage;
 	ev->duration_ms = c.duration ? (double)c.duration : -1;
 	ev->merge_request = c.merge_request;
+	ev->jobs_deploy = c.jobs_deploy;
 	ev->allow_failure = c.allow_failure;
 	ev->created = c.created;
 	ev->deleted = c.deleted;

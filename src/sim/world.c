@@ -290,7 +290,7 @@ static void world_past(struct sim_world *w, const char *aggregate, const struct 
 		r = w->outside.past(w->outside.arg, aggregate + strlen("place:"), io, w->now, a, &past, &why);
 	world_later(w, 1, aggregate,
 	            r == 0 ? sw_baseline_message(io->deployment, signal, &past, io->past, a)
-	                   : sw_baseline_missing(io->deployment, signal, why, r == -EIO, a));
+	                   : sw_baseline_missing(io->deployment, signal, io->queries[0].step, why, r == -EIO, a));
 }
 
 static void world_deliver(struct sim_world *w, const char *aggregate, const struct sw_io *io, struct sw_arena *a)

@@ -10,6 +10,7 @@
 #define CLIP 1e6         /* of detector values, so that they fit a float whatever came in */
 #define THURSDAY 4       /* 1970-01-01 */
 #define NEAR_HOUR SW_HOUR
+#define USUAL 0.99
 
 struct run {
 	const struct sw_history *h;
@@ -17,14 +18,15 @@ struct run {
 	struct sw_calibration *out;
 	double *sorted;          /* m */
 	double *raw;             /* [window][look]: difference of the trimmed mean; NaN: the window has no such look */
-	double *column;          /* SW_PSEUDO_MAX */
+	double *column, *before; /* [window] */
 	struct sw_detect detect;
 	struct sw_detect_counts counts;
 };
 
+/* NaN, of sums that overflowed, becomes the smallest. */
 static double clip(double v)
 {
-	return v > CLIP ? CLIP : v < -CLIP ? -CLIP : v;
+	return v > CLIP ? CLIP : v > -CLIP ? v : -CLIP;
 }
 
 static bool point_valid(const struct sw_history *h, size_t i)
@@ -120,7 +122,7 @@ static size_t pick_spread(const struct sw_history *h, const struct sw_calibrate_
 
 	if (same_hour && days < SW_GUARD_DAYS)
 		return 0;
-	if (n < least) {
+	if (n < least && !same_hour) {
 		stride = stride / 2;
 		n = pick(h, ask, stride, same_hour, NULL, SIZE_MAX, &days);
 	}
@@ -148,8 +150,10 @@ static void window_values(struct run *r, size_t w, size_t p)
 	size_t m = sw_order_valid(h->x + p - r->ask->m, r->ask->m, r->sorted), look = 0;
 	double c[SW_DETECTORS];
 
+	r->before[w] = sw_order_trimmed_of(r->sorted + m - SW_GUARD_AGAIN, SW_GUARD_AGAIN, SW_TRIM);
 	sw_order_sort(r->sorted, m);
 	sw_detect_begin(&r->detect, r->sorted, m);
+	r->before[w] -= r->detect.centre;
 	for (size_t i = p; i < p + r->ask->looks; i++) {
 		if (!point_valid(h, i))
 			continue;
@@ -202,6 +206,8 @@ static void scale_looks(struct run *r)
 		out->centre[k] = (float)clip(centre);
 		out->scale[k] = (float)clip(fmax(scale, r->ask->scale_least));
 	}
+	sw_order_sort(r->before, out->n);
+	out->usual_before = (float)clip(fmax(0, sw_order_quantile(r->before, out->n, USUAL)));
 	for (size_t w = 0; w < out->n; w++)
 		for (size_t k = SW_LOOK_FIRST; k <= out->looks; k++) {
 			double c = clip((r->raw[w * out->looks + k - 1] - (double)out->centre[k - 1]) / (double)out->scale[k - 1]);
@@ -232,7 +238,7 @@ int sw_calibrate(const struct sw_history *h, const struct sw_calibrate_ask *ask,
 		return SW_CALIBRATE_E_FEW;
 	ret->n = (uint16_t)n;
 	*r = (struct run){ .h = h, .ask = ask, .out = ret, .sorted = SW_ARENA_ARRAY(a, double, ask->m),
-		           .raw = SW_ARENA_ARRAY(a, double, n * ask->looks), .column = SW_ARENA_ARRAY(a, double, n) };
+		           .raw = SW_ARENA_ARRAY(a, double, n * ask->looks), .column = SW_ARENA_ARRAY(a, double, n), .before = SW_ARENA_ARRAY(a, double, n) };
 	for (size_t w = 0; w < n; w++)
 		if (h->all)
 			window_counts(r, w, starts[w]);

@@ -46,12 +46,15 @@ struct sw_calibration {
 	uint16_t m, looks, n;   /* n: pseudo-deployments */
 	float centre[SW_LOOKS_MAX], scale[SW_LOOKS_MAX]; /* of the trimmed mean's difference at look k: [k-1]; scale > 0 */
 	float most[SW_DETECTORS][SW_PSEUDO_MAX];         /* largest over the looks from SW_LOOK_FIRST on */
+	/* how high the signal often is by itself just before: the median of the last SW_GUARD_AGAIN points before, minus the trimmed
+	 * mean of the baseline, which one in a hundred pseudo-deployments exceeds; >= 0; values only */
+	float usual_before;
 };
 
 #define SW_CALIBRATE_E_FEW 1 /* fewer than SW_PSEUDO_LEAST windows (SW_PSEUDO_SAME_HOUR of the same hour): use tier B */
 
 /*
- * Windows start every K points (every K/2 when that gives too few; further apart when it gives more than SW_PSEUDO_MAX). A window
+ * Windows start every K points (every K/2 when that gives too few, which overlap; further apart when it gives more than SW_PSEUDO_MAX). A window
  * is left out when it touches an excluded point, when less than half or less than SW_BASELINE_LEAST of its m points are there, or
  * when more than a quarter of its K are missing: its few looks would look too harmless. Missing samples are skipped: look k is the
  * k-th valid one, as for a real deployment. Windows starting in the hour before and after the deployment's time of day, on days
@@ -87,7 +90,7 @@ double sw_calibration_joint(const struct sw_calibration_limits *l, const double 
 double sw_calibration_p(const struct sw_calibration_limits *l, double joint);
 
 /*
- * To bytes and back, for keeping it: "SWC", format 1, kind, same hour, m, looks, n (16 bit), then 32-bit floats, all little-endian;
+ * To bytes and back, for keeping it: "SWC", format 1, kind, same hour, m, looks, n (16 bit), then 32-bit floats (of values: usual_before, centres and scales), all little-endian;
  * about 12 bytes a pseudo-deployment. read: any bytes; 0 and *ret, -EPROTONOSUPPORT: another format, -EBADMSG: not what was written
  * (a length, a count out of range, a value that is not finite, a scale not above 0).
  */

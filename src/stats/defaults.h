@@ -31,6 +31,7 @@
 
 #define SW_GUARD_POINTS 20  /* of the baseline, looked at for a change before the deployment: 5 m at 15 s */
 #define SW_GUARD_STEPS 2    /* a change at most so many steps before may be the deployment's own beginning */
+#define SW_GUARD_PASSING 2  /* a usual height before is no beginning once the rise after has lasted so many times as long */
 #define SW_GUARD_AGAIN 4    /* samples tested again: still there? */
 #define SW_GUARD_DAYS 3     /* least days for a control: their median needs a middle */
 

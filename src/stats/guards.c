@@ -19,7 +19,7 @@ static double median_of(const double *x, size_t n)
 	return sw_order_median(copy, n);
 }
 
-bool sw_guard_pre_existing(const double *x, size_t m, const double *y, size_t n, double required)
+bool sw_guard_pre_existing(const double *x, size_t m, const double *y, size_t n, double rise, double usual)
 {
 	double joined[SW_GUARD_POINTS + SW_LOOKS_MAX], before;
 	const double *tail = x + m - SW_MIN(m, (size_t)SW_GUARD_POINTS);
@@ -29,12 +29,17 @@ bool sw_guard_pre_existing(const double *x, size_t m, const double *y, size_t n,
 	if (m < 2 * SW_GUARD_POINTS || n == 0)
 		return false;
 	before = median_of(x, m - SW_GUARD_POINTS);
-	if (median_of(y + n - recent, recent) - median_of(tail, SW_GUARD_POINTS) < required / 2)
+	if (median_of(y + n - recent, recent) - median_of(tail, SW_GUARD_POINTS) < rise / 2)
 		return true;
 	memcpy(joined, tail, SW_GUARD_POINTS * sizeof *x);
 	memcpy(joined + SW_GUARD_POINTS, y, n * sizeof *y);
 	at = sw_change_point(joined, SW_GUARD_POINTS + n);
-	return at + SW_GUARD_STEPS < SW_GUARD_POINTS && median_of(tail + at, SW_GUARD_POINTS - at) - before >= required / 2;
+	if (at + SW_GUARD_STEPS >= SW_GUARD_POINTS)
+		return false;
+	if (rise / 2 <= usual && n >= SW_GUARD_PASSING * (SW_GUARD_POINTS - at))
+		return false;
+	return median_of(tail + at, SW_GUARD_POINTS - at) - before >= rise / 2 &&
+	       median_of(tail + SW_GUARD_POINTS - SW_GUARD_AGAIN, SW_GUARD_AGAIN) - before >= rise / 2;
 }
 
 bool sw_guard_transient(const double *y, size_t n, double centre, double required)

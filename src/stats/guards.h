@@ -8,12 +8,16 @@
 #include "stats/defaults.h"
 
 /*
- * Temporal: had it begun before? True when the largest CUSUM of the last SW_GUARD_POINTS of x and all of y puts the change more
- * than SW_GUARD_STEPS before the end of x, and the points of x since then are up by at least half of `required`; or when the
- * last SW_RECENT of y are less than half of `required` above those last points: most of the rise is then older than the window.
- * x: m valid points in time order, y: n; m, n >= 1 (fewer than 2 x SW_GUARD_POINTS of x: false, there is no "before" to compare).
+ * Temporal: had it begun before? Two questions, either is enough:
+ *  - the last SW_RECENT of y are less than half of `rise` above the last SW_GUARD_POINTS of x: most of it is older than the window;
+ *  - the largest CUSUM over these points and y puts the change more than SW_GUARD_STEPS before the end of x, and x was up by half
+ *    of `rise` since then and in its last SW_GUARD_AGAIN: a burst that was over before the deployment is no beginning of it.
+ *    Where the signal is often so high by itself (usual, of the calibration; 0: not known), a short height that happens to stand
+ *    before a deployment is more likely than a beginning: there, not once y is SW_GUARD_PASSING times as long as it was.
+ * rise: what is seen now, not the least that counts: a change that began before has its full height before.
+ * x: m valid points in time order, y: n; fewer than 2 x SW_GUARD_POINTS of x, or no y: false, there is no "before" to compare.
  */
-bool sw_guard_pre_existing(const double *x, size_t m, const double *y, size_t n, double required);
+bool sw_guard_pre_existing(const double *x, size_t m, const double *y, size_t n, double rise, double usual);
 
 /* Went away: the median of the last SW_GUARD_AGAIN of y is less than half of `required` above centre. */
 bool sw_guard_transient(const double *y, size_t n, double centre, double required);

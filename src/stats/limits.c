@@ -167,11 +167,13 @@ void sw_calibration_write(const struct sw_calibration *c, struct sw_buf *out)
 	put_u16(out, c->m);
 	put_u16(out, c->looks);
 	put_u16(out, c->n);
-	if (c->kind == SW_CALIBRATION_VALUES)
+	if (c->kind == SW_CALIBRATION_VALUES) {
+		put_float(out, c->usual_before);
 		for (size_t k = 0; k < c->looks; k++) {
 			put_float(out, c->centre[k]);
 			put_float(out, c->scale[k]);
 		}
+	}
 	for (size_t j = 0; j < detectors_of(c->kind); j++)
 		for (size_t p = 0; p < c->n; p++)
 			put_float(out, c->most[j][p]);
@@ -197,27 +199,37 @@ static int read_head(const unsigned char *b, size_t n, struct sw_calibration *re
 	return 0;
 }
 
-int sw_calibration_read(const void *p, size_t n, struct sw_calibration *ret_calibration)
+/* The part that only values have. */
+static bool read_values(const unsigned char **b, struct sw_calibration *ret)
 {
-	struct sw_calibration got, *ret = &got;
+	if (!get_floats(b, 1, &ret->usual_before) || ret->usual_before < 0)
+		return false;
+	for (size_t k = 0; k < ret->looks; k++)
+		if (!get_floats(b, 1, &ret->centre[k]) || !get_floats(b, 1, &ret->scale[k]) || !(ret->scale[k] > 0))
+			return false;
+	return true;
+}
+
+int sw_calibration_read(const void *p, size_t n, struct sw_calibration *ret)
+{
+	struct sw_calibration got;
 	const unsigned char *b = p;
 	size_t floats;
-	int r = read_head(b, n, ret);
+	int r = read_head(b, n, &got);
 
 	if (r < 0)
 		return r;
-	floats = detectors_of(ret->kind) * ret->n + (ret->kind == SW_CALIBRATION_VALUES ? 2 * (size_t)ret->looks : 0);
+	floats = detectors_of(got.kind) * got.n + (got.kind == SW_CALIBRATION_VALUES ? 1 + 2 * (size_t)got.looks : 0);
 	if (n != HEAD_BYTES + 4 * floats)
 		return -EBADMSG;
 	b += HEAD_BYTES;
-	for (size_t k = 0; k < ret->looks; k++) {
-		ret->scale[k] = 1;
-		if (ret->kind == SW_CALIBRATION_VALUES && (!get_floats(&b, 1, &ret->centre[k]) || !get_floats(&b, 1, &ret->scale[k]) || !(ret->scale[k] > 0)))
+	for (size_t k = 0; k < got.looks; k++)
+		got.scale[k] = 1;
+	if (got.kind == SW_CALIBRATION_VALUES && !read_values(&b, &got))
+		return -EBADMSG;
+	for (size_t j = 0; j < detectors_of(got.kind); j++)
+		if (!get_floats(&b, got.n, got.most[j]))
 			return -EBADMSG;
-	}
-	for (size_t j = 0; j < detectors_of(ret->kind); j++)
-		if (!get_floats(&b, ret->n, ret->most[j]))
-			return -EBADMSG;
-	*ret_calibration = got;
+	*ret = got;
 	return 0;
 }

@@ -10,6 +10,8 @@
 
 #define SCALE_SHARE 0.01   /* a signal that never moves is taken to move by a percent */
 #define SCALE_NOTHING 1e-9
+#define VALUE_MOST 1e100   /* sums and differences stay finite; a larger value is no measurement */
+#define COUNT_MOST 1e12
 #define TAU_LATENCY 0.1823 /* log 1.2: the changes tier B looks for */
 
 const char *sw_regress_why_name(enum sw_regress_why w)
@@ -41,7 +43,7 @@ const char *sw_regress_why_name(enum sw_regress_why w)
 
 double sw_regress_value(enum sw_regress_kind kind, bool down, double v, double all)
 {
-	if (!isfinite(v))
+	if (!(fabs(v) <= VALUE_MOST))
 		return NAN;
 	switch (kind) {
 	case SW_REGRESS_LATENCY:
@@ -49,7 +51,7 @@ double sw_regress_value(enum sw_regress_kind kind, bool down, double v, double a
 	case SW_REGRESS_PLAIN:
 		return down ? -v : v;
 	case SW_REGRESS_COUNTS:
-		if (!isfinite(all) || v < 0 || all < 0)
+		if (v < 0 || v > COUNT_MOST || !(all >= 0 && all <= COUNT_MOST))
 			return NAN;
 		return down ? fmax(0, all - v) : v;
 	}
@@ -109,6 +111,7 @@ struct values {
 	size_t m, n, n_gaps;
 	double centre;            /* trimmed mean of the baseline */
 	double required;          /* least rise, transformed units */
+	double peak;              /* largest rise of the last samples' mean at any look */
 	const double *window;     /* the part of y the effect is of */
 	size_t n_window;
 	struct sw_detect detect;
@@ -241,6 +244,18 @@ static void values_sequential(struct values *v, struct sw_regress_saw *ret)
 	ret->detectable = values_ratio(v, sw_msprt_detectable(l.info, tau, v->q->alpha, SW_POWER));
 }
 
+static double values_peak(const struct values *v)
+{
+	double peak = -INFINITY;
+
+	for (size_t k = SW_LOOK_FIRST; k <= v->n; k++) {
+		size_t recent = SW_MIN(k, (size_t)SW_RECENT);
+
+		peak = fmax(peak, sw_order_trimmed_of(v->y + k - recent, recent, SW_TRIM) - v->centre);
+	}
+	return peak;
+}
+
 static bool values_steady(const struct values *v)
 {
 	for (size_t i = v->n - REGRESS_STEADY; i < v->n; i++)
@@ -283,13 +298,15 @@ static void values_judge(struct values *v, struct sw_regress_saw *ret)
 
 	if (!ret->significant)
 		regress_end(ret, SW_REGRESS_FALSE, SW_REGRESS_EVIDENCE);
+	else if (v->peak < v->required)
+		regress_end(ret, SW_REGRESS_FALSE, SW_REGRESS_SMALL);
 	else if (sw_guard_transient(v->y, v->n, v->centre, v->required))
 		regress_end(ret, SW_REGRESS_FALSE, SW_REGRESS_TRANSIENT);
 	else if (!(rise > 0 && rise >= v->required))
 		regress_end(ret, SW_REGRESS_FALSE, SW_REGRESS_SMALL);
 	else if (!values_steady(v))
 		regress_end(ret, SW_REGRESS_FALSE, SW_REGRESS_UNSTEADY);
-	else if (sw_guard_pre_existing(v->x, v->m, v->y, v->n, v->required))
+	else if (sw_guard_pre_existing(v->x, v->m, v->y, v->n, rise, ret->tier == 'A' ? (double)v->q->in->calibration->usual_before : 0))
 		regress_end(ret, SW_REGRESS_UNKNOWN, SW_REGRESS_PRE_EXISTING);
 	else if (v->q->in->n_days && !(values_controlled(v, rise) >= v->required))
 		regress_end(ret, SW_REGRESS_FALSE, SW_REGRESS_CONTROL);
@@ -329,6 +346,7 @@ void regress_values(const struct regress_ask *q, struct sw_regress_saw *ret)
 	else
 		values_sequential(v, ret);
 	values_effect(v, ret);
+	v->peak = values_peak(v);
 	if (in->requests >= 0 && in->requests < in->requests_least)
 		regress_end(ret, SW_REGRESS_UNKNOWN, SW_REGRESS_TRAFFIC);
 	else

@@ -58,7 +58,7 @@ struct sw_regress {
 	enum sw_regress_tier tier;
 	bool down;               /* bad: down. Counts: `x` and `y` count the good ones, a fall of their share is bad */
 	/*
-	 * Raw values in the signal's unit, NaN (or infinite): missing. x: the baseline in time order, its last point the last before
+	 * Raw values in the signal's unit; NaN, infinite, above 1e100 (counts: 1e12 a step): missing. x: the baseline in time order, its last point the last before
 	 * the rollout began; the last SW_BASELINE_MAX are used. y: since the deployment, in time order; the first SW_LOOKS_MAX valid
 	 * ones. COUNTS: bad requests a step, and all of them in x_all, y_all.
 	 */

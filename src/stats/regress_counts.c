@@ -108,7 +108,7 @@ static void counts_effect(struct counts *c, struct sw_regress_saw *ret)
 }
 
 /* The last 20 steps before had it already, or the change point lies there. */
-static bool counts_pre_existing(const struct counts *c)
+static bool counts_pre_existing(const struct counts *c, double rise)
 {
 	double v[SW_GUARD_POINTS + SW_LOOKS_MAX], after;
 	size_t n = 0, at, first = c->before.n - SW_MIN(c->before.n, (size_t)SW_GUARD_POINTS);
@@ -116,7 +116,7 @@ static bool counts_pre_existing(const struct counts *c)
 	if (c->before.n < 2 * SW_GUARD_POINTS)
 		return false;
 	after = c->window.bad_after / c->window.all_after;
-	if (after - steps_rate(&c->before, first, c->before.n) < c->required / 2)
+	if (after - steps_rate(&c->before, first, c->before.n) < rise / 2)
 		return true;
 	/* square roots: a count's spread does not depend on its size then */
 	for (size_t i = first; i < c->before.n; i++)
@@ -125,7 +125,17 @@ static bool counts_pre_existing(const struct counts *c)
 		v[n++] = sqrt((c->after.bad[i] + 0.375) / (c->after.all[i] + 0.75));
 	at = sw_change_point(v, n);
 	return at + SW_GUARD_STEPS < SW_GUARD_POINTS &&
-	       steps_rate(&c->before, first + at, c->before.n) - steps_rate(&c->before, 0, first) >= c->required / 2;
+	       steps_rate(&c->before, first + at, c->before.n) - steps_rate(&c->before, 0, first) >= rise / 2;
+}
+
+/* The largest rise of the last steps' rate at any look. */
+static double counts_peak(const struct counts *c)
+{
+	double peak = -INFINITY;
+
+	for (size_t k = SW_LOOK_FIRST; k <= c->after.n; k++)
+		peak = fmax(peak, steps_rate(&c->after, k - SW_MIN(k, (size_t)SW_RECENT), k) - c->rate);
+	return peak;
 }
 
 static void counts_judge(struct counts *c, struct sw_regress_saw *ret)
@@ -134,11 +144,13 @@ static void counts_judge(struct counts *c, struct sw_regress_saw *ret)
 
 	if (!ret->significant)
 		regress_end(ret, SW_REGRESS_FALSE, SW_REGRESS_EVIDENCE);
-	else if (again < c->required / 2 || again <= 0)
-		regress_end(ret, SW_REGRESS_FALSE, SW_REGRESS_TRANSIENT);
-	else if (ret->rise < c->required)
+	else if (!(counts_peak(c) >= c->required))
 		regress_end(ret, SW_REGRESS_FALSE, SW_REGRESS_SMALL);
-	else if (counts_pre_existing(c))
+	else if (!(again >= c->required / 2 && again > 0))
+		regress_end(ret, SW_REGRESS_FALSE, SW_REGRESS_TRANSIENT);
+	else if (!(ret->rise >= c->required))
+		regress_end(ret, SW_REGRESS_FALSE, SW_REGRESS_SMALL);
+	else if (counts_pre_existing(c, ret->rise))
 		regress_end(ret, SW_REGRESS_UNKNOWN, SW_REGRESS_PRE_EXISTING);
 	else
 		regress_end(ret, SW_REGRESS_TRUE, SW_REGRESS_EVIDENCE);

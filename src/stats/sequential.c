@@ -111,6 +111,8 @@ struct sw_sequential_look sw_sequential_look(const struct sw_sequential *s, cons
 	winsorise(clamped, k, sorted, k);
 	v = s->var * s->vif * (1 / (double)k + 1 / (double)s->m);
 	ret.d = mean_of(clamped, k, &n) - s->mean;
+	if (ret.d > 0)
+		ret.d = fmax(0, fmin(ret.d, sw_order_median(sorted, k) - s->mean));
 	ret.info = v > 0 ? 1 / v : INFINITY;
 	ret.z = ret.d == 0 ? 0 : ret.d * sqrt(ret.info);
 	return ret;

@@ -37,7 +37,11 @@ struct sw_sequential_look {
 	double info;  /* I_k; infinite where the baseline is constant */
 	double z;     /* d sqrt(I_k); 0 where d is 0 */
 };
-/* y: k valid samples, 1..SW_LOOKS_MAX; winsorised like the baseline (which changes nothing below 20 of them). */
+/*
+ * y: k valid samples, 1..SW_LOOKS_MAX; winsorised like the baseline (which changes nothing below 20 of them). A positive d is not
+ * larger than the difference of y's median: a burst that fills less than half of the window moves the mean, but is no step. That
+ * makes d only smaller, so the test only more cautious: in series with bursts it halves the false alarms.
+ */
 struct sw_sequential_look sw_sequential_look(const struct sw_sequential *s, const double *y, size_t k);
 
 /*

@@ -1,7 +1,6 @@
 /* A configuration made ready for the engine: rules loaded, channels and actions as the engine sees them; and pinned rules. */
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/str.h"
 #include "shipwatch/clock.h"
@@ -50,20 +49,36 @@ void sw_pinned_fini(struct worker *w)
 	w->pinned = (struct sw_map)SW_MAP_INIT;
 }
 
-/* The offset of the configured zone at a moment. TZ is the process's; our own texts are all in UTC or with an offset given. */
-int sw_setup_tz_offset(const struct sw_config *cfg, sw_ms now)
-{
-	time_t t = (time_t)(now / 1000);
-	const char *old = getenv("TZ");
-	struct tm tm;
+/* ---- what is written once ---- */
 
-	if (!cfg->timezone)
-		return 0;
-	if (!old || strcmp(old, cfg->timezone) != 0) {
-		(void)setenv("TZ", cfg->timezone, 1);
-		tzset();
-	}
-	return localtime_r(&t, &tm) ? (int)tm.tm_gmtoff : 0;
+#define KEPT_BYTES ((size_t)64 << 20)
+
+static const char *setup_kept(void *arg, const char *key)
+{
+	return sw_map_get(&((struct worker *)arg)->kept, key);
+}
+
+void sw_kept_fini(struct worker *w)
+{
+	struct sw_map_entry *e;
+
+	for (size_t i = 0; (e = sw_map_next(&w->kept, &i)) != NULL;)
+		free(e->value);
+	sw_map_fini(&w->kept);
+	w->kept = (struct sw_map)SW_MAP_INIT;
+	w->kept_bytes = 0;
+}
+
+void sw_kept_add(struct worker *w, const char *key, const char *text)
+{
+	size_t n = text ? strlen(text) + 1 : 0;
+
+	if (!text || !sw_starts(key, "past:") || sw_map_get(&w->kept, key))
+		return;
+	if (w->kept_bytes + n > KEPT_BYTES)
+		sw_kept_fini(w); /* those in use are read once more */
+	(void)sw_map_set(&w->kept, key, sw_strdup(text));
+	w->kept_bytes += n;
 }
 
 static void setup_log(const struct sw_diags *d)
@@ -123,10 +138,10 @@ int sw_setup_new(struct worker *w, struct sw_config *cfg, struct setup **ret)
 		acts[i] = (struct sw_engine_action){ .name = c->name, .dry_run = c->dry_run || cfg->dry_run, .timeout = c->timeout };
 	}
 	*e = (struct sw_engine){
-		.places = &cfg->places, .rules = s->rules, .pinned = setup_pinned, .arg = w,
+		.places = &cfg->places, .rules = s->rules, .pinned = setup_pinned, .kept = setup_kept, .reference = cfg->reference != NULL, .arg = w,
 		.channels = chans, .n_channels = cfg->n_channels, .actions = acts, .n_actions = cfg->n_actions,
 		.alerts = (const char *const *)cfg->alerts, .log_url = cfg->log_url, .public_url = cfg->public_url,
-		.tz_offset_s = sw_setup_tz_offset(cfg, sw_clock_wall()), .stuck_after = cfg->stuck_after,
+		.tz_offset_s = sw_config_tz_offset(cfg, sw_clock_wall()), .stuck_after = cfg->stuck_after,
 	};
 	*ret = s;
 	return 0;

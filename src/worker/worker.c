@@ -209,6 +209,29 @@ static void worker_watchful(struct worker *w, const struct sw_tick *t)
 	w->rewound = t->rewound;
 }
 
+/* Each change is told once: that Redis may lose what it took, and that it takes nothing though it is there. */
+static void worker_redis(struct worker *w, int r)
+{
+	const char *weak = sw_bus_weakness(w->bus);
+	const struct sw_bus_info *info = sw_bus_info(w->bus);
+
+	if (weak && weak != w->weak)
+		SW_WARN(LOG, "%s: decisions may be lost with it", weak);
+	else if (!weak && w->weak)
+		SW_INFO(LOG, "Redis keeps what it takes again");
+	w->weak = weak;
+	if (r == -EIO || r == -ENOTCONN || r == -EAGAIN || r == -EROFS || r == w->tick_r)
+		return; /* the connection is told about elsewhere */
+	if (r < 0)
+		SW_ERROR(LOG, "Redis refuses the worker's housekeeping: %s; nothing is decided until it takes it again",
+		         info && info->maxmemory > 0 && info->used_memory >= info->maxmemory ? "its memory is full (maxmemory)"
+		         : *sw_bus_error(w->bus)                                            ? sw_bus_error(w->bus)
+		                                                                             : strerror(-r));
+	else
+		SW_INFO(LOG, "Redis takes the worker's housekeeping again");
+	w->tick_r = r;
+}
+
 static void worker_ticked(void *arg, int r, const struct sw_tick *t)
 {
 	struct worker *w = arg;
@@ -218,6 +241,7 @@ static void worker_ticked(void *arg, int r, const struct sw_tick *t)
 	w->ticking = false;
 	if (r == -ECANCELED || w->stopping)
 		return;
+	worker_redis(w, r);
 	if (r == 0) {
 		w->ticked = sw_clock_mono();
 		sw_meters_tick(w, t);
@@ -248,7 +272,7 @@ static void worker_minute(void *arg)
 {
 	struct worker *w = arg;
 
-	w->setup->engine.tz_offset_s = sw_setup_tz_offset(w->setup->cfg, sw_clock_wall()); /* summer time begins and ends */
+	w->setup->engine.tz_offset_s = sw_config_tz_offset(w->setup->cfg, sw_clock_wall()); /* summer time begins and ends */
 	sw_quiet_tick(w);
 	sw_timer_set(&w->minute, SW_MINUTE);
 }
@@ -431,6 +455,7 @@ void sw_worker_fini(struct worker *w)
 	sw_timer_stop(&w->deadline);
 	w->setup = sw_setup_put(w->setup);
 	sw_pinned_fini(w);
+	sw_kept_fini(w);
 	sw_meters_free(w->meters);
 }
 

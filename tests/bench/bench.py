@@ -2,6 +2,7 @@
 """Prints the project's figures beside those of others, measured in the same run on the same machine. Loopback, bounded.
 
 bench.py --build DIR [webhooks|e2e|instructions|memory|limits|all] [--short] [--rounds N]
+bench.py --build DIR decisions [--short] [--deployments N] [--seed N] [--only MODEL] [--csv FILE...]
 """
 import argparse
 import glob
@@ -31,8 +32,9 @@ CONTENDERS = (
 
 
 class Bench:
-    def __init__(self, build, folder, short, rounds):
+    def __init__(self, build, folder, short, rounds, decide=()):
         self.build, self.folder, self.short, self.rounds = build, folder, short, 1 if short else rounds
+        self.decide = list(decide)  # arguments of bench-decisions
         self.figures = {}
         self.n = 0
 
@@ -318,7 +320,26 @@ def memory(b):
         redis.stop()
 
 
-TABLES = {"webhooks": webhooks, "e2e": e2e, "instructions": instructions, "memory": memory, "limits": limits}
+def decisions(b):
+    """False alarms, shares found and times to find of our statistics and of others, over made-up or recorded series: no network, no service."""
+    out = os.path.join(b.folder, "decisions.json")
+    command = [os.path.join(b.build, "tests", "bench", "bench-decisions"), "--workers", str(min(2, os.cpu_count() or 1)), "--json", out, *b.decide]
+    sys.stdout.flush()
+    if subprocess.run(command, check=False).returncode:
+        raise RuntimeError("bench-decisions did not succeed")
+    with open(out) as f:
+        for group, figures in json.load(f).items():
+            b.figures.setdefault("decisions", {})[group] = figures
+
+
+TABLES = {"webhooks": webhooks, "e2e": e2e, "instructions": instructions, "memory": memory, "limits": limits, "decisions": decisions}
+
+
+def decide_arguments(args):
+    """What bench-decisions is asked."""
+    deployments = args.deployments or (100 if args.short else None)
+    return [*(["--deployments", str(deployments)] if deployments else []), *(["--seed", str(args.seed)] if args.seed else []),
+            *(["--only", args.only] if args.only else []), *(["--csv", *args.csv] if args.csv else [])]
 
 
 def main():
@@ -327,14 +348,18 @@ def main():
     ap.add_argument("--build", required=True)
     ap.add_argument("--short", action="store_true", help="a tenth of the counts: does it work, not how fast is it")
     ap.add_argument("--rounds", type=int, default=3, choices=range(1, 10), help="of webhooks: how often each is measured")
+    ap.add_argument("--deployments", type=int, help="of decisions: per noise model; of series from files: healthy ones at most")
+    ap.add_argument("--seed", type=int, help="of decisions")
+    ap.add_argument("--only", help="of decisions: models with this in their name")
+    ap.add_argument("--csv", nargs="+", metavar="FILE", help="of decisions: series instead of models; rows timestamp,value,label")
     args = ap.parse_args()
     build = os.path.abspath(args.build)
     status = 0
     # on the build's disk, not in a memory file system: the sync is part of what is measured
     with tempfile.TemporaryDirectory(prefix="bench-", dir=build) as folder:
-        b = Bench(build, folder, args.short, args.rounds)
+        b = Bench(build, folder, args.short, args.rounds, decide_arguments(args))
         say(f"{os.cpu_count()} cores shared by load, Redis and server; load {os.getloadavg()[0]:.1f} before the start")
-        for name in (["webhooks", "e2e", "instructions", "memory"] if args.what == "all" else [args.what]):
+        for name in (["webhooks", "e2e", "instructions", "memory", "decisions"] if args.what == "all" else [args.what]):
             try:
                 TABLES[name](b)
             except (Missing, TimeoutError, RuntimeError) as e:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import threading
+import time
 import unittest
 import xml.etree.ElementTree
 
@@ -85,6 +86,16 @@ class Cli(Case):
         numbers = [int(line.split(":")[1]) for line in places if line.split(":")[1].strip().isdigit()]
         self.assertEqual(numbers, sorted(numbers))
         self.assertGreaterEqual(len(numbers), 2)
+
+    def test_check_tells_mistakes_of_both_at_once(self):
+        """Of the configuration and of its rules; names the rules use are not asked for when it is not known which there are."""
+        self.folder.write("rules.yaml", RULES.replace("is failing", "is filing") + "- {on: push, then: {alert: elsewhere}}\n")
+        path = self.folder.write("shipwatch.yaml", CONFIG.replace("[new-secret]", '["${NOT_SET}"]') + "rules: rules.yaml\n")
+        err = self.bad(1, "${NOT_SET}: this variable is not set", "check", "-c", path)
+        self.assertIn('did you mean "failing"?', err)
+        self.assertNotIn("elsewhere", err)
+        self.folder.write("shipwatch.yaml", CONFIG + "rules: rules.yaml\n")
+        self.bad(1, 'unknown channel "elsewhere"', "check", "-c", path)
 
     def test_check_warns_of_a_rollback_that_nothing_carries_out(self):
         self.folder.write("rules.yaml", RULES)
@@ -239,6 +250,10 @@ tests:
         shown = self.good("render", "robot", "hello there", "-c", path)
         self.assertIn("hello there", shown)
         self.assertNotIn("geheim", shown)
+        far = self.folder.write("far.yaml", CONFIG + "timezone: Asia/Shanghai\n")
+        hours = {time.strftime("%Y-%m-%d %H", time.gmtime(time.time() + 8 * 3600 + later)) for later in (0, 60)}
+        shown = self.good("render", "robot", "hello there", "-c", far)
+        self.assertTrue(any(hour in shown for hour in hours), shown)
         self.bad(1, 'no channel "oops", did you mean "ops"?', "send", "oops", "-c", path)
         self.bad(1, "cannot be read", "send", "ops", "-c", "nowhere.yaml")
 

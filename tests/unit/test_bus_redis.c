@@ -181,6 +181,43 @@ static void test_memory_full(void **state)
 	side_close(&s);
 }
 
+/* 200,000 timers: the last one that fits, the next is refused, giving one up goes on. 10,000 dead letters: the oldest go. */
+static void test_many(void **state)
+{
+	struct sw_timer_set timer = { "t", 9000000000000 };
+	struct sw_change c = { .aggregate = "place:a/b", .state = "{}", .state_n = 2, .timers = &timer, .n_timers = 1 };
+	struct rig_reply p = { 0 };
+	char reply[256];
+	struct side s;
+
+	(void)state;
+	side_open(&s, server.url, 0);
+	redis_say("EVAL \"for i=1,199999 do redis.call('ZADD','{sw}:timers',9e12,'place:x/y|'..i) end return 1\" 0");
+	RIG_CALL(&p, sw_bus_commit(s.bus, &c, rig_committed, &p));
+	assert_int_equal(p.r, SW_COMMIT_OK);
+	c.v = p.number;
+	timer.name = "another";
+	RIG_CALL(&p, sw_bus_commit(s.bus, &c, rig_committed, &p));
+	assert_int_equal(p.r, SW_COMMIT_REFUSED);
+	assert_non_null(strstr(sw_buf_str(&p.text), "reason=timers"));
+	timer = (struct sw_timer_set){ "t", 0 };
+	RIG_CALL(&p, sw_bus_commit(s.bus, &c, rig_committed, &p));
+	assert_int_equal(p.r, SW_COMMIT_OK);
+	redis_do(&server, "ZCARD {sw}:timers", reply, sizeof reply);
+	assert_string_equal(reply, ":199999\r\n");
+	redis_say("EVAL \"for i=1,9999 do redis.call('XADD','{sw}:dead',i..'-1','k','x') end return 1\" 0");
+	for (int i = 0; i < 2; i++) {
+		RIG_CALL(&p, sw_bus_dead_add(s.bus, "entry", "why", "{}", rig_done, &p));
+		assert_int_equal(p.r, 0);
+		redis_do(&server, "XLEN {sw}:dead", reply, sizeof reply);
+		assert_string_equal(reply, ":10000\r\n");
+	}
+	redis_do(&server, "XRANGE {sw}:dead - 1-1", reply, sizeof reply);
+	assert_string_equal(reply, "*0\r\n");
+	rig_reset(&p);
+	side_close(&s);
+}
+
 static void test_what_it_is(void **state)
 {
 	struct side s;
@@ -544,6 +581,7 @@ int main(void)
 		cmocka_unit_test_setup(test_connections_cut, fresh),
 		cmocka_unit_test_setup(test_stopped_and_gone, fresh),
 		cmocka_unit_test_setup(test_memory_full, fresh),
+		cmocka_unit_test_setup(test_many, fresh),
 		cmocka_unit_test_setup(test_what_it_is, fresh),
 		cmocka_unit_test_setup(test_nothing_half_written, fresh),
 		cmocka_unit_test_setup(test_batches, fresh),
