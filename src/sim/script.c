@@ -374,6 +374,13 @@ static int script_words(struct file *f, const struct sw_ynode *test)
 	return r;
 }
 
+int sw_script_length(struct file *f, const struct sw_ynode *n, sw_dur *ret)
+{
+	if (n->type != SW_Y_SCALAR || sw_dur_parse(n->text, ret) < 0 || *ret <= 0 || *ret > 31 * SW_DAY)
+		return sw_diag_error(f->d, n, "length: want a length of time of at most 31d"), -EINVAL;
+	return 0;
+}
+
 /* seed, action, length */
 static int script_settings(struct file *f, const struct sw_ynode *test, struct script *sc)
 {
@@ -383,7 +390,7 @@ static int script_settings(struct file *f, const struct sw_ynode *test, struct s
 	int r = 0;
 
 	sc->seed = 1;
-	sc->length = 2 * SW_HOUR;
+	sc->length = f->length;
 	if (seed && (seed->type != SW_Y_SCALAR || !*seed->text || strspn(seed->text, "0123456789") != strlen(seed->text) || strlen(seed->text) > 18)) {
 		sw_diag_error(f->d, seed, "seed: want a whole number");
 		r = -EINVAL;
@@ -397,10 +404,8 @@ static int script_settings(struct file *f, const struct sw_ynode *test, struct s
 		r = -EINVAL;
 	}
 	sc->outcome = (enum sim_outcome)i;
-	if (length && (length->type != SW_Y_SCALAR || sw_dur_parse(length->text, &sc->length) < 0 || sc->length > 31 * SW_DAY)) {
-		sw_diag_error(f->d, length, "length: want a length of time of at most 31d");
+	if (length && sw_script_length(f, length, &sc->length) < 0)
 		r = -EINVAL;
-	}
 	return r;
 }
 
