@@ -7,7 +7,9 @@
  *    to be forgotten, are absent again.
  * 2. `{report: bundle_size}`: a number belongs to the build that told it. What is read is that of the deployment that runs here,
  *    whether it was told before (by the job that built it) or after.
- * 3. The order of messages does not matter: of one alarm the later start, then the later telling stands; of one number the later.
+ * 3. Before a deployment fired what began before its rollout and had not been resolved then, and the number is that of the build that ran
+ *    before: so an alarm that the deployment found is no fault of it, and `baseline` is known.
+ * 4. The order of messages does not matter: of one alarm the later start, then the later telling stands; of one number the later.
  */
 #include "engine/heard.h"
 
@@ -240,6 +242,40 @@ static enum sw_reading read_number(struct place_state *p, const char *name, doub
 		}
 	}
 	return at ? SW_R_OK : SW_R_ABSENT;
+}
+
+static bool before_alarm(const struct heard *h, const char *name, sw_ms until, double *ret)
+{
+	bool heard = false;
+
+	*ret = 0;
+	for (size_t i = 0; i < h->n_alarms; i++) {
+		const struct heard_alarm *x = &h->alarms[i];
+
+		if (!sw_streq(x->name, name))
+			continue;
+		heard = true;
+		if (x->start && x->start < until && (x->firing || x->at >= until))
+			*ret = 1;
+	}
+	return heard;
+}
+
+bool sw_heard_before(const struct place_state *p, const struct deployment *d, const struct sw_signal_def *def, sw_ms until, double *ret)
+{
+	sw_ms at = 0;
+
+	if (def->alarm)
+		return before_alarm(&p->heard, def->alarm, until, ret);
+	for (size_t i = 0; def->report && d->prev_sha && i < p->heard.n_numbers; i++) {
+		const struct heard_number *x = &p->heard.numbers[i];
+
+		if (sw_streq(x->name, def->report) && x->at >= at && sw_sha_equal(x->sha, d->prev_sha)) {
+			at = x->at;
+			*ret = x->value;
+		}
+	}
+	return at > 0;
 }
 
 struct wanted {

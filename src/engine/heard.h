@@ -40,6 +40,12 @@ void sw_heard_write(const struct heard *h, struct sw_jw *w);
 void sw_heard_take(struct step *s, struct place_state *p, const struct sw_jnode *msg);
 /* Readings for the watches that need them, as samples; the next time into *next. Before sw_watch_tick. */
 void sw_heard_tick(struct step *s, struct place_state *p, sw_ms *next);
+/*
+ * What it was before a deployment whose rollout began at `until`: an alarm of that name fired then (1) or not (0), the number of the
+ * build that ran before. False: that is not known.
+ */
+struct deployment;
+bool sw_heard_before(const struct place_state *p, const struct deployment *d, const struct sw_signal_def *def, sw_ms until, double *ret);
 /* Nothing but `told` came: a place that does not exist is not made by that. */
 bool sw_heard_only(const struct sw_step_in *in);
 

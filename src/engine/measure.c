@@ -233,15 +233,18 @@ static double before_points(struct sw_arena *a, const double *value, const sw_ms
 	return ret;
 }
 
-/* Health, reports, alarms: what the series of the place has from before. */
+/* Reports and alarms: what was heard; else, and for health, what the series of the place has from before. */
 static double before_series(const struct facts *f, const char *signal, enum sw_window win, sw_dur window)
 {
 	const struct series *sr = sw_readings_find(f->state, signal);
 	const struct deployment *d = f->dep;
 	sw_ms until = d->started ? d->started : f->watch->opened, at[PLACE_SAMPLES];
+	const struct sw_signal_def *def = measure_def(f, signal);
 	double v[PLACE_SAMPLES];
 	size_t n = 0;
 
+	if (def && sw_heard_before(f->state, d, def, until, v))
+		return v[0];
 	for (size_t i = 0; sr && i < sr->n && sr->s[i].at < until; i++) {
 		if (sr->s[i].reading != SW_R_OK)
 			continue;
