@@ -234,8 +234,8 @@ static double before_points(struct sw_arena *a, const double *value, const sw_ms
 }
 
 /*
- * Health, reports, alarms: what the series of the place has from before. Health is what it was last: failing when its last readings
- * all failed since what ran here before was deployed; how it was while an earlier release was ill says nothing.
+ * Reports and alarms: what was heard; else, and for health, what the series of the place has from before. Health is what it was
+ * last: failing when its last readings all failed since what ran here before was deployed; how it was while an earlier release was ill says nothing.
  */
 static double before_series(const struct facts *f, const struct sw_signal_def *def, enum sw_window win, sw_dur window)
 {
@@ -245,10 +245,11 @@ static double before_series(const struct facts *f, const struct sw_signal_def *d
 	double v[PLACE_SAMPLES], last = 0;
 	size_t n = 0;
 
+	if (sw_heard_before(f->state, d, def, until, v))
+		return v[0];
 	for (size_t i = 0; def->type == SW_V_BOOL && i < f->state->n_deps && &f->state->deps[i] != d; i++)
 		if (f->state->deps[i].counted)
 			since = f->state->deps[i].finished;
-
 	for (size_t i = 0; sr && i < sr->n && sr->s[i].at < until; i++) {
 		if (sr->s[i].reading != SW_R_OK || sr->s[i].at < since)
 			continue;

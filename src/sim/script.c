@@ -178,6 +178,23 @@ static int event_status(struct file *f, const struct sw_ynode *n, const struct e
 	return 0;
 }
 
+/* An alarm is of no repository. `id` tells it from others of its name; `duration` is how long it fires already: when it began. */
+static int event_alarm(struct file *f, const struct sw_ynode *n, const struct event_conf *c, struct sw_event *ev)
+{
+	struct event_conf known = *c;
+
+	ev->source_kind = "alertmanager";
+	ev->repo = ev->default_branch = ev->ref = ev->branch = ev->tag = NULL;
+	ev->service = c->service;
+	ev->alarm_id = c->id ? c->id : "1";
+	ev->started_at = ev->at - c->duration;
+	known.status = !c->status || sw_streq(c->status, "firing") ? "failed" : sw_streq(c->status, "resolved") ? "success" : c->status;
+	if (event_status(f, n, &known, ev) < 0)
+		return -EINVAL;
+	ev->status_text = c->status ? c->status : "firing";
+	return 0;
+}
+
 /* One event in the words of a test. Several facts can tell of one deployment: via says which kind this one is. */
 static int file_event(struct file *f, const struct sw_ynode *n, sw_ms at, struct sw_event *ev)
 {
@@ -188,7 +205,7 @@ static int file_event(struct file *f, const struct sw_ynode *n, sw_ms at, struct
 		return sw_diag_key(f->d, n, "unknown kind of event \"%s\"", n->key), -EINVAL;
 	if (sw_keys_read(event_keys, n, n, NULL, f->a, &c, f->d) < 0)
 		return -EINVAL;
-	if (c.service && c.env)
+	if (c.service && c.env && kind != SW_EV_ALARM)
 		(void)sw_script_place(f, c.service, c.env);
 	sw_event_init(ev);
 	ev->kind = kind == SW_EV_DEPLOYMENT && c.via ? sw_kind_parse(c.via) : kind;
@@ -231,7 +248,7 @@ static int file_event(struct file *f, const struct sw_ynode *n, sw_ms at, struct
 	ev->at = at - c.ago;
 	event_maps(f, &c, ev);
 	event_commits(f, &c, ev);
-	return event_status(f, n, &c, ev);
+	return ev->kind == SW_EV_ALARM ? event_alarm(f, n, &c, ev) : event_status(f, n, &c, ev);
 }
 
 static int script_one(struct file *f, const struct sw_ynode *n, struct script_event *e)
