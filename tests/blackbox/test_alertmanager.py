@@ -1,4 +1,5 @@
 """Alerts of a real Prometheus Alertmanager: posted to its API, sent by it to the gateway, told to chat and read as a signal."""
+import datetime
 import json
 import shutil
 import time
@@ -63,13 +64,17 @@ class Alertmanager:
             assert answer.status == 200, answer.status
 
 
-def alert(instance, over=False, service="web", **labels):
+def at(seconds):
+    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).isoformat()
+
+
+def alert(instance, over=False, service="web", since=60, **labels):
     now = time.time()
     a = {"labels": {"alertname": "DatabaseSlow", "service": service, "env": "production", "instance": instance, **labels},
          "annotations": {"summary": f"Queries of {instance} are slow @all"}, "generatorURL": "http://prometheus.example.com/graph?g0.expr=x",
-         "startsAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now - 60))}
+         "startsAt": at(now - since)}
     if over:
-        a["endsAt"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now - 1))
+        a["endsAt"] = at(now - 1)
     return a
 
 
@@ -109,7 +114,7 @@ class Alarms(Case):
                            "repo": "acme/web", "branch": "main", "sha": "a" * 40, "url": "https://ci.example.com/11"})
         self.assertEqual(self.gateway.post("/ci-report", body, sign_report(CI_SECRET, body)).status, 202)
         self.worker.wait_log(r"watch opened by rule .deploy-and-db.")
-        self.alertmanager.post(alert("db-1"))
+        self.alertmanager.post(alert("db-1", since=0))
         self.worker.wait_log(r"rule .deploy-and-db.: verdict fail \(evidence\)")
         wait_for(lambda: self.robots.told("deploy-and-db"), "chat is told of the deployment")
 
