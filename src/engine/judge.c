@@ -21,12 +21,12 @@ bool sw_judge_common(const struct step *s, const struct place_state *p)
 enum judge_guard sw_judge_guard(struct step *s, struct place_state *p, const struct deployment *d, const struct sw_rule *rule,
                                 const struct sw_facts *facts)
 {
+	if (!rule->signals[0])
+		return JUDGE_GO; /* failing_services and the like are about more than this deployment */
 	if (!d->is_rollback && sw_expr_before(rule->cond, facts, s->a) == SW_TRUE)
 		return JUDGE_PRE_EXISTING;
 	if (!d->is_rollback && sw_judge_common(s, p))
 		return JUDGE_COMMON_CAUSE;
-	if (!rule->signals || !rule->signals[0])
-		return JUDGE_GO;
 	switch (sw_probe_reference(s, p)) {
 	case SW_FALSE: return JUDGE_OWN_NETWORK;
 	case SW_UNKNOWN: return JUDGE_WAIT;

@@ -206,6 +206,8 @@ static void measure_signal(void *arg, const char *signal, const char *part, enum
 	ret->type = win == SW_W_COUNT || def->type == SW_V_BOOL ? SW_V_NUMBER : def->type;
 	ret->reading = SW_R_OK;
 	ret->num = n ? measure_window(win, v, at, n) : 0;
+	if (f->watch && (win == SW_W_SUM || win == SW_W_COUNT) && f->s->now - from < window)
+		ret->least = f->early = true; /* the window is not full yet */
 }
 
 /* ---- before ---- */
@@ -332,6 +334,15 @@ static size_t after_points(struct facts *f, const struct sw_signal_def *def, dou
 	return n;
 }
 
+/* Is the newest reading one, and not an old one? What is too early counts as current. */
+static bool after_current(const struct facts *f, const struct sw_signal_def *def)
+{
+	const struct series *sr = sw_readings_find(f->state, def->name);
+	const struct sw_sample *x = sr && sr->n ? &sr->s[sr->n - 1] : NULL;
+
+	return x && x->reading == SW_R_OK && !measure_stale(f, def, x);
+}
+
 static const struct sw_calibration *after_calibration(struct facts *f, const struct baseline *b, size_t looks)
 {
 	struct sw_calibration *c = SW_ARENA_NEW(f->s->a, struct sw_calibration);
@@ -415,6 +426,10 @@ static enum sw_truth measure_regressed(void *arg, const struct sw_regressed_ask 
 	b = sw_probe_baseline(f->s, f->state, f->dep->id, def->name, f->watch->every, &ret->why);
 	if (!b)
 		return SW_UNKNOWN;
+	if (!after_current(f, def)) {
+		ret->why = "there is no current reading";
+		return SW_UNKNOWN;
+	}
 	in = (struct sw_regress){
 		.kind = sw_baseline_kind(def->latency, b->count != NULL), .tier = tiers[ask->test],
 		.down = def->query.bad_down, .y = y, .by = after_by(def, ask), .floor = def->floor, .alpha = ask->alpha > 0 ? ask->alpha : f->rule->alpha,

@@ -45,9 +45,11 @@ struct watch {
 	sw_dur every;              /* its rhythm: what the rule says, else the signals' own, at most 60 looks */
 	sw_ms opened, from, until, grace_until, good_at;
 	sw_ms last_at, last_eval;
+	sw_ms looked;              /* when its condition was evaluated last */
+	bool asked;                /* the reference was asked: look at every message */
 	sw_ms fail_at;
 	sw_ms tilt;                /* we were asleep: no verdict before a reading newer than this; 0: awake */
-	int64_t total, known;
+	int64_t total, known, early; /* checks; of them those that said something; besides, those that came too early */
 	double requests, counted;  /* served since it began, by the signal requests and by the counts of error_rate; negative: not known */
 	bool last_known;
 	bool transient;            /* it was significant, and went away */
@@ -74,6 +76,7 @@ struct series {
 	const char *name;
 	size_t n;
 	struct sw_sample s[PLACE_SAMPLES]; /* oldest first */
+	const char *digits[PLACE_SAMPLES], *counts[PLACE_SAMPLES]; /* value and count as they stand in the state; NULL: new */
 };
 
 /* A source that this place is asked at. */

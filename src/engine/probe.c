@@ -97,6 +97,26 @@ static void wanted_add(struct wanted_list *l, const struct sw_place *conf, const
 		l->items[l->n++] = (struct wanted){ def, source, every };
 }
 
+/* What asks a source only whether it answers. */
+static const struct sw_signal_def reachable = {
+	.name = "reachable", .type = SW_V_NUMBER,
+	.query = { .signal = "reachable", .reduce = SW_REDUCE_MAX, .prometheus = "vector(1)", .scrape = "sum(process_start_time_seconds)",
+	           .step = 15 * SW_SECOND },
+};
+
+static void wanted_source(struct wanted_list *l, const struct sw_place *conf, const char *source, sw_dur every)
+{
+	const char *name = sw_streq(source, sources[1]) ? sources[1] : sw_streq(source, sources[2]) ? sources[2] : NULL;
+
+	if (!name || !conf || !(name == sources[1] ? conf->prometheus.url : conf->scrape.url))
+		return;
+	for (size_t i = 0; i < l->n; i++)
+		if (l->items[i].source == name)
+			return;
+	if (l->n < SW_COUNT(l->items))
+		l->items[l->n++] = (struct wanted){ &reachable, name, every };
+}
+
 static void wanted_now(struct step *s, const struct place_state *p, struct wanted_list *l)
 {
 	l->n = 0;
@@ -107,6 +127,13 @@ static void wanted_now(struct step *s, const struct place_state *p, struct wante
 
 		for (size_t k = 0; rule && rule->signals && rule->signals[k]; k++)
 			wanted_add(l, p->conf, rules, rule->signals[k], w->every);
+	}
+	for (size_t i = 0; i < p->n_watches; i++) { /* only where nothing else asks that source */
+		const struct watch *w = &p->watches[i];
+		const struct sw_rule *rule = w->state == WATCH_DONE ? NULL : sw_watch_rule_near(s, w, NULL);
+
+		for (size_t k = 0; rule && rule->sources && rule->sources[k]; k++)
+			wanted_source(l, p->conf, rule->sources[k], w->every);
 	}
 }
 

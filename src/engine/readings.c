@@ -4,6 +4,7 @@
  * In the state they stand as [milliseconds since the one before, value or why there is none, count, text], the last two only where
  * they say something. The whole of a deployment's readings is in its rings.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -28,6 +29,14 @@ const struct series *sw_readings_find(const struct place_state *p, const char *s
 		if (sw_streq(p->series[i].name, signal))
 			return &p->series[i];
 	return NULL;
+}
+
+/* The readings from `from` on move to `to`. */
+static void readings_move(struct series *sr, size_t to, size_t from)
+{
+	memmove(&sr->s[to], &sr->s[from], (sr->n - from) * sizeof sr->s[0]);
+	memmove(&sr->digits[to], &sr->digits[from], (sr->n - from) * sizeof sr->digits[0]);
+	memmove(&sr->counts[to], &sr->counts[from], (sr->n - from) * sizeof sr->counts[0]);
 }
 
 /* The one whose neighbours are nearest to each other, among the older ones. */
@@ -56,15 +65,16 @@ bool sw_readings_add(struct series *sr, const struct sw_sample *x)
 
 		if (x->at <= sr->s[0].at)
 			return false;
-		memmove(&sr->s[gone], &sr->s[gone + 1], (PLACE_SAMPLES - gone - 1) * sizeof sr->s[0]);
+		readings_move(sr, gone, gone + 1);
 		sr->n--;
 	}
 	for (i = sr->n; i > 0 && sr->s[i - 1].at > x->at; i--)
 		;
 	if (i > 0 && sr->s[i - 1].at == x->at)
 		return false; /* told twice */
-	memmove(&sr->s[i + 1], &sr->s[i], (sr->n - i) * sizeof sr->s[0]);
+	readings_move(sr, i + 1, i);
 	sr->s[i] = *x;
+	sr->digits[i] = sr->counts[i] = NULL;
 	sr->n++;
 	return true;
 }
@@ -83,12 +93,27 @@ void sw_readings_read(const struct sw_jnode *n, struct series *sr)
 		at += dt->i;
 		*y = (struct sw_sample){ .signal = sr->name, .at = at, .count = count ? count->d : 0,
 		                         .text = text && text->type == SW_J_STRING ? text->text : NULL };
-		if (v->type == SW_J_NUMBER)
+		if (v->type == SW_J_NUMBER) {
 			y->value = v->d;
-		else
+			sr->digits[sr->n] = v->text;
+		} else {
 			y->reading = sw_reading_parse(v->text);
+		}
+		sr->counts[sr->n] = count ? count->text : NULL;
 		sr->n++;
 	}
+}
+
+/* Seven digits are more than any source measures. A number that stood in the state is written as it stood. */
+static void readings_number(struct sw_jw *w, double v, const char *digits)
+{
+	char text[32];
+
+	if (!digits) {
+		(void)snprintf(text, sizeof text, "%.7g", v);
+		digits = text;
+	}
+	sw_jw_raw(w, NULL, digits, strlen(digits));
 }
 
 void sw_readings_write(const struct series *sr, struct sw_jw *w)
@@ -108,11 +133,11 @@ void sw_readings_write(const struct series *sr, struct sw_jw *w)
 		sw_jw_int(w, NULL, x->at - at);
 		at = x->at;
 		if (x->reading == SW_R_OK)
-			sw_jw_num(w, NULL, x->value);
+			readings_number(w, x->value, sr->digits[i]);
 		else
 			sw_jw_str(w, NULL, sw_reading_name(x->reading));
 		if (x->count || text)
-			sw_jw_num(w, NULL, x->count);
+			readings_number(w, x->count, sr->counts[i]);
 		if (text)
 			sw_jw_str(w, NULL, x->text);
 		sw_jw_arr_end(w);

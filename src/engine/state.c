@@ -49,10 +49,11 @@ static void place_read_watch(const struct sw_jnode *n, struct watch *w)
 		.opened = sw_jint(n, "opened", 0), .from = sw_jint(n, "from", 0), .until = sw_jint(n, "until", 0),
 		.grace_until = sw_jint(n, "grace_until", 0), .good_at = sw_jint(n, "good_at", 0), .last_at = sw_jint(n, "last_at", 0),
 		.last_eval = sw_jint(n, "last_eval", 0), .fail_at = sw_jint(n, "fail_at", 0), .tilt = sw_jint(n, "tilt", 0),
-		.total = sw_jint(n, "total", 0), .known = sw_jint(n, "known", 0), .last_known = sw_jbool(n, "last_known", false),
+		.total = sw_jint(n, "total", 0), .known = sw_jint(n, "known", 0), .early = sw_jint(n, "early", 0), .last_known = sw_jbool(n, "last_known", false),
 		.calm = (int)sw_jint(n, "calm", 0), .verdict = sw_jstr(n, "verdict"), .reason = sw_jstr(n, "reason"),
 		.fired = sw_jbool(n, "fired", false), .transient = sw_jbool(n, "transient", false),
-		.ended = sw_jint(n, "ended", 0), .requests = sw_jnum(n, "requests", -1), .counted = sw_jnum(n, "counted", -1), .every = sw_jint(n, "every", 0),
+		.ended = sw_jint(n, "ended", 0), .looked = sw_jint(n, "looked", 0), .asked = sw_jbool(n, "asked", false),
+		.requests = sw_jnum(n, "requests", -1), .counted = sw_jnum(n, "counted", -1), .every = sw_jint(n, "every", 0),
 	};
 	for (const struct sw_jnode *h = sw_jget(n, "holds") ? sw_jget(n, "holds")->child : NULL; h && w->n_holds < SW_HOLDS_MAX;
 	     h = h->next)
@@ -213,10 +214,13 @@ static void place_write_watch(const struct watch *x, struct sw_jw *w)
 	jw_time(w, "good_at", x->good_at);
 	jw_time(w, "last_at", x->last_at);
 	jw_time(w, "last_eval", x->last_eval);
+	jw_time(w, "looked", x->looked);
+	jw_flag(w, "asked", x->asked);
 	jw_time(w, "fail_at", x->fail_at);
 	jw_time(w, "tilt", x->tilt);
 	jw_time(w, "total", x->total);
 	jw_time(w, "known", x->known);
+	jw_time(w, "early", x->early);
 	if (x->requests >= 0)
 		sw_jw_num(w, "requests", x->requests);
 	if (x->counted >= 0)

@@ -25,6 +25,7 @@
 #define CALM_CHECKS 3
 #define ASLEEP      (30 * SW_SECOND)
 #define LOOK_AGAIN  (2 * SW_MINUTE)
+#define SLACK       5                /* checks that a window may lack: the first look of a test, answers that took their time */
 
 static const char *dep_sha(const struct deployment *d)
 {
@@ -231,6 +232,17 @@ static void watch_transient(struct step *s, struct place_state *p, struct watch 
 	sw_news_tell(s, &n, SW_NEWS_NOTICE, NULL);
 }
 
+/* Known at the last check and at 80 % of all that there should have been; silence is no check, and counts as one that failed. */
+static bool watch_known(const struct step *s, const struct watch *w, const struct sw_rule *rule)
+{
+	sw_dur window = w->until - w->from - (w->until - w->from > rule->watch_for ? rule->delay : 0);
+	int64_t total = rule->signals[0] ? SW_MAX(w->total, window / w->every - SLACK - w->early) : w->total;
+
+	if (rule->signals[0] && s->now - w->last_at > SW_MAX(3 * w->every, ASLEEP))
+		return false;
+	return w->total > 0 && w->last_known && w->known * 5 >= total * 4;
+}
+
 /* The window is over: pass if enough is known, else wait on, else what no_data says. */
 static void watch_window(struct step *s, struct place_state *p, struct watch *w, struct deployment *d, const struct sw_rule *rule,
                          const struct sw_judged *j, const struct facts *f)
@@ -239,7 +251,7 @@ static void watch_window(struct step *s, struct place_state *p, struct watch *w,
 		watch_inconclusive(s, p, w, d, rule, j, "pre-existing");
 		return;
 	}
-	if (w->total > 0 && w->last_known && w->known * 5 >= w->total * 4) {
+	if (watch_known(s, w, rule)) {
 		if (watch_labels(rule))
 			sw_watch_end(s, p, w, "inconclusive", "deadline");
 		else if (w->transient)
@@ -283,16 +295,37 @@ static void watch_follow(struct step *s, struct place_state *p, struct watch *w,
 	}
 }
 
-/* Newest reading of the signals the rule needs; 0: none since it opened. */
-static sw_ms watch_newest(const struct place_state *p, const struct watch *w, const struct sw_rule *rule)
+/* Newest reading of the signals and sources the rule needs; where it needs none of them, now. 0: none since it opened. */
+static sw_ms watch_newest(const struct step *s, const struct place_state *p, const struct watch *w, const struct sw_rule *rule)
 {
 	sw_ms at = 0;
 
-	for (size_t k = 0; rule->signals && rule->signals[k]; k++)
-		for (size_t i = 0; i < p->n_series; i++)
-			if (sw_streq(p->series[i].name, rule->signals[k]) && p->series[i].n)
-				at = SW_MAX(at, p->series[i].s[p->series[i].n - 1].at);
+	for (size_t k = 0; rule->signals[k]; k++) {
+		const struct series *sr = sw_readings_find(p, rule->signals[k]);
+
+		if (sr && sr->n)
+			at = SW_MAX(at, sr->s[sr->n - 1].at);
+	}
+	for (size_t k = 0; rule->sources[k]; k++)
+		for (size_t i = 0; i < p->n_sources; i++)
+			if (sw_streq(p->sources[i].name, rule->sources[k]))
+				at = SW_MAX(at, p->sources[i].heard);
+	if (!rule->signals[0] && !rule->sources[0])
+		at = s->now; /* failing_services and the like: each look is a check */
 	return at >= w->opened ? at : 0;
+}
+
+/* Nothing new, and no moment passed at which something has to be decided: what was found last still stands. */
+static bool watch_idle(const struct watch *w, bool fresh, sw_ms now)
+{
+	sw_ms at[] = { w->grace_until, w->until, w->from + EXTEND_TO, w->fail_at ? w->fail_at + FOLLOW_FOR : 0 };
+
+	if (fresh || w->asked || w->tilt || !w->looked)
+		return false;
+	for (size_t i = 0; i < SW_COUNT(at); i++)
+		if (at[i] > w->looked && at[i] <= now)
+			return false;
+	return true;
 }
 
 /* The moment from which a true condition may count: after sleep or a jump of the clock we look again first. */
@@ -320,7 +353,7 @@ static void watch_true(struct step *s, struct place_state *p, struct watch *w, s
 {
 	switch (sw_judge_guard(s, p, d, rule, facts)) {
 	case JUDGE_GO: watch_fail(s, p, w, d, rule, j, "evidence"); break;
-	case JUDGE_WAIT: break;
+	case JUDGE_WAIT: w->asked = true; break;
 	case JUDGE_PRE_EXISTING: watch_inconclusive(s, p, w, d, rule, j, "pre-existing"); break;
 	case JUDGE_COMMON_CAUSE: watch_inconclusive(s, p, w, d, rule, j, "common-cause"); break;
 	case JUDGE_OWN_NETWORK:
@@ -343,8 +376,12 @@ static void watch_look(struct step *s, struct watch *w, struct facts *f, struct 
 	if (j->truth != SW_FALSE && rule->min_requests && f->requests < (double)rule->min_requests)
 		j->truth = SW_UNKNOWN; /* too little traffic says nothing */
 	w->transient |= sw_streq(f->veto, "transient");
-	if (!fresh || (f->early && j->truth == SW_UNKNOWN))
+	if (!fresh)
 		return;
+	if (f->early && j->truth == SW_UNKNOWN) {
+		w->early++;
+		return;
+	}
 	w->last_known = j->truth != SW_UNKNOWN;
 	if (w->state == WATCH_WATCHING) {
 		w->total++;
@@ -369,18 +406,22 @@ static void watch_eval(struct step *s, struct place_state *p, struct watch *w)
 		watch_lost(s, p, w);
 		return;
 	}
-	newest = watch_newest(p, w, rule);
+	newest = watch_newest(s, p, w, rule);
 	fresh = newest > w->last_at;
 	if (fresh)
 		w->last_at = newest;
 	if (w->state == WATCH_WAITING && s->now >= w->grace_until)
 		w->state = WATCH_WATCHING;
 	watch_awake(s, w);
+	if (watch_idle(w, fresh, s->now))
+		return;
 	f = (struct facts){ .s = s, .ev = &d->ev, .place = p->conf, .service = p->service, .state = p, .dep = d, .watch = w, .rules = rules,
 	                    .rule = rule, .delay = rule->delay, .requests = sw_judge_requests(w) };
 	watch_look(s, w, &f, &facts, fresh, &j);
 	if (s->out->n_needs)
 		return;
+	w->looked = s->now;
+	w->asked = false;
 	if (w->state == WATCH_FOLLOWING)
 		watch_follow(s, p, w, d, rule, &j, fresh);
 	else if (j.truth == SW_TRUE && !w->tilt && watch_labels(rule))

@@ -167,6 +167,14 @@ static struct sw_value eval_arith(struct eval *v, const struct node *n)
 	}
 	if (!isfinite(ret.num))
 		ret.reading = SW_R_NAN;
+	if (a.least || (n->arg[1] && b.least)) {
+		/* grows with it: a sum, a positive multiple or part; anything else is not known before the window is full */
+		bool grows = n->kind == N_ADD || (n->kind == N_MUL && a.num >= 0 && b.num >= 0) || (n->kind == N_DIV && a.least && !b.least && b.num > 0);
+
+		if (!grows)
+			return sw_value_unknown(n->type, SW_R_TOO_FEW);
+		ret.least = true;
+	}
 	return ret;
 }
 

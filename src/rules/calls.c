@@ -130,7 +130,7 @@ static int check_source(struct check *c, const struct node *a)
 		return sw_wrong_set(c->wrong, a->at, "signal_source wants \"prometheus\", \"scrape\" or \"health\"");
 	for (size_t i = 0; sources[i]; i++)
 		if (sw_streq(sources[i], a->value.str))
-			return 0;
+			return sw_check_uses(c, &c->sources, a, sources[i]);
 	near = sw_did_you_mean(a->value.str, sources);
 	return sw_wrong_set(c->wrong, a->at, "unknown signal source \"%.60s\"%s%s%s", a->value.str,
 	                    near ? ", did you mean \"" : ", want prometheus, scrape or health", near ? near : "", near ? "\"?" : "");

@@ -13,6 +13,7 @@ struct check {
 	const struct node *other;    /* what `baseline` is the baseline of here; NULL: of nothing */
 	const struct node *elements; /* the list of the any() or all() we are in; NULL: in none */
 	struct asked used, based;    /* signals asked for; those whose baseline is asked for */
+	struct asked sources;        /* asked about by signal_source() */
 	const struct sw_regressed_ask *regressed[EXPR_ASKED];
 	size_t n_regressed;
 };

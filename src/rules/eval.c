@@ -23,6 +23,26 @@ static bool value_equal(const struct sw_value *a, const struct sw_value *b)
 	return a->num == b->num;
 }
 
+/* A value that can only grow: what it says already is known, the rest is not. */
+static enum sw_truth least_compare(const struct sw_value *a, enum compare op, const struct sw_value *b)
+{
+	bool above = a->least ? a->num > b->num : b->num > a->num, reaches = above || a->num == b->num;
+
+	if (a->least && b->least)
+		return SW_UNKNOWN;
+	if (b->least) /* 200 <= x is x >= 200 */
+		op = op == C_LT ? C_GT : op == C_LE ? C_GE : op == C_GT ? C_LT : op == C_GE ? C_LE : op;
+	switch (op) {
+	case C_GT: return above ? SW_TRUE : SW_UNKNOWN;
+	case C_GE: return reaches ? SW_TRUE : SW_UNKNOWN;
+	case C_LT: return reaches ? SW_FALSE : SW_UNKNOWN;
+	case C_LE: return above ? SW_FALSE : SW_UNKNOWN;
+	case C_EQ: return above ? SW_FALSE : SW_UNKNOWN;
+	case C_NE: return above ? SW_TRUE : SW_UNKNOWN;
+	}
+	return SW_UNKNOWN;
+}
+
 static enum sw_truth value_compare(const struct sw_value *a, enum compare op, const struct sw_value *b)
 {
 	bool null = a->type == SW_V_NULL || b->type == SW_V_NULL, t = false;
@@ -34,6 +54,8 @@ static enum sw_truth value_compare(const struct sw_value *a, enum compare op, co
 	}
 	if (a->reading != SW_R_OK || b->reading != SW_R_OK || null || isnan(a->num) || isnan(b->num))
 		return SW_UNKNOWN;
+	if (a->least || b->least)
+		return least_compare(a, op, b);
 	switch (op) {
 	case C_LT: t = a->num < b->num; break;
 	case C_LE: t = a->num <= b->num; break;

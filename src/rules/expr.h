@@ -91,6 +91,7 @@ struct sw_expr {
 	size_t n_holds;
 	const char **signals;      /* NULL-ended, distinct */
 	const char **based;        /* those whose baseline is asked for */
+	const char **sources;      /* NULL-ended: asked about by signal_source() */
 	const struct sw_regressed_ask **regressed; /* NULL-ended */
 	bool watches;              /* asks what only a watch can tell */
 	unsigned cost;             /* parts visited by one evaluation, at most */

@@ -93,6 +93,7 @@ int sw_expr_plan(struct check *c)
 	e->cost = (unsigned)sum;
 	e->signals = kept(c, &c->used);
 	e->based = kept(c, &c->based);
+	e->sources = kept(c, &c->sources);
 	e->watches |= c->used.n > 0;
 	e->regressed = SW_ARENA_ARRAY(c->sc->a, const struct sw_regressed_ask *, c->n_regressed + 1);
 	memcpy(e->regressed, c->regressed, c->n_regressed * sizeof *e->regressed);

@@ -473,6 +473,7 @@ void sw_load_rule(struct load *l, const struct sw_ynode *n)
 	r.where = c.where ? load_expr(l, c.where, false) : NULL;
 	r.cond = c.cond ? load_expr(l, c.cond, r.has_rollback) : NULL;
 	r.signals = r.cond ? r.cond->signals : NULL;
+	r.sources = r.cond ? r.cond->sources : NULL;
 	r.watches = r.cond && r.cond->watches;
 	if (r.where && r.where->watches)
 		sw_diag_error(l->d, c.where, "where asks about events and places, signals belong into if");

@@ -65,6 +65,7 @@ static void set_free(struct set *set)
 {
 	for (struct expr_owned *o = set->exprs; o; o = o->next)
 		sw_expr_fini(o->e);
+	sw_map_fini(&set->pub.index);
 	sw_arena_fini(&set->pub.arena);
 	sw_freep(&set);
 }
@@ -122,6 +123,8 @@ static int load_all(struct load *l, struct sw_rules **ret)
 	l->set->pub.signals = l->signals;
 	l->set->pub.n_signals = l->n_signals;
 	set_source(l);
+	for (size_t i = 0; i < l->set->pub.n; i++)
+		(void)sw_map_set(&l->set->pub.index, l->set->pub.items[i].name, &l->set->pub.items[i]);
 	*ret = &l->set->pub;
 	return 0;
 }
@@ -217,10 +220,7 @@ struct sw_rules *sw_rules_put(struct sw_rules *r)
 
 const struct sw_rule *sw_rules_find(const struct sw_rules *r, const char *name)
 {
-	for (size_t i = 0; i < r->n; i++)
-		if (sw_streq(r->items[i].name, name))
-			return &r->items[i];
-	return NULL;
+	return name ? sw_map_get(&r->index, name) : NULL;
 }
 
 int sw_expr_compile(struct sw_arena *a, const char *text, const struct sw_signal_def *signals, size_t n_signals, const struct sw_expr **ret,

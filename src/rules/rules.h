@@ -7,6 +7,7 @@
 #ifndef SW_RULES_RULES_H
 #define SW_RULES_RULES_H
 
+#include "base/map.h"
 #include "base/yaml.h"
 #include "rules/value.h"
 #include "shipwatch/alert.h"
@@ -159,6 +160,7 @@ struct sw_rule {
 	const struct sw_expr *cond;  /* NULL: always */
 	bool watches;                /* needs signals: opens a watch; else decided at once by the event */
 	const char **signals;        /* NULL-ended: the signals it needs */
+	const char **sources;        /* NULL-ended: those it asks about by signal_source() */
 	sw_dur watch_for, every, delay;  /* 5m; 0: the signal's own rhythm; 30s (latency only) */
 	sw_dur after;                /* immediate rules: wait, unless undone by then */
 	struct sw_then *then;
@@ -206,7 +208,8 @@ struct sw_rules {
 	const char *source;          /* text from which the same set can be loaded again (sw_rules_load_source) */
 	size_t source_n;
 	unsigned refs;
-	struct sw_arena arena;       /* everything above */
+	struct sw_map index;         /* name → rule */
+	struct sw_arena arena;       /* everything above but the index */
 };
 
 /* What references may name: NULL-ended lists from the configuration (NULL list: do not check). */

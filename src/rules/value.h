@@ -20,6 +20,7 @@ struct sw_value {
 	enum sw_vtype type;
 	/* Not OK: the value is unknown for this reason; comparisons with it are unknown, `is` tests tell it. */
 	enum sw_reading reading;
+	bool least;             /* num is the least it can be: a sum over a window that is not full yet */
 	bool b;
 	double num;             /* DURATION and TIME in seconds, BYTES in bytes, RATIO 0.05, RATE per second */
 	const char *str;

@@ -28,6 +28,19 @@ static double script_count(const struct script *sc, const char *signal, const ch
 	return n.kind == SERIES_VALUE ? n.value : 0;
 }
 
+/* A source that one series says cannot be reached answers nothing else either. */
+static bool script_outage(const struct script *sc, const char *place, sw_ms at)
+{
+	for (size_t i = 0; i < sc->n_series; i++) {
+		const struct sim_series *x = &sc->series[i];
+
+		if (!sw_streq(x->signal, "health") && !sw_streq(x->signal, "reference") && (!x->place || sw_streq(x->place, place)) &&
+		    sw_series_at(x, at).kind == SERIES_ERROR)
+			return true;
+	}
+	return false;
+}
+
 /* One sample; longer than the time limit it is an error. */
 static sw_dur script_sample(struct script *sc, const char *signal, const char *place, sw_ms at, struct sw_samples *out)
 {
@@ -41,6 +54,8 @@ static sw_dur script_sample(struct script *sc, const char *signal, const char *p
 		after = SW_MAX(SW_MIN(x.slow, MEASURED_TIMEOUT), 1);
 		x.kind = x.slow >= MEASURED_TIMEOUT ? SERIES_ERROR : x.known ? SERIES_VALUE : SERIES_NONE;
 	}
+	if (x.kind == SERIES_NONE && script_outage(sc, place, at))
+		x.kind = SERIES_ERROR;
 	switch (x.kind) {
 	case SERIES_VALUE:
 		s->value = x.value;
