@@ -21,6 +21,7 @@ SECTIONS = [
     ("src/source/gitlab.c", "gitlab_keys", "Source `gitlab`", "GitLab webhooks and system hooks, by secret token or signing token. Where a signature is sent it has to fit."),
     ("src/source/gitea.c", "gitea_keys", "Source `gitea`", "Gitea, Forgejo and Gogs."),
     ("src/source/report.c", "report_keys", "Source `report`", "Reports of CI jobs, posted to `/ci-report`."),
+    ("src/source/alertmanager.c", "alertmanager_keys", "Source `alertmanager`", "Webhooks of Prometheus Alertmanager; see [alertmanager.md](alertmanager.md)."),
     ("src/config/services.c", "settings_keys", "Environments", "Under `defaults:`, a service, or one of its `environments:`; the nearer one wins. "
      "An environment can be a health address alone."),
     ("src/config/services.c", "service_keys", "`services:`", "By name. `\"*\"` is a template for many alike; `{service}` in its texts is the last part of the repository's path."),

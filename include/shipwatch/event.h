@@ -64,11 +64,12 @@ struct sw_event {
 	const char *env_action;    /* "start", "stop", "prepare", "verify", "access"; NULL = start where environment is set */
 	const char *env_tier;      /* "production" */
 	const char *env_url;
-	const char *service;       /* reports only */
+	const char *service;       /* reports and alarms only */
 
 	/* Identities, as text; see state.md 3 */
 	const char *deployment_id, *job_id, *pipeline_id, *report_id, *ci_run_id;
 	const char *ci_run_alias;  /* a second ci_run_id given by the sender */
+	const char *alarm_id;      /* tells this alarm from others: Alertmanager's fingerprint of its labels */
 
 	const char *pipeline_source;   /* "push", "schedule", "merge_request_event" */
 	const char *parent_pipeline;   /* id of the pipeline that started this one */
@@ -108,7 +109,7 @@ struct sw_event {
 #define SW_EVENT_COMMITS 100
 #define SW_EVENT_FILES   300  /* per commit */
 #define SW_EVENT_METRICS 200
-#define SW_EVENT_LABELS  50
+#define SW_EVENT_LABELS  64
 #define SW_EVENT_TEXT    1024 /* bytes of one text; longer is cut at a code point */
 #define SW_EVENTS_MAX    256  /* out of one delivery */
 
@@ -117,6 +118,7 @@ struct sw_events {
 	struct sw_event *items;
 	size_t n, cap;
 	bool cut;                  /* there were more than SW_EVENTS_MAX */
+	size_t left_out;           /* how many more, where that is known; those the sender left out are counted too */
 };
 
 void sw_events_init(struct sw_events *evs, struct sw_arena *a);

@@ -48,7 +48,7 @@ struct sw_proof {
 
 struct sw_source {      /* github, gitlab, gitea, report */
 	struct sw_plugin base;
-	const char *mark;              /* the header only they send */
+	const char *mark;              /* the header only they send; NULL: there is none */
 	const char *const *headers;    /* NULL-ended, lower case: what verify and parse need; kept with the body */
 	const char *const *types;      /* NULL-ended media types it takes; others are 415 */
 	/*

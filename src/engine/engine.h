@@ -16,6 +16,7 @@
  * Messages (JSON, member "t"):
  *   fact {how, ev}            an event that concerns this aggregate                       from intake
  *   timer {name, due}         a timer came due; stale if due is not what the state says   from the bus
+ *   told {ev}                 an alarm, or a report of no deployment: signals nobody is asked for (heard.c)  from intake
  *   wake {}                   a place of the configuration: see that it is probed         from workers at start
  *   samples {src, dep, items, mem}   what a probe found                                   from I/O
  *   past {dep, signal, rec}   what was before a deployment, or why that is not known {why, again}   from I/O

@@ -233,22 +233,34 @@ static double before_points(struct sw_arena *a, const double *value, const sw_ms
 	return ret;
 }
 
-/* Health, reports, alarms: what the series of the place has from before. */
-static double before_series(const struct facts *f, const char *signal, enum sw_window win, sw_dur window)
+/*
+ * Reports and alarms: what was heard; else, and for health, what the series of the place has from before. Health is what it was
+ * last: failing when its last readings all failed since what ran here before was deployed; how it was while an earlier release was ill says nothing.
+ */
+static double before_series(const struct facts *f, const struct sw_signal_def *def, enum sw_window win, sw_dur window)
 {
-	const struct series *sr = sw_readings_find(f->state, signal);
+	const struct series *sr = sw_readings_find(f->state, def->name);
 	const struct deployment *d = f->dep;
-	sw_ms until = d->started ? d->started : f->watch->opened, at[PLACE_SAMPLES];
-	double v[PLACE_SAMPLES];
+	sw_ms until = d->started ? d->started : f->watch->opened, since = 0, at[PLACE_SAMPLES];
+	double v[PLACE_SAMPLES], last = 0;
 	size_t n = 0;
 
+	if (sw_heard_before(f->state, d, def, until, v))
+		return v[0];
+	for (size_t i = 0; def->type == SW_V_BOOL && i < f->state->n_deps && &f->state->deps[i] != d; i++)
+		if (f->state->deps[i].counted)
+			since = f->state->deps[i].finished;
 	for (size_t i = 0; sr && i < sr->n && sr->s[i].at < until; i++) {
-		if (sr->s[i].reading != SW_R_OK)
+		if (sr->s[i].reading != SW_R_OK || sr->s[i].at < since)
 			continue;
 		at[n] = sr->s[i].at;
 		v[n++] = sr->s[i].value;
 	}
-	return n ? before_points(f->s->a, v, at, n, win, window, BEFORE_LEAST) : NAN;
+	if (n < BEFORE_LEAST || def->type != SW_V_BOOL || win != SW_W_LAST)
+		return n ? before_points(f->s->a, v, at, n, win, window, BEFORE_LEAST) : NAN;
+	for (size_t i = n - BEFORE_LEAST; i < n; i++)
+		last = SW_MAX(last, v[i]);
+	return last;
 }
 
 static double before_baseline(struct facts *f, const struct sw_signal_def *def, enum sw_window win, sw_dur window, struct sw_value *ret)
@@ -287,7 +299,7 @@ static void measure_before(void *arg, const char *signal, enum sw_window win, sw
 	if (sw_probe_has_past(f->state, f->dep->id, signal, f->watch->every))
 		v = before_baseline(f, def, win, window, ret);
 	else
-		v = before_series(f, signal, win, window);
+		v = before_series(f, def, win, window);
 	if (!isfinite(v))
 		return;
 	ret->type = win == SW_W_COUNT || (def->type == SW_V_BOOL && win != SW_W_LAST) ? SW_V_NUMBER : def->type;

@@ -197,6 +197,8 @@ static int place_message(struct step *s, struct place_state *p, const struct sw_
 {
 	const char *t = sw_jstr(m, "t");
 
+	if (sw_streq(t, "fact") || sw_streq(t, "told"))
+		sw_heard_take(s, p, m);
 	if (sw_streq(t, "fact"))
 		return sw_deployment_fact(s, p, m);
 	if (sw_streq(t, "timer"))
@@ -211,7 +213,7 @@ static int place_message(struct step *s, struct place_state *p, const struct sw_
 		sw_act_go(s, p, m);
 	else if (sw_streq(t, "cmd"))
 		return place_command(s, p, m);
-	else if (!sw_streq(t, "wake"))
+	else if (!sw_streq(t, "wake") && !sw_streq(t, "told"))
 		return sw_err_set(s->err, EBADMSG, "unknown message \"%.40s\" to a place", t ? t : "");
 	return 0;
 }
@@ -222,6 +224,8 @@ int sw_place_step(struct step *s)
 	sw_ms next = 0, tick;
 	int r;
 
+	if (!s->in->state && sw_heard_only(s->in))
+		return 0;
 	sw_place_read(s, p);
 	tick = p->tick_due;
 	for (size_t i = 0; i < s->in->n_msgs; i++) {
@@ -230,6 +234,7 @@ int sw_place_step(struct step *s)
 			return r;
 	}
 	sw_deployment_tick(s, p, &next);
+	sw_heard_tick(s, p, &next);
 	sw_watch_tick(s, p, &next);
 	sw_act_tick(s, p, &next);
 	sw_probe_plan(s, p, &next);

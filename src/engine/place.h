@@ -5,6 +5,7 @@
 #ifndef SW_ENGINE_PLACE_H
 #define SW_ENGINE_PLACE_H
 
+#include "engine/heard.h"
 #include "engine/step.h"
 
 #define PLACE_DEPLOYMENTS 20
@@ -117,6 +118,7 @@ struct place_state {
 	size_t n_sources;
 	struct past pasts[PLACE_PASTS];
 	size_t n_pasts;
+	struct heard heard;              /* signals nobody is asked for */
 	sw_ms tick_due;
 	const char *failing;             /* as what it stands in recent-fails; NULL: it does not fail */
 	bool changed;

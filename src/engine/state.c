@@ -126,6 +126,7 @@ void sw_place_read(struct step *s, struct place_state *p)
 	EACH(x, n, "actions") if (p->n_acts < PLACE_ACTS) place_read_act(x, &p->acts[p->n_acts++]);
 	EACH(x, n, "series") if (p->n_series < PLACE_SERIES) sw_readings_read(x, &p->series[p->n_series++]);
 	EACH(x, n, "rollbacks") if (p->n_rollbacks < SW_COUNT(p->rollbacks)) p->rollbacks[p->n_rollbacks++] = x->i;
+	sw_heard_read(n, &p->heard);
 	p->n_good = place_read_texts(sw_jget(n, "good"), p->good, PLACE_SHAS);
 	p->n_bad = place_read_texts(sw_jget(n, "bad"), p->bad, PLACE_SHAS);
 	p->hold_by = sw_jstr(n, "hold_by");
@@ -340,6 +341,7 @@ static void place_print(struct step *s, const struct place_state *p, struct sw_b
 	}
 	place_write_texts(&w, "good", p->good, p->n_good);
 	place_write_texts(&w, "bad", p->bad, p->n_bad);
+	sw_heard_write(&p->heard, &w);
 	sw_jw_arr(&w, "sources");
 	for (size_t i = 0; i < p->n_sources; i++)
 		place_write_source(&p->sources[i], &w);

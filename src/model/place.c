@@ -331,6 +331,58 @@ size_t sw_places_claim(const struct sw_places *ps, const struct sw_event *ev, st
 	return 1;
 }
 
+/* ---- places without a deployment ---- */
+
+enum meant {
+	MEANT_NAME,
+	MEANT_SPELLING, /* production is prod */
+	MEANT_HOST,     /* what the host calls it */
+	MEANT_TIER,
+	MEANT_WAYS
+};
+
+static bool place_meant(const struct sw_place *p, const char *environment, enum meant way)
+{
+	switch (way) {
+	case MEANT_NAME:
+		return strcasecmp(p->environment, environment) == 0;
+	case MEANT_SPELLING:
+		return place_own_name(p, environment);
+	case MEANT_HOST:
+		for (size_t i = 0; i < p->n_matches; i++)
+			if (p->matches[i].environment && sw_glob_match(p->matches[i].environment, environment, true))
+				return true;
+		return false;
+	case MEANT_TIER:
+		return p->tier && strcasecmp(sw_place_tier(p->tier), sw_place_tier(environment)) == 0;
+	case MEANT_WAYS:
+		break;
+	}
+	return false;
+}
+
+size_t sw_places_meant(const struct sw_places *ps, const struct sw_event *ev, struct sw_arena *a,
+                       const struct sw_place **ret, size_t max)
+{
+	bool template, many;
+	const char *service = places_service(ps, ev, &template, &many, a);
+	size_t n = 0;
+
+	if (!service || many)
+		return 0; /* several services of one repository: it does not say which */
+	for (int way = 0; way < MEANT_WAYS && n == 0; way++) {
+		for (size_t i = 0; i < ps->n && n < max; i++) {
+			const struct sw_place *p = &ps->items[i];
+
+			if (strcmp(p->service, template ? "*" : service) != 0)
+				continue;
+			if (!ev->environment || place_meant(p, ev->environment, (enum meant)way))
+				ret[n++] = template ? place_make(p, service, a) : p;
+		}
+	}
+	return n;
+}
+
 /* ---- can two places be meant by one event? ---- */
 
 static bool overlap(const char *a, const char *b)

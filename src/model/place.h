@@ -89,6 +89,13 @@ struct sw_claimed {
  */
 size_t sw_places_claim(const struct sw_places *ps, const struct sw_event *ev, struct sw_arena *a,
                        struct sw_claimed *ret, size_t max);
+/*
+ * The places an event is about that is no deployment (an alarm, a report of a build): of the service it names or whose repository
+ * it has, those that are called as it names the environment, else those a match of which has that environment, else those of that
+ * tier; all of the service where it names none. Return: how many, at most max.
+ */
+size_t sw_places_meant(const struct sw_places *ps, const struct sw_event *ev, struct sw_arena *a,
+                       const struct sw_place **ret, size_t max);
 /* Is the repository one of a configured service? Name of the service (for wildcard: last part of the path), or NULL. */
 const char *sw_places_service_of(const struct sw_places *ps, const struct sw_event *ev, struct sw_arena *a);
 

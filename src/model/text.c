@@ -413,7 +413,7 @@ static void compose_version(struct text *t)
 	text_pair(t, SW_W_TAG, al->tag);
 	line_end(t);
 	line_begin(t);
-	text_pair(t, SW_W_COMMIT, al->n_commits ? NULL : al->title);
+	text_pair(t, sw_streq(al->kind, "alarm") ? SW_W_ALARM : SW_W_COMMIT, al->n_commits ? NULL : al->title);
 	line_end(t);
 }
 

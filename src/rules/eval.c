@@ -175,7 +175,7 @@ static enum sw_truth eval_leaf(struct eval *v, const struct node *n)
 	return t;
 }
 
-/* What regressed() found: levels, and effect and p in words. */
+/* What regressed() found: levels, and what there is to say of it, else effect and p. */
 static void regressed_saw(struct eval *v, const struct sw_regressed_saw *x, struct sw_saw *s)
 {
 	struct sw_buf b = SW_BUF_INIT;
@@ -184,14 +184,11 @@ static void regressed_saw(struct eval *v, const struct sw_regressed_saw *x, stru
 		s->value = eval_print(v, &x->now);
 	if (x->before.reading == SW_R_OK)
 		s->before = eval_print(v, &x->before);
-	if (isfinite(x->effect))
+	if (!x->why && isfinite(x->effect))
 		sw_buf_printf(&b, "%.3g x before", x->effect);
-	if (isfinite(x->p))
+	if (!x->why && isfinite(x->p))
 		sw_buf_printf(&b, "%sp %.2g%%", b.n ? ", " : "", x->p * 100);
-	if (x->why)
-		sw_buf_printf(&b, "%s%s", b.n ? ": " : "", x->why);
-	if (b.n)
-		s->note = sw_arena_strdup(v->a, sw_buf_str(&b));
+	s->note = x->why ? sw_arena_strdup(v->a, x->why) : b.n ? sw_arena_strdup(v->a, sw_buf_str(&b)) : NULL;
 	sw_buf_fini(&b);
 }
 
@@ -257,7 +254,7 @@ static enum sw_truth eval_for(struct eval *v, const struct node *n)
 
 struct sw_value sw_eval_consecutive(struct eval *v, const struct node *n)
 {
-	struct sw_hold *h = &v->holds[n->hold_index];
+	struct sw_hold *h = v->before ? NULL : &v->holds[n->hold_index];
 	enum sw_truth t;
 	unsigned k = 0;
 

@@ -49,7 +49,7 @@ struct sw_regressed_ask {
 struct sw_regressed_saw {
 	struct sw_value now, before;  /* level after and before */
 	double effect, p;      /* ratio after / before; p-value; NaN: not known */
-	const char *why;       /* one line: what was found, or why nothing can be said; NULL: nothing to add */
+	const char *why;       /* one line, told as it is: what was found, or why nothing can be said; NULL: effect and p are told */
 	sw_ms at;              /* newest reading used; 0: none */
 };
 

@@ -159,6 +159,8 @@ struct sw_places sw_script_places_of(const struct file *f, const struct script *
 		struct sw_place *p = &ret.items[i];
 
 		*p = f->places.items[i];
+		if (!sw_series_find(sc->series, sc->n_series, "health", sw_arena_printf(a, "%s/%s", p->service, p->environment)))
+			p->health.url = NULL; /* a story that says nothing of health is not about it: days of it cost nothing */
 		if (!sc->measured)
 			p->scrape.url = NULL;
 		else if (!p->scrape.url)

@@ -178,6 +178,23 @@ static int event_status(struct file *f, const struct sw_ynode *n, const struct e
 	return 0;
 }
 
+/* An alarm is of no repository. `id` tells it from others of its name; `duration` is how long it fires already: when it began. */
+static int event_alarm(struct file *f, const struct sw_ynode *n, const struct event_conf *c, struct sw_event *ev)
+{
+	struct event_conf known = *c;
+
+	ev->source_kind = "alertmanager";
+	ev->repo = ev->default_branch = ev->ref = ev->branch = ev->tag = NULL;
+	ev->service = c->service;
+	ev->alarm_id = c->id ? c->id : "1";
+	ev->started_at = ev->at - c->duration;
+	known.status = !c->status || sw_streq(c->status, "firing") ? "failed" : sw_streq(c->status, "resolved") ? "success" : c->status;
+	if (event_status(f, n, &known, ev) < 0)
+		return -EINVAL;
+	ev->status_text = c->status ? c->status : "firing";
+	return 0;
+}
+
 /* One event in the words of a test. Several facts can tell of one deployment: via says which kind this one is. */
 static int file_event(struct file *f, const struct sw_ynode *n, sw_ms at, struct sw_event *ev)
 {
@@ -188,7 +205,7 @@ static int file_event(struct file *f, const struct sw_ynode *n, sw_ms at, struct
 		return sw_diag_key(f->d, n, "unknown kind of event \"%s\"", n->key), -EINVAL;
 	if (sw_keys_read(event_keys, n, n, NULL, f->a, &c, f->d) < 0)
 		return -EINVAL;
-	if (c.service && c.env)
+	if (c.service && c.env && kind != SW_EV_ALARM)
 		(void)sw_script_place(f, c.service, c.env);
 	sw_event_init(ev);
 	ev->kind = kind == SW_EV_DEPLOYMENT && c.via ? sw_kind_parse(c.via) : kind;
@@ -231,7 +248,7 @@ static int file_event(struct file *f, const struct sw_ynode *n, sw_ms at, struct
 	ev->at = at - c.ago;
 	event_maps(f, &c, ev);
 	event_commits(f, &c, ev);
-	return event_status(f, n, &c, ev);
+	return ev->kind == SW_EV_ALARM ? event_alarm(f, n, &c, ev) : event_status(f, n, &c, ev);
 }
 
 static int script_one(struct file *f, const struct sw_ynode *n, struct script_event *e)
@@ -374,6 +391,13 @@ static int script_words(struct file *f, const struct sw_ynode *test)
 	return r;
 }
 
+int sw_script_length(struct file *f, const struct sw_ynode *n, sw_dur *ret)
+{
+	if (n->type != SW_Y_SCALAR || sw_dur_parse(n->text, ret) < 0 || *ret <= 0 || *ret > 31 * SW_DAY)
+		return sw_diag_error(f->d, n, "length: want a length of time of at most 31d"), -EINVAL;
+	return 0;
+}
+
 /* seed, action, length */
 static int script_settings(struct file *f, const struct sw_ynode *test, struct script *sc)
 {
@@ -383,7 +407,7 @@ static int script_settings(struct file *f, const struct sw_ynode *test, struct s
 	int r = 0;
 
 	sc->seed = 1;
-	sc->length = 2 * SW_HOUR;
+	sc->length = f->length;
 	if (seed && (seed->type != SW_Y_SCALAR || !*seed->text || strspn(seed->text, "0123456789") != strlen(seed->text) || strlen(seed->text) > 18)) {
 		sw_diag_error(f->d, seed, "seed: want a whole number");
 		r = -EINVAL;
@@ -397,10 +421,8 @@ static int script_settings(struct file *f, const struct sw_ynode *test, struct s
 		r = -EINVAL;
 	}
 	sc->outcome = (enum sim_outcome)i;
-	if (length && (length->type != SW_Y_SCALAR || sw_dur_parse(length->text, &sc->length) < 0 || sc->length > 31 * SW_DAY)) {
-		sw_diag_error(f->d, length, "length: want a length of time of at most 31d");
+	if (length && sw_script_length(f, length, &sc->length) < 0)
 		r = -EINVAL;
-	}
 	return r;
 }
 

@@ -29,7 +29,7 @@ struct script {
 struct file {
 	struct sw_arena *a;
 	struct sw_diags *d;
-	sw_dur interval;
+	sw_dur interval, length;   /* length: of tests that say none */
 	struct sw_rules *rules;
 	struct sw_places places;
 	const char **alerts;
@@ -39,6 +39,7 @@ struct file {
 /* The place of that name, made if it is new. */
 struct sw_place *sw_script_place(struct file *f, const char *service, const char *env);
 void sw_script_places(struct file *f, const struct sw_ynode *list);
+int sw_script_length(struct file *f, const struct sw_ynode *n, sw_dur *ret);
 /* Reads one test. Return: 0, or -EINVAL with the mistakes told. */
 int sw_script_read(struct file *f, const struct sw_ynode *test, struct script *sc);
 /* A signal at a place and moment; kind NONE: nothing is said of it. */

@@ -178,8 +178,8 @@ void sw_replay_text(const struct replay_told *t, struct sw_buf *out)
 		sw_buf_cat(out, " since ");
 		sw_time_print(t->since, out);
 	}
-	sw_buf_printf(out, ": %zu at %zu places, %zu bad, %zu healthy (%zu labelled, %zu taken back within 1h, the others assumed to be healthy)\n\n",
-	              t->truth->n, truth_places(t->truth), t->truth->bad, t->truth->n - t->truth->bad, t->truth->labelled, t->truth->rolled_back);
+	sw_buf_printf(out, ": %zu at %zu place%s, %zu bad, %zu healthy (%zu labelled, %zu taken back within 1h, the others assumed to be healthy)\n\n",
+	              t->truth->n, truth_places(t->truth), truth_places(t->truth) == 1 ? "" : "s", t->truth->bad, t->truth->n - t->truth->bad, t->truth->labelled, t->truth->rolled_back);
 	if (t->second)
 		sw_buf_printf(out, "%s\n", t->first_name);
 	told_rules(t->first, out);

@@ -61,7 +61,7 @@ struct sw_calibration {
  * of the same kind (Monday to Friday; Saturday and Sunday), are used alone when there are SW_PSEUDO_SAME_HOUR or more of them
  * from at least SW_GUARD_DAYS days.
  * Return: 0 and *ret; SW_CALIBRATE_E_FEW. Scratch comes from a; the caller resets it.
- * Cost: windows * (m log m + K log m), 2-3 ms for m = 120, K = 20, 281 windows.
+ * Cost: windows * (m log m + K log m), about 5 ms for m = 120, K = 20, 281 windows.
  */
 SW_CHECKED int sw_calibrate(const struct sw_history *h, const struct sw_calibrate_ask *ask, struct sw_arena *a, struct sw_calibration *ret);
 

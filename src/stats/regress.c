@@ -65,16 +65,23 @@ double sw_regress_scale_least(enum sw_regress_kind kind, double median)
 	return isfinite(median) ? fmax(SCALE_SHARE * fabs(median), SCALE_NOTHING) : SCALE_NOTHING;
 }
 
+static double regress_fall(double factor, double level)
+{
+	return (1 - 1 / factor) * level;
+}
+
 double regress_least_rise(const struct regress_ask *q, double level)
 {
+	bool falls = q->in->down && q->in->kind != SW_REGRESS_COUNTS; /* of counts where down is bad, the bad ones rise */
 	double rise = 0;
 
 	switch (q->in->by.kind) {
 	case SW_BY_SHARE:
-		rise = q->by * level;
+		/* nothing falls by all of itself: there "100 % worse" is half */
+		rise = falls && q->by >= 1 ? regress_fall(1 + q->by, level) : q->by * level;
 		break;
 	case SW_BY_FACTOR:
-		rise = q->by <= 1 ? 0 : q->in->down && q->in->kind != SW_REGRESS_COUNTS ? (1 - 1 / q->by) * level : (q->by - 1) * level;
+		rise = q->by <= 1 ? 0 : falls ? regress_fall(q->by, level) : (q->by - 1) * level;
 		break;
 	case SW_BY_POINTS:
 		rise = q->by;
@@ -152,7 +159,7 @@ static double values_required(const struct values *v)
 	double level = fabs(values_raw(v, v->centre)), rise = regress_least_rise(v->q, level), share;
 
 	if (v->q->in->kind != SW_REGRESS_LATENCY)
-		return v->q->in->by.kind == SW_BY_SHARE && v->q->in->down && rise > level && v->q->by >= 1 ? INFINITY : rise;
+		return rise;
 	share = rise / level;
 	if (!v->q->in->down)
 		return log1p(share);

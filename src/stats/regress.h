@@ -42,7 +42,7 @@ const char *sw_regress_why_name(enum sw_regress_why w); /* "evidence", "not enou
 
 /* The least effect. */
 enum sw_by_kind {
-	SW_BY_SHARE,  /* 0.2: 20 % more (or less, where down is bad) */
+	SW_BY_SHARE,  /* 0.2: 20 % more (where down is bad: less; there 1 and above are the factor 1 + share) */
 	SW_BY_FACTOR, /* 2: twice as much (or half) */
 	SW_BY_POINTS, /* 0.02: so much more in the signal's unit: 2pp of a ratio */
 };
@@ -92,7 +92,7 @@ struct sw_regress_saw {
 	bool significant;        /* p <= alpha at this look or an earlier one */
 };
 
-/* Never fails; a is for scratch (about 30 KB), the caller resets it. */
+/* Never fails; a is for scratch (about 20 KB), the caller resets it. */
 void sw_regress(const struct sw_regress *in, struct sw_arena *a, struct sw_regress_saw *ret);
 
 /*

@@ -13,6 +13,7 @@ from harness import PROGRAM, SOURCE, Case, Gateway, Redis, built, sign_gitea, si
 CONFIG = """
 sources:
   github: {secrets: [new-secret]}
+  alertmanager: {tokens: [alert-token]}
   gitlab: {tokens: [gitlab-token], signing_tokens: [whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQ=]}
   gitea: {secrets: [gitea-secret]}
   ci: {kind: report, secrets: [ci-secret]}
@@ -188,7 +189,7 @@ tests:
         push = {"ref": "refs/heads/main", "before": "1" * 40, "after": "2" * 40, "repository": {"full_name": "acme/web"}, "commits": []}
         for kind, secret, path in (("github", "new-secret", "/hooks/github"), ("gitlab", "gitlab-token", "/hooks/gitlab"),
                                    ("gitlab", "whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQ=", "/hooks/gitlab"), ("gitea", "gitea-secret", "/hooks/gitea"),
-                                   ("report", "ci-secret", "/ci-report")):
+                                   ("report", "ci-secret", "/ci-report"), ("alertmanager", "alert-token", "/hooks/alertmanager")):
             body = json.dumps({"status": "success", "event": "job", "service": "web", "commit": "a" * 40} if kind == "report"
                               else dict(push, object_kind="push", kind=kind + secret)).encode()
             file = self.folder.write("body.json", body.decode())
@@ -196,7 +197,7 @@ tests:
             with self.subTest(kind=kind, secret=secret[:6]):
                 answer = g.request("POST", path, body, headers)
                 self.assertNotIn(answer.status, (401, 403), answer)
-                self.assertEqual(g.request("POST", path, body + b" ", headers).status if kind not in ("gitlab",) else 401, 401)
+                self.assertEqual(g.request("POST", path, body + b" ", headers).status if kind not in ("gitlab", "alertmanager") else 401, 401)
         body = b"{}"
         self.assertIn(sign_github("s", body)["X-Hub-Signature-256"], self.good("sign", "--kind", "github", "--secret", "s", stdin=body))
         self.assertIn(sign_gitea("s", body)["X-Gitea-Signature"], self.good("sign", "--kind", "gitea", stdin=body, env={"SHIPWATCH_SECRET": "s"}))

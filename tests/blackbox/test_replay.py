@@ -88,7 +88,7 @@ class Replay(Case):
         self.assertTrue(0 < two["false_alarms"]["low"] < 0.25 < two["false_alarms"]["high"] < 1)
         self.assertEqual(rules["deploy-failed"]["fires"], 1)
         text = self.run_("--from", "r.ndjson", "--rules", self.rules, "--pseudo", "20")[1]
-        self.assertIn("deployments: 5 at 1 places, 1 bad, 4 healthy", text)
+        self.assertIn("deployments: 5 at 1 place, 1 bad, 4 healthy", text)
         self.assertRegex(text, r"(?m)^health-fails +5 +1 +1 +100 % +100 % +90s +90s +0\.0 \(0\.0-49\.0\)")
         self.assertEqual(text, self.run_("--from", "r.ndjson", "--rules", self.rules, "--pseudo", "20")[1])
         # lines may come in any order
@@ -103,6 +103,23 @@ class Replay(Case):
         out = self.run_("--from", "r.ndjson", "--rules", self.rules, "--against", other, "--pseudo", "0")[1]
         self.assertIn("1 of 5 deployments are decided otherwise by " + other, out)
         self.assertRegex(out, r"web/prod  b{12}  bad: rollback by any-failure, health-fails after 70s -> alert by any-failure after 70s")
+
+    def test_measured_signals(self):
+        rules = self.folder.write("rules.yaml", """
+- {name: limit, on: deploy-to-prod, if: http_latency_p95 > 550ms for 3 checks, then: [alert, rollback], min_requests: 200}
+- {name: rose, on: deploy-to-prod, if: http_latency_p95 > baseline +50%, then: alert}
+""")
+        if self.run_("--from", self.write("empty.ndjson", []), "--rules", rules)[0] == 2:
+            self.skipTest("this program has no measured signals")
+        lines = [deployment(HOUR, "a", 1), deployment(2 * HOUR, "b", 2), deployment(2 * HOUR + 15 * MINUTE, "a", 3)]
+        for at in range(0, 3 * HOUR, 15000):
+            slow = 2 * HOUR + MINUTE < at < 2 * HOUR + 15 * MINUTE
+            for signal, value in (("http_latency_p95", (0.6 if slow else 0.3) * (1 + at // 15000 % 7 / 100)), ("requests", 600)):
+                lines.append({"t": "sample", "at": START + at, "place": "web/prod", "source": "prometheus", "signal": signal, "v": value})
+        said, _ = self.replay(lines, "--pseudo", "10")
+        self.assertEqual([x["decided"]["decision"] for x in said["deployments"]], ["pass", "rollback", "pass"])
+        self.assertEqual(said["deployments"][1]["decided"]["rules"].split(", ")[0], "rose")
+        self.assertEqual([x["pseudo_false_alarms"]["count"] for x in said["rules"]], [0, 0])
 
     def test_labels_and_since(self):
         labels = self.write("labels.ndjson", [
