@@ -1,4 +1,5 @@
-/* `prometheus:` and `metrics:`: where a place's signals are measured. Read level by level, as everything of a place is. */
+/* `prometheus:` and `metrics:`: where a place's signals are measured. Read level by level, as everything of a place is.
+ */
 #include <string.h>
 
 #include "base/str.h"
@@ -18,8 +19,8 @@ static const struct sw_key prometheus_keys[] = {
 	  "what $labels is in queries: a map of names and values, or a text of matchers" },
 	{ "preset", SW_KEY_STRING, CONF(preset), NULL,
 	  "names of the metrics: default, client-golang, spring-boot, nginx-ingress, istio or envoy" },
-	{ "window", SW_KEY_DUR, CONF(window), NULL, "what $window is in queries; 1m unless said; at least four scrapes of it",
-	  5 * SW_SECOND, SW_HOUR },
+	{ "window", SW_KEY_DUR, CONF(window), NULL,
+	  "what $window is in queries; 1m unless said; at least four scrapes of it", 5 * SW_SECOND, SW_HOUR },
 	{ "timeout", SW_KEY_DUR, CONF(timeout), NULL, "of one question; 10s unless said", 100, 2 * SW_MINUTE },
 	{ "token", SW_KEY_SECRET, CONF(token), NULL, "sent as Authorization: Bearer" },
 	{ "user", SW_KEY_STRING, CONF(user), NULL, "with password: Authorization: Basic" },
@@ -42,7 +43,8 @@ static const struct sw_key metrics_keys[] = {
 
 static bool label_name_ok(const char *s)
 {
-	return *s && !(*s >= '0' && *s <= '9') && s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")] == '\0';
+	return *s && !(*s >= '0' && *s <= '9') &&
+	       s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")] == '\0';
 }
 
 /* {job: web, env: prod} as matchers. */
@@ -108,7 +110,8 @@ static const char *matchers_of_text(struct config_load *l, const struct sw_ynode
 		if (next)
 			next += strspn(next, " ");
 		if (!next || (*next && *next != ',')) {
-			sw_diag_in_text(l->d, node, (size_t)(p - node->text), "labels: want matchers such as job=\"web\",pod=~\"web-.*\"");
+			sw_diag_in_text(l->d, node, (size_t)(p - node->text),
+			                "labels: want matchers such as job=\"web\",pod=~\"web-.*\"");
 			return NULL;
 		}
 		p = next + (*next == ',');
@@ -142,8 +145,10 @@ static void measure_checks(struct config_load *l, const struct sw_ynode *node, s
 		if (*++p)
 			continue;
 		meant = sw_did_you_mean(m->preset, sw_place_presets);
-		sw_diag_error(l->d, preset, "unknown preset \"%s\"%s%s%s", m->preset, meant ? ", did you mean \"" : "", meant ? meant : "",
-		              meant ? "\"?" : ": there are default, client-golang, spring-boot, nginx-ingress, istio and envoy");
+		sw_diag_error(
+		    l->d, preset, "unknown preset \"%s\"%s%s%s", m->preset, meant ? ", did you mean \"" : "",
+		    meant ? meant : "",
+		    meant ? "\"?" : ": there are default, client-golang, spring-boot, nginx-ingress, istio and envoy");
 		m->preset = NULL;
 	}
 	/* what is said nearer wins: a token over a password of the outer level, and the other way round */

@@ -4,9 +4,10 @@
  *   {"status":"success","data":{"resultType":"vector","result":[{"metric":{…},"value":[1435781451.781,"1"]}]},"warnings":[…]}
  *   {"status":"success","data":{"resultType":"matrix","result":[{"metric":{…},"values":[[1435781430.781,"1"],…]}]}}
  *   {"status":"success","data":{"resultType":"scalar","result":[1435781460.781,"1"]}}
- *   {"status":"error","errorType":"bad_data","error":"…"}                       https://prometheus.io/docs/prometheus/latest/querying/api/
+ *   {"status":"error","errorType":"bad_data","error":"…"} https://prometheus.io/docs/prometheus/latest/querying/api/
  *
- * A warning means that something is missing from the answer (a remote store was down). What Prometheus 2.48 and later only notes
+ * A warning means that something is missing from the answer (a remote store was down). What Prometheus 2.48 and later
+ * only notes
  * ("PromQL info: metric might not be a counter …") does not: it comes under "infos", in some versions under "warnings".
  */
 #include "signal/answer.h"
@@ -37,7 +38,8 @@ static int reader_wrong(struct reader *r, const char *what)
 {
 	if (r->j.error)
 		return sw_err_set(r->err, EIO, "not JSON: %s at byte %zu", r->j.error, (size_t)(r->j.p - r->j.begin));
-	return sw_err_set(r->err, EIO, "not an answer of a Prometheus: %s at byte %zu", what, (size_t)(r->j.p - r->j.begin));
+	return sw_err_set(r->err, EIO, "not an answer of a Prometheus: %s at byte %zu", what,
+	                  (size_t)(r->j.p - r->j.begin));
 }
 
 static const char *reader_text(struct reader *r)
@@ -115,10 +117,15 @@ static int points_read(struct reader *r, struct sw_series *s)
 
 /* ---- series ---- */
 
-/* What tells the elements of a list apart, the best first. "endpoint" is last: with Kubernetes it often names a port. */
-static const char *const element_labels[] = { "handler", "uri", "path", "route", "url", "operation", "grpc_method", "endpoint" };
+/* What tells the elements of a list apart, the best first. "endpoint" is last: with Kubernetes it often names a port.
+ */
+static const char *const element_labels[] = { "handler", "uri",       "path",        "route",
+	                                      "url",     "operation", "grpc_method", "endpoint" };
 
-struct naming { const char *method, *name; size_t rank; };
+struct naming {
+	const char *method, *name;
+	size_t rank;
+};
 
 static const char *naming_text(struct reader *r)
 {
@@ -147,7 +154,8 @@ static int metric_read(struct reader *r, struct sw_series *s)
 	if (sw_json_next(&r->j) != SW_JSON_OBJECT)
 		return reader_wrong(r, "labels are no object");
 	while ((t = sw_json_next(&r->j)) == SW_JSON_KEY) {
-		bool mark = sw_json_is(&r->j, SW_MARK), method = sw_json_is(&r->j, "method"), own = sw_json_is(&r->j, "__name__");
+		bool mark = sw_json_is(&r->j, SW_MARK), method = sw_json_is(&r->j, "method"),
+		     own = sw_json_is(&r->j, "__name__");
 		size_t rank = naming_rank(&r->j);
 
 		if (sw_json_next(&r->j) != SW_JSON_STRING)
@@ -205,14 +213,19 @@ static int series_read(struct reader *r)
 			rc = metric_read(r, s);
 		} else if (sw_json_is(&r->j, "value")) {
 			has = true;
-			rc = sw_json_next(&r->j) == SW_JSON_ARRAY ? point_read(r, s, false) : reader_wrong(r, "a value is no list");
+			rc = sw_json_next(&r->j) == SW_JSON_ARRAY ? point_read(r, s, false)
+			                                          : reader_wrong(r, "a value is no list");
 		} else if (sw_json_is(&r->j, "values")) {
 			has = true;
 			if (!r->grid->step)
-				return sw_err_set(r->err, EBADMSG, "a range where one number is wanted: use a function over it, such as rate() or max_over_time()");
+				return sw_err_set(r->err, EBADMSG,
+				                  "a range where one number is wanted: use a function over it, such as "
+				                  "rate() or max_over_time()");
 			rc = points_read(r, s);
 		} else if (sw_json_is(&r->j, "histogram") || sw_json_is(&r->j, "histograms")) {
-			return sw_err_set(r->err, EBADMSG, "a native histogram where a number is wanted: use histogram_quantile() in the query");
+			return sw_err_set(
+			    r->err, EBADMSG,
+			    "a native histogram where a number is wanted: use histogram_quantile() in the query");
 		} else if (sw_json_skip(&r->j) < 0) {
 			return reader_wrong(r, "a member is broken");
 		}
@@ -361,7 +374,8 @@ static int status_read(const struct sw_result *res, struct reader *r)
 	return -EIO;
 }
 
-int sw_answer_read(const struct sw_result *res, const struct sw_grid *grid, struct sw_arena *a, struct sw_answer *ret, struct sw_err *err)
+int sw_answer_read(const struct sw_result *res, const struct sw_grid *grid, struct sw_arena *a, struct sw_answer *ret,
+                   struct sw_err *err)
 {
 	struct reader r = { .a = a, .grid = grid, .err = err };
 	int rc;
@@ -373,19 +387,22 @@ int sw_answer_read(const struct sw_result *res, const struct sw_grid *grid, stru
 	if (res->status != 200) {
 		rc = status_read(res, &r);
 		if (r.error)
-			return sw_err_set(err, -rc, "%s%s%s", r.error_type ? r.error_type : "", r.error_type ? ": " : "", r.error);
+			return sw_err_set(err, -rc, "%s%s%s", r.error_type ? r.error_type : "",
+			                  r.error_type ? ": " : "", r.error);
 		return sw_err_set(err, EIO, "HTTP status %d%s", res->status,
 		                  res->status == 401 || res->status == 403 ? ": they do not accept who asks" : "");
 	}
 	if (body_html(res))
-		return sw_err_set(err, EIO, "an HTML page where JSON is wanted: a page for signing in, or another server?");
+		return sw_err_set(err, EIO,
+		                  "an HTML page where JSON is wanted: a page for signing in, or another server?");
 	if (res->body_cut)
 		return sw_err_set(err, EIO, "an answer of more than %zu bytes", res->body_n);
 	rc = body_read(&r);
 	if (rc < 0)
 		return rc;
 	if (sw_streq(r.status, "error"))
-		return sw_err_set(err, EIO, "%s%s%s", r.error_type ? r.error_type : "", r.error_type ? ": " : "", r.error ? r.error : "no reason given");
+		return sw_err_set(err, EIO, "%s%s%s", r.error_type ? r.error_type : "", r.error_type ? ": " : "",
+		                  r.error ? r.error : "no reason given");
 	if (!sw_streq(r.status, "success"))
 		return sw_err_set(err, EIO, "not an answer of a Prometheus: it says no status");
 	if (r.warning)

@@ -1,7 +1,8 @@
 /*
  * Grammar of a line (https://prometheus.io/docs/instrumenting/exposition_formats/):
  *
- *   [blanks] name [blanks] [ "{" [ label "=" quoted { "," … } ] [","] "}" ] blanks value [ blanks timestamp ] [ blanks "#" exemplar ] "\n"
+ *   [blanks] name [blanks] [ "{" [ label "=" quoted { "," … } ] [","] "}" ] blanks value [ blanks timestamp ] [ blanks
+ * "#" exemplar ] "\n"
  *   "#" anything "\n"
  */
 #include "signal/exposition.h"
@@ -32,7 +33,8 @@ static int line_wrong(const struct line *l, const char *want)
 
 	if (n == 0)
 		return sw_err_set(l->err, EBADMSG, "line %u: want %s, but the line ends", l->no, want);
-	return sw_err_set(l->err, EBADMSG, "line %u: want %s, got \"%s\"", l->no, want, sw_err_quote(l->p, n, shown, sizeof shown));
+	return sw_err_set(l->err, EBADMSG, "line %u: want %s, got \"%s\"", l->no, want,
+	                  sw_err_quote(l->p, n, shown, sizeof shown));
 }
 
 static void line_blanks(struct line *l)
@@ -43,7 +45,8 @@ static void line_blanks(struct line *l)
 
 static bool name_char(char c, bool first, bool colon)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (colon && c == ':') || (!first && c >= '0' && c <= '9');
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (colon && c == ':') ||
+	       (!first && c >= '0' && c <= '9');
 }
 
 /* How long the name at p is; 0: none stands there. */

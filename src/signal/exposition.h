@@ -1,8 +1,10 @@
 /*
- * The text in which programs show their measurements: Prometheus text format 0.0.4 and OpenMetrics 1.0, read line by line.
+ * The text in which programs show their measurements: Prometheus text format 0.0.4 and OpenMetrics 1.0, read line by
+ * line.
  *
- * As strict as Prometheus is: one broken line and the page is not understood. A page that stops in the middle of a line, or without
- * its "# EOF", is not whole. Nothing is kept: what stands in a sample lives until the callback returns.
+ * As strict as Prometheus is: one broken line and the page is not understood. A page that stops in the middle of a
+ * line, or without its "# EOF", is not whole. Nothing is kept: what stands in a sample lives until the callback
+ * returns.
  */
 #ifndef SW_SIGNAL_EXPOSITION_H
 #define SW_SIGNAL_EXPOSITION_H
@@ -13,7 +15,10 @@
 #define SW_EXPO_LABELS 64
 #define SW_EXPO_LINE   ((size_t)64 * 1024)
 
-struct sw_expo_label { const char *name, *value; size_t name_n, value_n; }; /* value: escapes undone */
+struct sw_expo_label {
+	const char *name, *value;
+	size_t name_n, value_n;
+}; /* value: escapes undone */
 struct sw_expo_sample {
 	const char *name;
 	size_t name_n;

@@ -84,7 +84,8 @@ static bool take_buckets(const char **p, struct sw_heap *h, struct sw_arena *a)
 	while (**p && **p != ' ') {
 		if (n == SW_BUCKETS_MAX || (n && *(*p)++ != ','))
 			return false;
-		if (!take_number(p, &list[n].le) || *(*p)++ != ',' || !take_number(p, &list[n].count) || !isfinite(list[n].count))
+		if (!take_number(p, &list[n].le) || *(*p)++ != ',' || !take_number(p, &list[n].count) ||
+		    !isfinite(list[n].count))
 			return false;
 		if (n && list[n].le <= list[n - 1].le)
 			return false;
@@ -109,7 +110,8 @@ static bool take_heap(const char **p, struct sw_heap *h, struct sw_arena *a)
 	hex[8] = '\0';
 	*h = (struct sw_heap){ .hash = (uint32_t)strtoul(hex, &end, 16), .histogram = s[8] == ':', .kept = true };
 	*p = s + 9;
-	return h->histogram ? take_buckets(p, h, a) : take_number(p, &h->sum) && isfinite(h->sum) && (**p == ' ' || !**p);
+	return h->histogram ? take_buckets(p, h, a)
+	                    : take_number(p, &h->sum) && isfinite(h->sum) && (**p == ' ' || !**p);
 }
 
 bool sw_memory_read(const char *text, struct sw_arena *a, struct sw_memory *ret)

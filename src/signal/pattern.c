@@ -1,8 +1,9 @@
 /*
- * Patterns of label values: the part of regular expressions that people write for them, without groups and without backtracking.
+ * Patterns of label values: the part of regular expressions that people write for them, without groups and without
+ * backtracking.
  *
- * An alternative is a row of at most 63 atoms, each once, any number of times or perhaps. It is run as a set of places in the row, one
- * bit a place; a character moves all of them at once.
+ * An alternative is a row of at most 63 atoms, each once, any number of times or perhaps. It is run as a set of places
+ * in the row, one bit a place; a character moves all of them at once.
  */
 #include <errno.h>
 #include <string.h>
@@ -10,22 +11,32 @@
 #include "base/str.h"
 #include "signal/select.h"
 
-#define ATOMS_MAX 63
-#define WAYS_MAX  64
+#define ATOMS_MAX  63
+#define WAYS_MAX   64
 #define REPEAT_MAX 16
 
 enum times { ONCE, PERHAPS, MANY /* also none */ };
 struct atom {
 	enum { ANY, ONE, CLASS } kind;
 	enum times times;
-	uint32_t c;            /* ONE */
-	uint64_t set[2];       /* CLASS, of ASCII */
+	uint32_t c;      /* ONE */
+	uint64_t set[2]; /* CLASS, of ASCII */
 	bool negated;
 };
-struct row { struct atom atoms[ATOMS_MAX]; size_t n; struct row *next; };
-struct sw_pattern { struct row *rows; };
+struct row {
+	struct atom atoms[ATOMS_MAX];
+	size_t n;
+	struct row *next;
+};
+struct sw_pattern {
+	struct row *rows;
+};
 
-struct pat { const char *p, *end; struct sw_arena *a; struct sw_err *err; };
+struct pat {
+	const char *p, *end;
+	struct sw_arena *a;
+	struct sw_err *err;
+};
 
 /* The character at p and its length; a broken byte is a character of its own. */
 static uint32_t char_at(const char *p, size_t n, size_t *ret_n)
@@ -191,7 +202,8 @@ static void pattern_trim(struct pat *t)
 	if (t->p < t->end && t->end[-1] == '$' && !(t->end - t->p > 1 && t->end[-2] == '\\'))
 		t->end--;
 	if (t->end - t->p >= 2 && *t->p == '(' && t->end[-1] == ')' && t->end[-2] != '\\' &&
-	    !memchr(t->p + 1, '(', (size_t)(t->end - t->p - 2)) && !memchr(t->p + 1, ')', (size_t)(t->end - t->p - 2))) {
+	    !memchr(t->p + 1, '(', (size_t)(t->end - t->p - 2)) &&
+	    !memchr(t->p + 1, ')', (size_t)(t->end - t->p - 2))) {
 		t->p++;
 		t->end--;
 		if (t->end - t->p >= 2 && t->p[0] == '?' && t->p[1] == ':')
@@ -199,7 +211,8 @@ static void pattern_trim(struct pat *t)
 	}
 }
 
-int sw_pattern_parse(const char *text, size_t n, struct sw_arena *a, const struct sw_pattern **ret, size_t *ret_at, struct sw_err *err)
+int sw_pattern_parse(const char *text, size_t n, struct sw_arena *a, const struct sw_pattern **ret, size_t *ret_at,
+                     struct sw_err *err)
 {
 	struct pat t = { .p = text, .end = text + n, .a = a, .err = err };
 	struct sw_pattern *p = SW_ARENA_NEW(a, struct sw_pattern);

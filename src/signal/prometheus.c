@@ -1,15 +1,17 @@
 /*
  * Prometheus, and what answers as it does: one question a signal, of now or of the time before a deployment.
  *
- * What is counted is asked for in one request, so that both counts are of the same moment: a union whose parts are marked by a label,
+ * What is counted is asked for in one request, so that both counts are of the same moment: a union whose parts are
+ * marked by a label,
  *
  *     label_replace((<bad>), "shipwatch", "bad", "", "") or label_replace((<all>), "shipwatch", "all", "", "")
  *
- * label_replace() takes the label "", which no series has, for an empty text, which "" matches. The marks make all label sets of the
- * parts different, so `or` drops nothing. A part that is missing: no bad ones is 0 of all; without all there is nothing.
+ * label_replace() takes the label "", which no series has, for an empty text, which "" matches. The marks make all
+ * label sets of the parts different, so `or` drops nothing. A part that is missing: no bad ones is 0 of all; without
+ * all there is nothing.
  *
- * Counts are of a $window, which is longer than the distance of two scrapes of the Prometheus; what is told on is of one step, so that
- * the counts of many steps can be added up.
+ * Counts are of a $window, which is longer than the distance of two scrapes of the Prometheus; what is told on is of
+ * one step, so that the counts of many steps can be added up.
  */
 #include "shipwatch/plugin.h"
 
@@ -29,8 +31,10 @@
 #define WINDOW       SW_MINUTE
 #define ANSWER_MAX   ((size_t)2 << 20)
 #define PAST_MAX     ((size_t)16 << 20)
-#define GET_MAX      2000 /* bytes of a question that is sent as GET: it may use a connection again, and nothing on the way cuts it */
-#define LIST_POINTS  60   /* of the past of a list only medians are wanted */
+#define GET_MAX                                                                                                        \
+	2000 /* bytes of a question that is sent as GET: it may use a connection again, and nothing on the way cuts it \
+	      */
+#define LIST_POINTS 60 /* of the past of a list only medians are wanted */
 
 static const struct sw_key keys[] = { { 0 } }; /* its settings are rows of the place (struct sw_measure_conf) */
 
@@ -38,7 +42,9 @@ static const struct sw_key keys[] = { { 0 } }; /* its settings are rows of the p
 
 static int prometheus_check(const struct sw_query *q, struct sw_err *err)
 {
-	const char *const texts[][2] = { { "prometheus", q->prometheus }, { "counts.bad", q->bad }, { "counts.all", q->all } };
+	const char *const texts[][2] = { { "prometheus", q->prometheus },
+		                         { "counts.bad", q->bad },
+		                         { "counts.all", q->all } };
 
 	if (q->prometheus && q->all && !q->list)
 		return sw_err_set(err, EINVAL, "want prometheus or counts, not both");
@@ -58,7 +64,8 @@ static sw_dur conf_window(const struct sw_measure_conf *c)
 	return c->window > 0 ? c->window : WINDOW;
 }
 
-static void union_part(struct sw_buf *out, const struct sw_measure_conf *c, const struct sw_query *q, const char *text, const char *mark)
+static void union_part(struct sw_buf *out, const struct sw_measure_conf *c, const struct sw_query *q, const char *text,
+                       const char *mark)
 {
 	if (!text)
 		return;
@@ -122,7 +129,9 @@ static int past_grid(const struct sw_target *t, const struct sw_query *q, struct
 	ret->step = past_step(t, q);
 	n = (t->to - t->from) / ret->step + 1;
 	if (n > SW_PAST_MAX)
-		return sw_err_set(err, EINVAL, "a past of %lld points, but a Prometheus gives %d at most: take a longer step", (long long)n, SW_PAST_MAX);
+		return sw_err_set(err, EINVAL,
+		                  "a past of %lld points, but a Prometheus gives %d at most: take a longer step",
+		                  (long long)n, SW_PAST_MAX);
 	ret->n = (size_t)n;
 	return 0;
 }
@@ -131,11 +140,13 @@ static int target_query(const struct sw_target *t, const struct sw_query **ret, 
 {
 	*ret = t->queries;
 	if (t->n_queries != 1 || (!t->queries->prometheus && !t->queries->all))
-		return sw_err_set(err, EINVAL, "no query says how to ask a Prometheus for %s", t->n_queries ? t->queries->signal : "nothing");
+		return sw_err_set(err, EINVAL, "no query says how to ask a Prometheus for %s",
+		                  t->n_queries ? t->queries->signal : "nothing");
 	return 0;
 }
 
-static int prometheus_ask(const void *conf, const struct sw_target *t, sw_ms now, struct sw_arena *a, struct sw_job *ret, struct sw_err *err)
+static int prometheus_ask(const void *conf, const struct sw_target *t, sw_ms now, struct sw_arena *a,
+                          struct sw_job *ret, struct sw_err *err)
 {
 	const struct sw_measure_conf *c = conf;
 	SW_CLEANUP(sw_buf_fini) struct sw_buf params = SW_BUF_INIT, text = SW_BUF_INIT, url = SW_BUF_INIT;
@@ -161,7 +172,8 @@ static int prometheus_ask(const void *conf, const struct sw_target *t, sw_ms now
 	}
 	param_seconds(&params, "timeout", timeout);
 	question_url(&url, c->url, past ? "query_range" : "query");
-	*ret = (struct sw_job){ .kind = SW_JOB_HTTP, .method = params.n > GET_MAX ? "POST" : "GET",
+	*ret = (struct sw_job){ .kind = SW_JOB_HTTP,
+		                .method = params.n > GET_MAX ? "POST" : "GET",
 		                .timeout = timeout + SW_SECOND, /* they give up first, and say so */
 		                .response_max = past ? PAST_MAX : ANSWER_MAX };
 	if (params.n > GET_MAX) {
@@ -186,7 +198,8 @@ static double count_scale(const struct sw_measure_conf *c, const struct sw_query
 	return q->all && q->step > 0 && sw_promql_uses(q->all, "window") ? (double)q->step / (double)conf_window(c) : 1;
 }
 
-static int prometheus_read(const void *conf, const struct sw_target *t, const struct sw_result *res, struct sw_samples *out, struct sw_err *err)
+static int prometheus_read(const void *conf, const struct sw_target *t, const struct sw_result *res,
+                           struct sw_samples *out, struct sw_err *err)
 {
 	static const struct sw_grid now = { 0, 0, 1 };
 	const struct sw_measure_conf *c = conf;
@@ -212,8 +225,8 @@ static int prometheus_read(const void *conf, const struct sw_target *t, const st
 	return 0;
 }
 
-static int past_values(const struct sw_query *q, const struct sw_answer *an, double scale, struct sw_arena *a, struct sw_past *ret,
-                       struct sw_err *err)
+static int past_values(const struct sw_query *q, const struct sw_answer *an, double scale, struct sw_arena *a,
+                       struct sw_past *ret, struct sw_err *err)
 {
 	ret->value = SW_ARENA_ARRAY(a, double, ret->n);
 	ret->count = q->all ? SW_ARENA_ARRAY(a, double, ret->n) : NULL;
@@ -230,8 +243,8 @@ static int past_values(const struct sw_query *q, const struct sw_answer *an, dou
 	return 0;
 }
 
-static int prometheus_past(const void *conf, const struct sw_target *t, const struct sw_result *res, struct sw_arena *a, struct sw_past *ret,
-                           struct sw_err *err)
+static int prometheus_past(const void *conf, const struct sw_target *t, const struct sw_result *res, struct sw_arena *a,
+                           struct sw_past *ret, struct sw_err *err)
 {
 	const struct sw_measure_conf *c = conf;
 	const struct sw_query *q;

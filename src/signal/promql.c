@@ -48,14 +48,16 @@ static int check_word(const char *text, const char *p, char inside, struct sw_er
 		if (!promql_is(p, n, *w))
 			continue;
 		if (w == promql_words && inside != '{')
-			return sw_err_set(err, EINVAL, "column %zu: $labels belongs between { and }", (size_t)(p - text) + 1);
+			return sw_err_set(err, EINVAL, "column %zu: $labels belongs between { and }",
+			                  (size_t)(p - text) + 1);
 		return 0;
 	}
 	(void)snprintf(word, sizeof word, "%.*s", (int)SW_MIN(n, sizeof word - 1), p + 1);
 	meant = n ? sw_did_you_mean(word, promql_words) : NULL;
 	return sw_err_set(err, EINVAL, "column %zu: unknown $%s, %s%s%s", (size_t)(p - text) + 1,
-	                  sw_err_quote(word, strlen(word), shown, sizeof shown), meant ? "did you mean $" : "there are $labels, $window and $step",
-	                  meant ? meant : "", meant ? "?" : "");
+	                  sw_err_quote(word, strlen(word), shown, sizeof shown),
+	                  meant ? "did you mean $" : "there are $labels, $window and $step", meant ? meant : "",
+	                  meant ? "?" : "");
 }
 
 /* What closes the bracket c, or 0. */
@@ -97,7 +99,9 @@ int sw_promql_check(const char *text, struct sw_err *err)
 	if (depth)
 		return sw_err_set(err, EINVAL, "a %c is not closed", open[depth - 1]);
 	if (!selects)
-		return sw_err_set(err, EINVAL, "has no $labels, so it would ask for every service: write name{$labels}, or name{} where that is meant");
+		return sw_err_set(err, EINVAL,
+		                  "has no $labels, so it would ask for every service: write name{$labels}, or name{} "
+		                  "where that is meant");
 	return 0;
 }
 

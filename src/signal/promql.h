@@ -1,6 +1,6 @@
 /*
- * PromQL with three words in it: $labels (the matchers of the place), $window (length of a range) and $step (distance of two
- * questions). In strings and comments a $ is a $.
+ * PromQL with three words in it: $labels (the matchers of the place), $window (length of a range) and $step (distance
+ * of two questions). In strings and comments a $ is a $.
  */
 #ifndef SW_SIGNAL_PROMQL_H
 #define SW_SIGNAL_PROMQL_H
@@ -12,8 +12,9 @@
 #define SW_PROMQL_MAX 4000
 
 /*
- * Can this be a question about one place? Brackets and quotes are closed, words are known, $labels stands where matchers stand, and
- * the text selects something. The rest is the server's to judge. Return: 0, or -EINVAL with err, which names the column.
+ * Can this be a question about one place? Brackets and quotes are closed, words are known, $labels stands where
+ * matchers stand, and the text selects something. The rest is the server's to judge. Return: 0, or -EINVAL with err,
+ * which names the column.
  */
 SW_CHECKED int sw_promql_check(const char *text, struct sw_err *err);
 bool sw_promql_uses(const char *text, const char *word); /* word: "window" */

@@ -1,6 +1,6 @@
 /*
- * Reducing: as PromQL does it, max and min pass over what is not a number, sum and avg do not. A number that is not finite is no
- * reading. No requests is no error rate: there is nothing it could be of.
+ * Reducing: as PromQL does it, max and min pass over what is not a number, sum and avg do not. A number that is not
+ * finite is no reading. No requests is no error rate: there is nothing it could be of.
  */
 #include "signal/reduce.h"
 
@@ -13,7 +13,10 @@
 
 /* ---- one number ---- */
 
-struct folded { size_t n; double value; };
+struct folded {
+	size_t n;
+	double value;
+};
 
 static double fold_two(enum sw_reduce how, bool bad_down, double a, double b)
 {
@@ -31,7 +34,8 @@ static double fold_two(enum sw_reduce how, bool bad_down, double a, double b)
 }
 
 /* All series of that mark at moment i; gaps: those without a number there are not counted (a past). */
-static struct folded fold(const struct sw_query *q, const struct sw_answer *an, const char *mark, size_t i, bool gaps, enum sw_reduce how)
+static struct folded fold(const struct sw_query *q, const struct sw_answer *an, const char *mark, size_t i, bool gaps,
+                          enum sw_reduce how)
 {
 	struct folded f = { 0, 0 };
 
@@ -55,10 +59,11 @@ static void level_several(size_t n, struct sw_arena *a, struct sw_level *ret)
 	ret->text = sw_arena_printf(a, "%zu series where one is wanted: say reduce, or aggregate in the query", n);
 }
 
-static void level_counts(const struct sw_query *q, const struct sw_answer *an, size_t i, double scale, bool gaps, struct sw_arena *a,
-                         struct sw_level *ret)
+static void level_counts(const struct sw_query *q, const struct sw_answer *an, size_t i, double scale, bool gaps,
+                         struct sw_arena *a, struct sw_level *ret)
 {
-	struct folded all = fold(q, an, SW_MARK_ALL, i, gaps, SW_REDUCE_SUM), bad = fold(q, an, SW_MARK_BAD, i, gaps, SW_REDUCE_SUM);
+	struct folded all = fold(q, an, SW_MARK_ALL, i, gaps, SW_REDUCE_SUM),
+	              bad = fold(q, an, SW_MARK_BAD, i, gaps, SW_REDUCE_SUM);
 
 	if (q->reduce == SW_REDUCE_SINGLE && (all.n > 1 || bad.n > 1)) {
 		level_several(SW_MAX(all.n, bad.n), a, ret);
@@ -82,8 +87,8 @@ static void level_counts(const struct sw_query *q, const struct sw_answer *an, s
 	ret->value = q->bad ? fmin(bad.value / all.value, 1) : ret->count;
 }
 
-void sw_reduce_value(const struct sw_query *q, const struct sw_answer *an, size_t i, bool gaps, double scale, struct sw_arena *a,
-                     struct sw_level *ret)
+void sw_reduce_value(const struct sw_query *q, const struct sw_answer *an, size_t i, bool gaps, double scale,
+                     struct sw_arena *a, struct sw_level *ret)
 {
 	struct folded f;
 
@@ -107,7 +112,10 @@ void sw_reduce_value(const struct sw_query *q, const struct sw_answer *an, size_
 
 /* ---- a list ---- */
 
-struct element { const char *name; double value, all, bad; };
+struct element {
+	const char *name;
+	double value, all, bad;
+};
 
 static int by_number(const void *a, const void *b)
 {
@@ -145,7 +153,8 @@ static double plus(double sum, double v)
 	return isnan(sum) ? v : isnan(v) ? sum : sum + v;
 }
 
-/* Two series of one name (their other labels are not what tells elements apart): counts are added, the worse value stands. */
+/* Two series of one name (their other labels are not what tells elements apart): counts are added, the worse value
+ * stands. */
 static void element_put(const struct sw_query *q, struct element *e, const char *mark, double v)
 {
 	if (strcmp(mark, SW_MARK_ALL) == 0)
@@ -183,7 +192,8 @@ static const char *elements_text(const struct element *list, size_t n, double sc
 	return sw_arena_strdup(a, sw_buf_str(&b));
 }
 
-void sw_reduce_list(const struct sw_query *q, const struct sw_answer *an, size_t n, double scale, struct sw_arena *a, struct sw_level *ret)
+void sw_reduce_list(const struct sw_query *q, const struct sw_answer *an, size_t n, double scale, struct sw_arena *a,
+                    struct sw_level *ret)
 {
 	struct element *list = SW_ARENA_ARRAY(a, struct element, an->n + 1);
 	size_t count = 0, kept = 0;
@@ -201,5 +211,6 @@ void sw_reduce_list(const struct sw_query *q, const struct sw_answer *an, size_t
 		return;
 	qsort(list, kept, sizeof *list, by_requests);
 	kept = SW_MIN(kept, (size_t)SW_ELEMENTS_MAX);
-	*ret = (struct sw_level){ .reading = SW_R_OK, .value = (double)kept, .text = elements_text(list, kept, scale, a) };
+	*ret =
+	    (struct sw_level){ .reading = SW_R_OK, .value = (double)kept, .text = elements_text(list, kept, scale, a) };
 }

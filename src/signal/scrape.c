@@ -1,12 +1,14 @@
 /*
  * A service's own page of measurements, scraped by ourselves: one GET answers all queries of a place.
  *
- * Counters only grow, so what they say is what they grew by since the last scrape. What must be known of that one comes back in
- * sw_target.memory: the sums of each selector and the buckets of each histogram, not the series. A process that began anew counts from
- * zero: its process_start_time_seconds is another one; where it tells none, a sum that fell says so. A sum that fell although the process
- * is the same is no growth that could be known (the page is of several processes behind one address, or series went): absent.
+ * Counters only grow, so what they say is what they grew by since the last scrape. What must be known of that one comes
+ * back in sw_target.memory: the sums of each selector and the buckets of each histogram, not the series. A process that
+ * began anew counts from zero: its process_start_time_seconds is another one; where it tells none, a sum that fell says
+ * so. A sum that fell although the process is the same is no growth that could be known (the page is of several
+ * processes behind one address, or series went): absent.
  *
- * A quantile is interpolated within its bucket as histogram_quantile() of Prometheus does it (promql/quantile.go: bucketQuantile).
+ * A quantile is interpolated within its bucket as histogram_quantile() of Prometheus does it (promql/quantile.go:
+ * bucketQuantile).
  */
 #include "shipwatch/plugin.h"
 
@@ -24,9 +26,9 @@
 
 #define TIMEOUT    (5 * SW_SECOND)
 #define ANSWER_MAX ((size_t)16 << 20)
-#define MATCH_MAX  50000              /* series of a page that something is read from */
-#define MEMORY_AGE (15 * SW_MINUTE)   /* what grew over longer says nothing of now */
-#define TOO_SOON   500                /* ms between two scrapes that say something of growth */
+#define MATCH_MAX  50000            /* series of a page that something is read from */
+#define MEMORY_AGE (15 * SW_MINUTE) /* what grew over longer says nothing of now */
+#define TOO_SOON   500              /* ms between two scrapes that say something of growth */
 #define START      "process_start_time_seconds"
 
 static const struct sw_key keys[] = { { 0 } }; /* its settings are rows of the place (struct sw_measure_conf) */
@@ -48,30 +50,39 @@ static int scrape_check(const struct sw_query *q, struct sw_err *err)
 	return -EINVAL;
 }
 
-static int scrape_ask(const void *conf, const struct sw_target *t, sw_ms now, struct sw_arena *a, struct sw_job *ret, struct sw_err *err)
+static int scrape_ask(const void *conf, const struct sw_target *t, sw_ms now, struct sw_arena *a, struct sw_job *ret,
+                      struct sw_err *err)
 {
 	const struct sw_measure_conf *c = conf;
 
 	if (!c->url)
 		return sw_err_set(err, ENOENT, "no page of metrics is configured");
-	*ret = (struct sw_job){ .kind = SW_JOB_HTTP, .method = "GET", .url = c->url, .timeout = c->timeout > 0 ? c->timeout : TIMEOUT,
-		                .response_max = ANSWER_MAX, .follow = true };
+	*ret = (struct sw_job){ .kind = SW_JOB_HTTP,
+		                .method = "GET",
+		                .url = c->url,
+		                .timeout = c->timeout > 0 ? c->timeout : TIMEOUT,
+		                .response_max = ANSWER_MAX,
+		                .follow = true };
 	/* the older text first: in OpenMetrics some libraries give counters other names (…_total) */
-	sw_job_header(ret, "Accept", "text/plain;version=0.0.4, application/openmetrics-text;version=1.0.0;q=0.5, */*;q=0.1");
+	sw_job_header(ret, "Accept",
+	              "text/plain;version=0.0.4, application/openmetrics-text;version=1.0.0;q=0.5, */*;q=0.1");
 	sw_auth_header(c, a, ret);
 	return 0;
 }
 
 /* ---- one pass over the page ---- */
 
-struct wanted { struct sw_selector sel; struct sw_heap *heap; };
+struct wanted {
+	struct sw_selector sel;
+	struct sw_heap *heap;
+};
 
 struct page {
 	struct sw_arena *a;
 	struct wanted wanted[SW_HEAPS_MAX];
 	size_t n_wanted;
 	struct sw_memory now;
-	uint64_t *seen;         /* hashes of the series that were read, open addressing; 0: free */
+	uint64_t *seen; /* hashes of the series that were read, open addressing; 0: free */
 	size_t n_seen, room;
 };
 
@@ -174,7 +185,9 @@ static int page_sample(void *arg, const struct sw_expo_sample *s, struct sw_err 
 		if (!sw_selector_fits(&w->sel, s, w->heap->histogram ? "_bucket" : ""))
 			continue;
 		if (!read && p->n_seen == MATCH_MAX)
-			return sw_err_set(err, EBADMSG, "more than %d series to be added up: choose by labels, or ask a Prometheus", MATCH_MAX);
+			return sw_err_set(err, EBADMSG,
+			                  "more than %d series to be added up: choose by labels, or ask a Prometheus",
+			                  MATCH_MAX);
 		if (!read && !page_seen(p, series_hash(s)))
 			return sw_err_set(err, EBADMSG, "line %u: the same series a second time", s->line);
 		read = true;
@@ -211,7 +224,11 @@ struct pair {
 	sw_dur apart;
 };
 
-struct value { enum sw_reading reading; double v, count; const char *text; };
+struct value {
+	enum sw_reading reading;
+	double v, count;
+	const char *text;
+};
 
 static struct value value_none(enum sw_reading reading, const char *text)
 {
@@ -220,7 +237,8 @@ static struct value value_none(enum sw_reading reading, const char *text)
 
 static struct value value_ok(double v, double count)
 {
-	return isfinite(v) ? (struct value){ .reading = SW_R_OK, .v = v, .count = isfinite(count) ? count : 0 } : value_none(SW_R_NAN, NULL);
+	return isfinite(v) ? (struct value){ .reading = SW_R_OK, .v = v, .count = isfinite(count) ? count : 0 }
+	                   : value_none(SW_R_NAN, NULL);
 }
 
 static const char fell[] = "a counter fell although the process is the same: is the page of one process?";
@@ -307,7 +325,8 @@ static double scaled(const struct pair *p, const struct sw_query *q, double coun
 	return q->step > 0 ? count * (double)q->step / (double)p->apart : count;
 }
 
-static struct value quantile(const struct pair *p, const struct sw_query *q, const struct sw_select *s, const struct sw_heap *heap)
+static struct value quantile(const struct pair *p, const struct sw_query *q, const struct sw_select *s,
+                             const struct sw_heap *heap)
 {
 	struct sw_bucket copy[SW_BUCKETS_MAX];
 	struct sw_heap h = *heap;
@@ -323,11 +342,12 @@ static struct value quantile(const struct pair *p, const struct sw_query *q, con
 		copy[i].count = fmax(copy[i].count, copy[i - 1].count);
 	if (isinf(copy[h.n_buckets - 1].le) && copy[h.n_buckets - 1].count <= 0)
 		return value_none(SW_R_ABSENT, "no requests");
-	return value_ok(bucket_quantile(s->q, copy, h.n_buckets) * s->factor, scaled(p, q, copy[h.n_buckets - 1].count));
+	return value_ok(bucket_quantile(s->q, copy, h.n_buckets) * s->factor,
+	                scaled(p, q, copy[h.n_buckets - 1].count));
 }
 
-static struct value ratio(const struct pair *p, const struct sw_query *q, const struct sw_select *s, const struct sw_heap *bad,
-                          const struct sw_heap *all)
+static struct value ratio(const struct pair *p, const struct sw_query *q, const struct sw_select *s,
+                          const struct sw_heap *bad, const struct sw_heap *all)
 {
 	double part, whole;
 	struct value ret;
@@ -341,7 +361,8 @@ static struct value ratio(const struct pair *p, const struct sw_query *q, const 
 	return value_ok(fmin(part / whole, 1) * s->factor, scaled(p, q, whole));
 }
 
-static struct value growth(const struct pair *p, const struct sw_query *q, const struct sw_select *s, const struct sw_heap *h)
+static struct value growth(const struct pair *p, const struct sw_query *q, const struct sw_select *s,
+                           const struct sw_heap *h)
 {
 	struct value ret;
 	double by;
@@ -366,7 +387,8 @@ static struct value changes(const struct pair *p, const struct sw_select *s, con
 	return value_ok((old->sum != h->sum) * s->factor, 0);
 }
 
-static struct value gauge(const struct sw_query *q, const struct sw_select *s, const struct sw_heap *h, struct sw_arena *a)
+static struct value gauge(const struct sw_query *q, const struct sw_select *s, const struct sw_heap *h,
+                          struct sw_arena *a)
 {
 	enum sw_select_func f = s->func;
 
@@ -374,11 +396,20 @@ static struct value gauge(const struct sw_query *q, const struct sw_select *s, c
 		return value_none(SW_R_ABSENT, "no such metric on the page");
 	if (f == SW_SEL_BARE && h->series > 1) {
 		if (q->reduce == SW_REDUCE_SINGLE)
-			return value_none(SW_R_ERROR, sw_arena_printf(a, "%zu series where one is wanted: say reduce, or sum(…)", h->series));
-		f = q->reduce == SW_REDUCE_SUM ? SW_SEL_SUM : q->reduce == SW_REDUCE_AVG ? SW_SEL_AVG :
-		    q->reduce == SW_REDUCE_ANY && q->bad_down ? SW_SEL_MIN : SW_SEL_MAX;
+			return value_none(
+			    SW_R_ERROR,
+			    sw_arena_printf(a, "%zu series where one is wanted: say reduce, or sum(…)", h->series));
+		f = q->reduce == SW_REDUCE_SUM                  ? SW_SEL_SUM
+		    : q->reduce == SW_REDUCE_AVG                ? SW_SEL_AVG
+		    : q->reduce == SW_REDUCE_ANY && q->bad_down ? SW_SEL_MIN
+		                                                : SW_SEL_MAX;
 	}
-	return value_ok((f == SW_SEL_MAX ? h->max : f == SW_SEL_MIN ? h->min : f == SW_SEL_AVG ? h->sum / (double)h->series : h->sum) * s->factor, 0);
+	return value_ok((f == SW_SEL_MAX   ? h->max
+	                 : f == SW_SEL_MIN ? h->min
+	                 : f == SW_SEL_AVG ? h->sum / (double)h->series
+	                                   : h->sum) *
+	                    s->factor,
+	                0);
 }
 
 /* ---- the answer ---- */
@@ -391,7 +422,8 @@ static const char *scrape_wrong(const struct sw_result *res, struct sw_arena *a)
 	if (res->fault != SW_FAULT_NONE)
 		return res->detail ? sw_arena_strdup(a, res->detail) : "no answer";
 	if (res->status != 200)
-		return sw_arena_printf(a, "HTTP status %d%s", res->status, res->status == 401 || res->status == 403 ? ": they do not accept who asks" : "");
+		return sw_arena_printf(a, "HTTP status %d%s", res->status,
+		                       res->status == 401 || res->status == 403 ? ": they do not accept who asks" : "");
 	if ((type && strncasecmp(type, "text/html", 9) == 0) || res->body[strspn(res->body, " \t\r\n")] == '<')
 		return "an HTML page where metrics are wanted: a page for signing in, or another path?";
 	if (type && strncasecmp(type, "application/vnd.google.protobuf", 31) == 0)
@@ -411,14 +443,19 @@ static void answer_all(const struct sw_target *t, const struct sw_result *res, s
 	}
 }
 
-struct asked { struct sw_select s; struct sw_heap *heap[2]; const char *wrong; };
+struct asked {
+	struct sw_select s;
+	struct sw_heap *heap[2];
+	const char *wrong;
+};
 
 static void asked_read(struct page *p, const struct sw_query *q, struct asked *ret)
 {
 	struct sw_err err = SW_ERR_INIT;
 
 	if (!q->scrape || sw_select_parse(q->scrape, p->a, &ret->s, &err) < 0) {
-		ret->wrong = q->scrape ? sw_arena_printf(p->a, "scrape: %s", err.text) : "no expression says what to read";
+		ret->wrong =
+		    q->scrape ? sw_arena_printf(p->a, "scrape: %s", err.text) : "no expression says what to read";
 		return;
 	}
 	for (size_t i = 0; i < ret->s.n_sel && !ret->wrong; i++) {
@@ -430,7 +467,8 @@ static void asked_read(struct page *p, const struct sw_query *q, struct asked *r
 	}
 }
 
-static struct value asked_value(const struct pair *p, const struct sw_query *q, const struct asked *as, struct sw_arena *a)
+static struct value asked_value(const struct pair *p, const struct sw_query *q, const struct asked *as,
+                                struct sw_arena *a)
 {
 	switch (as->s.func) {
 	case SW_SEL_QUANTILE:
@@ -462,7 +500,8 @@ static void pair_make(struct pair *p, const struct sw_memory *now, const struct 
 	p->same = starts && !p->anew;
 }
 
-static int scrape_read(const void *conf, const struct sw_target *t, const struct sw_result *res, struct sw_samples *out, struct sw_err *err)
+static int scrape_read(const void *conf, const struct sw_target *t, const struct sw_result *res, struct sw_samples *out,
+                       struct sw_err *err)
 {
 	struct page *page = SW_ARENA_NEW(out->a, struct page);
 	struct asked *asked = SW_ARENA_ARRAY(out->a, struct asked, t->n_queries + 1);
@@ -475,10 +514,14 @@ static int scrape_read(const void *conf, const struct sw_target *t, const struct
 
 	out->memory = has ? t->memory : NULL; /* kept where nothing new is known */
 	page->a = out->a;
-	page->now = (struct sw_memory){ .at = res->at, .start = NAN, .items = SW_ARENA_ARRAY(out->a, struct sw_heap, SW_HEAPS_MAX) };
+	page->now = (struct sw_memory){ .at = res->at,
+		                        .start = NAN,
+		                        .items = SW_ARENA_ARRAY(out->a, struct sw_heap, SW_HEAPS_MAX) };
 	for (size_t i = 0; !wrong && i < t->n_queries; i++)
 		asked_read(page, &t->queries[i], &asked[i]);
-	if (!wrong && sw_expo_parse(res->body, res->body_n, type && strncasecmp(type, "application/openmetrics-text", 28) == 0, page_sample, page, &why) < 0)
+	if (!wrong &&
+	    sw_expo_parse(res->body, res->body_n, type && strncasecmp(type, "application/openmetrics-text", 28) == 0,
+	                  page_sample, page, &why) < 0)
 		wrong = sw_arena_strdup(out->a, why.text);
 	if (wrong) {
 		answer_all(t, res, out, wrong);
@@ -486,7 +529,8 @@ static int scrape_read(const void *conf, const struct sw_target *t, const struct
 	}
 	pair_make(&pair, &page->now, &before, has);
 	for (size_t i = 0; i < t->n_queries; i++) {
-		struct value v = asked[i].wrong ? value_none(SW_R_ERROR, asked[i].wrong) : asked_value(&pair, &t->queries[i], &asked[i], out->a);
+		struct value v = asked[i].wrong ? value_none(SW_R_ERROR, asked[i].wrong)
+		                                : asked_value(&pair, &t->queries[i], &asked[i], out->a);
 		struct sw_sample *s;
 
 		if (!asked[i].wrong && !pair.first && pair.apart < TOO_SOON && asked[i].s.func <= SW_SEL_CHANGES)

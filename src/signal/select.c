@@ -8,14 +8,23 @@
 #include "base/str.h"
 #include "shipwatch/buf.h"
 
-static const struct { const char *name; enum sw_select_func func; size_t n_sel; } select_funcs[] = {
-	{ "quantile", SW_SEL_QUANTILE, 1 }, { "ratio", SW_SEL_RATIO, 2 }, { "rate", SW_SEL_RATE, 1 }, { "increase", SW_SEL_INCREASE, 1 },
-	{ "changes", SW_SEL_CHANGES, 1 },   { "sum", SW_SEL_SUM, 1 },     { "max", SW_SEL_MAX, 1 },   { "min", SW_SEL_MIN, 1 },
-	{ "avg", SW_SEL_AVG, 1 },
+static const struct {
+	const char *name;
+	enum sw_select_func func;
+	size_t n_sel;
+} select_funcs[] = {
+	{ "quantile", SW_SEL_QUANTILE, 1 }, { "ratio", SW_SEL_RATIO, 2 },     { "rate", SW_SEL_RATE, 1 },
+	{ "increase", SW_SEL_INCREASE, 1 }, { "changes", SW_SEL_CHANGES, 1 }, { "sum", SW_SEL_SUM, 1 },
+	{ "max", SW_SEL_MAX, 1 },           { "min", SW_SEL_MIN, 1 },         { "avg", SW_SEL_AVG, 1 },
 };
-static const char *const func_names[] = { "quantile", "ratio", "rate", "increase", "changes", "sum", "max", "min", "avg", NULL };
+static const char *const func_names[] = { "quantile", "ratio", "rate", "increase", "changes",
+	                                  "sum",      "max",   "min",  "avg",      NULL };
 
-struct text { const char *begin, *p; struct sw_arena *a; struct sw_err *err; };
+struct text {
+	const char *begin, *p;
+	struct sw_arena *a;
+	struct sw_err *err;
+};
 
 static int text_wrong(const struct text *t, const char *at, const char *want)
 {
@@ -23,8 +32,10 @@ static int text_wrong(const struct text *t, const char *at, const char *want)
 	size_t n = SW_MIN(strlen(at), (size_t)16);
 
 	if (!*at)
-		return sw_err_set(t->err, EINVAL, "column %zu: want %s, but it ends", (size_t)(at - t->begin) + 1, want);
-	return sw_err_set(t->err, EINVAL, "column %zu: want %s, got \"%s\"", (size_t)(at - t->begin) + 1, want, sw_err_quote(at, n, shown, sizeof shown));
+		return sw_err_set(t->err, EINVAL, "column %zu: want %s, but it ends", (size_t)(at - t->begin) + 1,
+		                  want);
+	return sw_err_set(t->err, EINVAL, "column %zu: want %s, got \"%s\"", (size_t)(at - t->begin) + 1, want,
+	                  sw_err_quote(at, n, shown, sizeof shown));
 }
 
 static void blanks(struct text *t)
@@ -91,8 +102,14 @@ static int quoted(struct text *t, struct sw_matcher *m)
 
 static int matcher_op(struct text *t, struct sw_matcher *m)
 {
-	static const struct { const char *text; enum sw_match_op op; } ops[] = {
-		{ "=~", SW_OP_LIKE }, { "!~", SW_OP_NOT_LIKE }, { "!=", SW_OP_IS_NOT }, { "=", SW_OP_IS },
+	static const struct {
+		const char *text;
+		enum sw_match_op op;
+	} ops[] = {
+		{ "=~", SW_OP_LIKE },
+		{ "!~", SW_OP_NOT_LIKE },
+		{ "!=", SW_OP_IS_NOT },
+		{ "=", SW_OP_IS },
 	};
 
 	blanks(t);
@@ -230,9 +247,10 @@ static int call(struct text *t, struct sw_select *s)
 		return arguments(t, s);
 	}
 	meant = sw_did_you_mean(word, func_names);
-	return sw_err_set(t->err, EINVAL, "column %zu: unknown function \"%s\"%s%s%s", (size_t)(from - t->begin) + 1, word,
-	                  meant ? ", did you mean \"" : "; there are quantile, ratio, rate, increase, changes, sum, max, min and avg", meant ? meant : "",
-	                  meant ? "\"?" : "");
+	return sw_err_set(
+	    t->err, EINVAL, "column %zu: unknown function \"%s\"%s%s%s", (size_t)(from - t->begin) + 1, word,
+	    meant ? ", did you mean \"" : "; there are quantile, ratio, rate, increase, changes, sum, max, min and avg",
+	    meant ? meant : "", meant ? "\"?" : "");
 }
 
 int sw_select_parse(const char *text, struct sw_arena *a, struct sw_select *ret, struct sw_err *err)

@@ -1,11 +1,12 @@
 /*
- * The poller: asks a place's sources for signals and sends what it found as `samples`, or for the time before a deployment and sends it
- * as `past`. A question that cannot be asked is an answer too ("absent" or "error" with the reason), so that the engine sees missing
- * data as missing and not as silence.
+ * The poller: asks a place's sources for signals and sends what it found as `samples`, or for the time before a
+ * deployment and sends it as `past`. A question that cannot be asked is an answer too ("absent" or "error" with the
+ * reason), so that the engine sees missing data as missing and not as silence.
  *
- * A round is what a step wants of one source. health and reference are one request without a query; a scrape is one request for all
- * queries; a Prometheus is asked once a query. When the last answer is in, the round is one message: all its readings are of the
- * moment it was asked, so that signals compared with each other have new readings at the same time.
+ * A round is what a step wants of one source. health and reference are one request without a query; a scrape is one
+ * request for all queries; a Prometheus is asked once a query. When the last answer is in, the round is one message:
+ * all its readings are of the moment it was asked, so that signals compared with each other have new readings at the
+ * same time.
  */
 #include <errno.h>
 #include <math.h>
@@ -17,8 +18,8 @@
 #include "signal/presets.h"
 #include "worker/inner.h"
 
-#define LOG "worker/poller"
-#define TEXT_MAX  300
+#define LOG               "worker/poller"
+#define TEXT_MAX          300
 #define REFERENCE_TIMEOUT (5 * SW_SECOND)
 
 struct round {
@@ -28,17 +29,20 @@ struct round {
 	const char *aggregate, *source, *deployment, *memory;
 	const struct sw_signal *plugin;
 	const void *conf;
-	struct sw_target about;            /* service, environment, sha, version */
-	struct sw_query *queries;          /* that can be asked, filled from the preset */
+	struct sw_target about;   /* service, environment, sha, version */
+	struct sw_query *queries; /* that can be asked, filled from the preset */
 	size_t n;
 	sw_ms at;
-	size_t waiting;                    /* answers still to come */
+	size_t waiting; /* answers still to come */
 	struct sw_samples samples;
-	struct sw_past_ask *past;          /* NULL: of now */
-	sw_dur step;                       /* of the past */
+	struct sw_past_ask *past; /* NULL: of now */
+	sw_dur step;              /* of the past */
 };
 
-struct question { struct round *r; struct sw_target target; };
+struct question {
+	struct round *r;
+	struct sw_target target;
+};
 
 static void round_free(struct round *r)
 {
@@ -64,7 +68,9 @@ static void round_item(struct round *r, const struct sw_sample *s, struct sw_jw 
 {
 	const struct sw_query *q = round_query(r, s->signal);
 	bool whole = q && q->list && s->reading == SW_R_OK; /* its text is JSON of a bounded size */
-	const char *text = s->text && !whole ? sw_arena_strndup(&r->a, s->text, sw_utf8_cut(s->text, strlen(s->text), TEXT_MAX)) : s->text;
+	const char *text = s->text && !whole
+	                       ? sw_arena_strndup(&r->a, s->text, sw_utf8_cut(s->text, strlen(s->text), TEXT_MAX))
+	                       : s->text;
 
 	sw_jw_obj(jw, NULL);
 	sw_jw_str(jw, "signal", s->signal);
@@ -80,7 +86,8 @@ static void round_item(struct round *r, const struct sw_sample *s, struct sw_jw 
 	if (s->reading == SW_R_OK)
 		SW_DEBUG(LOG, "%s: %s %g%s%s", r->aggregate, s->signal, s->value, text ? ": " : "", text ? text : "");
 	else
-		SW_DEBUG(LOG, "%s: %s %s%s%s", r->aggregate, s->signal, sw_reading_name(s->reading), text ? ": " : "", text ? text : "");
+		SW_DEBUG(LOG, "%s: %s %s%s%s", r->aggregate, s->signal, sw_reading_name(s->reading), text ? ": " : "",
+		         text ? text : "");
 }
 
 static void round_end(struct round *r)
@@ -238,7 +245,8 @@ static void past_loaded(void *arg, int rc, const struct sw_loaded *l)
 	sw_baseline_of_ring("", 0, r->past->from, r->past->to, r->step, &r->a, &past);
 	for (size_t i = 0; r->past->rings[i] && i < SW_COUNT(l->rings); i++)
 		if (l->rings[i].p)
-			sw_baseline_of_ring(l->rings[i].p, l->rings[i].n, r->past->from, r->past->to, r->step, &r->a, &past);
+			sw_baseline_of_ring(l->rings[i].p, l->rings[i].n, r->past->from, r->past->to, r->step, &r->a,
+			                    &past);
 	past_send(r, sw_baseline_message(r->deployment, q->signal, &past, r->past, &r->a));
 }
 
@@ -248,7 +256,8 @@ static void past_begin(struct round *r)
 
 	if (!r->n) {
 		past_missing(r, r->samples.n ? r->samples.items[0].signal : r->source,
-		             r->samples.n && r->samples.items[0].text ? r->samples.items[0].text : "nothing is asked", false);
+		             r->samples.n && r->samples.items[0].text ? r->samples.items[0].text : "nothing is asked",
+		             false);
 		return;
 	}
 	if (r->past->to < r->past->from) {
@@ -273,8 +282,10 @@ static struct sw_past_ask *past_copy(struct sw_arena *a, const struct sw_past_as
 	size_t n = 0;
 
 	*p = *from;
-	p->holes = (const sw_ms(*)[2])sw_arena_memdup(a, from->n_holes ? (const void *)from->holes : "", from->n_holes * sizeof *from->holes);
-	p->looks = (const unsigned *)(void *)sw_arena_memdup(a, from->n_looks ? (const void *)from->looks : "", from->n_looks * sizeof *from->looks);
+	p->holes = (const sw_ms(*)[2])sw_arena_memdup(a, from->n_holes ? (const void *)from->holes : "",
+	                                              from->n_holes * sizeof *from->holes);
+	p->looks = (const unsigned *)(void *)sw_arena_memdup(a, from->n_looks ? (const void *)from->looks : "",
+	                                                     from->n_looks * sizeof *from->looks);
 	while (from->rings && from->rings[n] && n < SW_COUNT(((struct sw_loaded *)0)->rings))
 		n++;
 	rings = SW_ARENA_ARRAY(a, const char *, n + 1);
@@ -303,7 +314,10 @@ static const void *source_conf(struct round *r, const struct sw_place *place)
 		struct sw_health_conf *c = SW_ARENA_NEW(&r->a, struct sw_health_conf);
 
 		/* any answer but a failing one says that our own network is up */
-		*c = (struct sw_health_conf){ .url = r->setup->cfg->reference, .timeout = REFERENCE_TIMEOUT, .status_min = 200, .status_max = 499 };
+		*c = (struct sw_health_conf){ .url = r->setup->cfg->reference,
+			                      .timeout = REFERENCE_TIMEOUT,
+			                      .status_min = 200,
+			                      .status_max = 499 };
 		return c->url ? c : NULL;
 	}
 	if (!place)
@@ -315,7 +329,8 @@ static const void *source_conf(struct round *r, const struct sw_place *place)
 	return sw_streq(r->source, "health") && place->health.url ? &place->health : NULL;
 }
 
-/* The queries that can be asked; what cannot be gets its sample at once. A past has one, also of a source that needs no query. */
+/* The queries that can be asked; what cannot be gets its sample at once. A past has one, also of a source that needs no
+ * query. */
 static void round_queries(struct round *r, const struct sw_io *io, size_t first, size_t n)
 {
 	bool prometheus = sw_streq(r->source, "prometheus"), measured = prometheus || sw_streq(r->source, "scrape");
@@ -331,7 +346,8 @@ static void round_queries(struct round *r, const struct sw_io *io, size_t first,
 		if (r->conf && measured && !(r->past && !r->plugin->past)) {
 			const struct sw_measure_conf *c = r->conf;
 
-			filled = sw_preset_fill(&q, c->preset, prometheus ? SW_PRESET_PROMETHEUS : SW_PRESET_SCRAPE, &r->a, &err);
+			filled = sw_preset_fill(&q, c->preset, prometheus ? SW_PRESET_PROMETHEUS : SW_PRESET_SCRAPE,
+			                        &r->a, &err);
 		}
 		if (r->conf && filled)
 			r->queries[r->n++] = *filled;
@@ -340,7 +356,8 @@ static void round_queries(struct round *r, const struct sw_io *io, size_t first,
 	}
 }
 
-static void round_run(struct worker *w, struct setup *setup, const char *aggregate, const struct sw_io *io, size_t first, size_t n)
+static void round_run(struct worker *w, struct setup *setup, const char *aggregate, const struct sw_io *io,
+                      size_t first, size_t n)
 {
 	struct round *r = sw_calloc(1, sizeof *r);
 	const struct sw_place *place = NULL;

@@ -1,13 +1,14 @@
 /*
- * Asks a source of measurements for the tests, with the real plug-ins and the real HTTP client: what the poller does, without a worker.
+ * Asks a source of measurements for the tests, with the real plug-ins and the real HTTP client: what the poller does,
+ * without a worker.
  *
  *   signal_ask <<'END'
  *   {"source":"prometheus","conf":{"url":"http://127.0.0.1:9090","labels":"job=\"web\""},"queries":[{"signal":"error_rate"}]}
  *   END
  *
- * conf: url, labels, preset, window, timeout, user, password, token (times in ms). A query: signal, reduce, bad_down, list, prometheus,
- * bad, all, scrape, step; what it leaves open comes from the preset. from and to: the past of the first query. memory: of the last
- * scrape. The answer is one JSON document.
+ * conf: url, labels, preset, window, timeout, user, password, token (times in ms). A query: signal, reduce, bad_down,
+ * list, prometheus, bad, all, scrape, step; what it leaves open comes from the preset. from and to: the past of the
+ * first query. memory: of the last scrape. The answer is one JSON document.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,8 +105,13 @@ static void ask_one(struct ask *k, const struct sw_query *q, size_t n)
 	struct sw_err err = SW_ERR_INIT;
 	struct sw_job job = { 0 };
 
-	k->target = (struct sw_target){ .service = "web", .environment = "prod", .queries = q, .n_queries = n, .memory = k->memory,
-		                        .from = k->from, .to = k->to };
+	k->target = (struct sw_target){ .service = "web",
+		                        .environment = "prod",
+		                        .queries = q,
+		                        .n_queries = n,
+		                        .memory = k->memory,
+		                        .from = k->from,
+		                        .to = k->to };
 	if (k->plugin->ask(&k->conf, &k->target, sw_clock_wall(), &k->a, &job, &err) < 0) {
 		tell_error(k, q->signal, err.text);
 		return;
@@ -119,9 +125,14 @@ static void ask_one(struct ask *k, const struct sw_query *q, size_t n)
 static void query_read(struct ask *k, const struct sw_jnode *n, bool scrape)
 {
 	static const char *const reduces[] = { "single", "max", "sum", "avg", "any" };
-	struct sw_query q = { .signal = sw_jstr(n, "signal"), .bad_down = sw_jbool(n, "bad_down", false), .list = sw_jbool(n, "list", false),
-		              .prometheus = sw_jstr(n, "prometheus"), .bad = sw_jstr(n, "bad"), .all = sw_jstr(n, "all"),
-		              .scrape = sw_jstr(n, "scrape"), .step = sw_jint(n, "step", 15000) };
+	struct sw_query q = { .signal = sw_jstr(n, "signal"),
+		              .bad_down = sw_jbool(n, "bad_down", false),
+		              .list = sw_jbool(n, "list", false),
+		              .prometheus = sw_jstr(n, "prometheus"),
+		              .bad = sw_jstr(n, "bad"),
+		              .all = sw_jstr(n, "all"),
+		              .scrape = sw_jstr(n, "scrape"),
+		              .step = sw_jint(n, "step", 15000) };
 	const struct sw_query *filled;
 	struct sw_err err = SW_ERR_INIT;
 
@@ -140,9 +151,14 @@ static int ask_read(struct ask *k, const struct sw_jnode *root)
 	const struct sw_jnode *c = sw_jget(root, "conf"), *queries = sw_jget(root, "queries");
 
 	k->plugin = sw_streq(sw_jstr(root, "source"), "scrape") ? &sw_signal_scrape : &sw_signal_prometheus;
-	k->conf = (struct sw_measure_conf){ .url = sw_jstr(c, "url"), .labels = sw_jstr(c, "labels"), .preset = sw_jstr(c, "preset"),
-		                            .window = sw_jint(c, "window", 0), .timeout = sw_jint(c, "timeout", 0), .user = sw_jstr(c, "user"),
-		                            .password = sw_jstr(c, "password"), .token = sw_jstr(c, "token") };
+	k->conf = (struct sw_measure_conf){ .url = sw_jstr(c, "url"),
+		                            .labels = sw_jstr(c, "labels"),
+		                            .preset = sw_jstr(c, "preset"),
+		                            .window = sw_jint(c, "window", 0),
+		                            .timeout = sw_jint(c, "timeout", 0),
+		                            .user = sw_jstr(c, "user"),
+		                            .password = sw_jstr(c, "password"),
+		                            .token = sw_jstr(c, "token") };
 	k->memory = sw_jstr(root, "memory");
 	k->from = sw_jint(root, "from", 0);
 	k->to = sw_jint(root, "to", 0);
@@ -164,8 +180,8 @@ int main(void)
 
 	sw_jw_init(&k.out, &b);
 	sw_jw_arr(&k.out, NULL);
-	if (sw_jtree_parse(&k.a, text, n, 10000, &root, &err) < 0 || ask_read(&k, root) < 0 || sw_loop_new(&k.loop) < 0 ||
-	    sw_http_client_new(k.loop, NULL, &k.http, &err) < 0) {
+	if (sw_jtree_parse(&k.a, text, n, 10000, &root, &err) < 0 || ask_read(&k, root) < 0 ||
+	    sw_loop_new(&k.loop) < 0 || sw_http_client_new(k.loop, NULL, &k.http, &err) < 0) {
 		(void)fprintf(stderr, "signal_ask: %s\n", err.text[0] ? err.text : "no queries, or no url");
 		return 2;
 	}

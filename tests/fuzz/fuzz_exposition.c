@@ -1,6 +1,7 @@
 /*
- * Scrapes. Four parts, each ended by a byte 0x01: an expression, a memory, a page, a second page ('o' in front of a page: OpenMetrics).
- * Whatever they are: one reading a scrape, numbers are finite, what is remembered is short and can be read again.
+ * Scrapes. Four parts, each ended by a byte 0x01: an expression, a memory, a page, a second page ('o' in front of a
+ * page: OpenMetrics). Whatever they are: one reading a scrape, numbers are finite, what is remembered is short and can
+ * be read again.
  */
 #include <math.h>
 #include <stddef.h>
@@ -26,7 +27,8 @@ static const char *part(const uint8_t **data, size_t *size, struct sw_arena *a, 
 	return s;
 }
 
-static const char *scrape(const struct sw_query *queries, const char *page, size_t n, const char *memory, sw_ms at, struct sw_arena *a)
+static const char *scrape(const struct sw_query *queries, const char *page, size_t n, const char *memory, sw_ms at,
+                          struct sw_arena *a)
 {
 	static struct sw_header open = { "content-type", "application/openmetrics-text" };
 	struct sw_target t = { .queries = queries, .n_queries = 2, .memory = memory };
@@ -40,7 +42,8 @@ static const char *scrape(const struct sw_query *queries, const char *page, size
 		res.headers = &open;
 		res.n_headers = 1;
 	}
-	SW_ASSERT(sw_signal_scrape.read(&(struct sw_measure_conf){ .url = "u" }, &t, &res, &out, NULL) == 0 && out.n == 2);
+	SW_ASSERT(sw_signal_scrape.read(&(struct sw_measure_conf){ .url = "u" }, &t, &res, &out, NULL) == 0 &&
+	          out.n == 2);
 	for (size_t i = 0; i < out.n; i++) {
 		const struct sw_sample *s = &out.items[i];
 

@@ -1,6 +1,7 @@
 /*
- * Answers of a Prometheus. First byte: which query, and whether it is of now or of the past; second: the status; the rest is the body.
- * Any bytes end in a reading with finite numbers or in one line of why; a list's text is JSON; a past lies on its grid.
+ * Answers of a Prometheus. First byte: which query, and whether it is of now or of the past; second: the status; the
+ * rest is the body. Any bytes end in a reading with finite numbers or in one line of why; a list's text is JSON; a past
+ * lies on its grid.
  */
 #include <errno.h>
 #include <math.h>
@@ -41,7 +42,8 @@ static void check_elements(const char *text, struct sw_arena *a)
 		SW_ASSERT(e->type == SW_J_ARRAY && e->n == 4 && e->child->type == SW_J_STRING);
 }
 
-static void try_now(const struct sw_measure_conf *c, struct sw_target *t, const struct sw_result *res, struct sw_arena *a)
+static void try_now(const struct sw_measure_conf *c, struct sw_target *t, const struct sw_result *res,
+                    struct sw_arena *a)
 {
 	struct sw_samples out = { .a = a };
 	const struct sw_sample *s = &out.items[0];
@@ -54,7 +56,8 @@ static void try_now(const struct sw_measure_conf *c, struct sw_target *t, const 
 		check_elements(s->text, a);
 }
 
-static void try_past(const struct sw_measure_conf *c, struct sw_target *t, const struct sw_result *res, struct sw_arena *a)
+static void try_past(const struct sw_measure_conf *c, struct sw_target *t, const struct sw_result *res,
+                     struct sw_arena *a)
 {
 	struct sw_err err = SW_ERR_INIT;
 	struct sw_past past;
