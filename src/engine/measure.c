@@ -89,7 +89,7 @@ static double measure_window(enum sw_window w, double *v, const sw_ms *at, size_
 	case SW_W_STDDEV: return measure_stddev(v, n);
 	case SW_W_COUNT: return (double)n;
 	case SW_W_RATE: return at[n - 1] > at[0] ? (v[n - 1] - v[0]) * 1000 / (double)(at[n - 1] - at[0]) : 0;
-	case SW_W_SUM: return sum;
+	case SW_W_SUM: return round(sum * 1e6) / 1e6; /* counts are scaled to a step: six sixths are one */
 	case SW_W_LAST: return v[n - 1];
 	}
 	return 0;

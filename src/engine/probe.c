@@ -41,7 +41,7 @@ const char *sw_probe_source(const struct sw_place *conf, const struct sw_signal_
 		return NULL;
 	if (sw_streq(def->name, "health"))
 		return conf->health.url ? sources[0] : NULL;
-	prometheus = def->query.prometheus || def->query.bad;
+	prometheus = def->query.prometheus || def->query.all;
 	scrape = def->query.scrape != NULL;
 	if (conf->prometheus.url && (prometheus || !scrape || !conf->scrape.url))
 		return sources[1];
@@ -195,7 +195,7 @@ static struct sw_io *probe_io(struct step *s, struct place_state *p, const struc
 	return io;
 }
 
-/* prometheus: a request per signal; scrape: one for all of them; health, reference: one without queries. */
+/* One question with all signals of the source, answered in one message; health and reference have no queries. */
 static void probe_ask(struct step *s, struct place_state *p, const struct source_state *src)
 {
 	struct sw_query *queries = SW_ARENA_ARRAY(s->a, struct sw_query, PLACE_SERIES);
@@ -215,16 +215,10 @@ static void probe_ask(struct step *s, struct place_state *p, const struct source
 			queries[n] = l.items[i].def->query;
 			queries[n++].step = l.items[i].every;
 		}
-	for (size_t i = 0; i < n; i++) {
-		bool together = sw_streq(src->name, "scrape");
-
-		io = probe_io(s, p, src);
-		if (!io)
-			return;
-		io->queries = &queries[i];
-		io->n_queries = together ? n : 1;
-		if (together)
-			return;
+	io = n ? probe_io(s, p, src) : NULL;
+	if (io) {
+		io->queries = queries;
+		io->n_queries = n;
 	}
 }
 
