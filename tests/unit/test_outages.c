@@ -214,7 +214,7 @@ static void test_no_outage_takes_anything_back(void **state)
 	(void)state;
 	for (size_t i = first; i < first + count; i++)
 		pattern_run(i);
-	print_message("%zu patterns, %llu steps: %llu pass, %llu inconclusive\n", count, (unsigned long long)steps, (unsigned long long)verdicts[0],
+	print_message("# %zu patterns, %llu steps: %llu pass, %llu inconclusive\n", count, (unsigned long long)steps, (unsigned long long)verdicts[0],
 	              (unsigned long long)verdicts[1]);
 	assert_int_equal(verdicts[2], 0);
 	if (count >= 500) { /* the patterns are neither all well nor all broken */
