@@ -187,6 +187,19 @@ struct sw_config *sw_cli_config(const char *path, struct sw_rules **ret_rules, b
 	return cfg;
 }
 
+/* What chance may do, so that nobody is surprised by the first false alarm. */
+static void check_budget(const struct sw_rules *rules, struct sw_buf *b)
+{
+	const struct sw_rules_budget *list;
+	struct sw_arena a = { 0 };
+	size_t n = sw_rules_budgets(rules, &a, &list);
+
+	for (size_t i = 0; i < n; i++)
+		sw_buf_printf(b, "%s: %zu statistical rule%s; of 100 good deployments a month at most %.3g %s by chance\n", list[i].trigger, list[i].rules,
+		              list[i].rules == 1 ? "" : "s", 100 * list[i].alpha, list[i].rollback ? "taken back" : "alerted about");
+	sw_arena_fini(&a);
+}
+
 static void check_print(const char *path, const struct sw_config *cfg, const struct sw_rules *rules, bool json)
 {
 	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
@@ -210,6 +223,8 @@ static void check_print(const char *path, const struct sw_config *cfg, const str
 	if (json)
 		sw_buf_cat(&b, "]}\n");
 	else
+		check_budget(rules, &b);
+	if (!json)
 		sw_buf_printf(&b, "%s is fine: %zu source%s, %zu place%s, %zu rule%s%s\n", path, cfg->n_sources, cfg->n_sources == 1 ? "" : "s",
 		              cfg->places.n, cfg->places.n == 1 ? "" : "s", rules->n, rules->n == 1 ? "" : "s",
 		              cfg->rules ? "" : " (the safe ones that are used when none are named)");

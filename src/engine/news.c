@@ -87,8 +87,11 @@ void sw_news_findings(struct step *s, const struct sw_judged *j, struct sw_alert
 	for (size_t i = 0; i < j->n_saw; i++) {
 		if (j->saw[i].truth == SW_FALSE)
 			continue; /* what did not contribute is not told */
-		al->findings[al->n_findings++] =
-			(struct sw_finding){ .text = j->saw[i].text, .value = j->saw[i].value, .limit = j->saw[i].limit };
+		al->findings[al->n_findings++] = (struct sw_finding){
+			.text = j->saw[i].text, .limit = j->saw[i].limit, .before = j->saw[i].before,
+			.value = j->saw[i].note ? sw_arena_printf(s->a, "%s%s%s", j->saw[i].value ? j->saw[i].value : "", j->saw[i].value ? ", " : "",
+			                                          j->saw[i].note)
+			                        : j->saw[i].value };
 	}
 }
 
