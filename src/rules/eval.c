@@ -255,6 +255,16 @@ static enum sw_truth eval_checked(struct eval *v, const struct node *inner, stru
 	return t;
 }
 
+/* At least n of the last `of` checks that said something. While there are fewer, what may still become true is not false. */
+static enum sw_truth hold_checks(const struct sw_hold *h, const struct hold *want)
+{
+	unsigned valid = SW_MIN((unsigned)h->valid, want->of), yes = sw_hold_true(h, want->of);
+
+	if (yes >= want->n)
+		return SW_TRUE;
+	return valid < want->of && yes + (want->of - valid) >= want->n && yes ? SW_UNKNOWN : SW_FALSE;
+}
+
 static enum sw_truth eval_for(struct eval *v, const struct node *n)
 {
 	struct sw_hold *h = &v->holds[n->hold_index];
@@ -267,7 +277,7 @@ static enum sw_truth eval_for(struct eval *v, const struct node *n)
 		if (t == SW_TRUE)
 			ret = h->since && v->f->now - h->since >= n->hold.dur ? SW_TRUE : SW_FALSE;
 	} else if (t != SW_UNKNOWN) {
-		ret = sw_hold_true(h, n->hold.of) >= n->hold.n ? SW_TRUE : SW_FALSE;
+		ret = hold_checks(h, &n->hold);
 	}
 	for (size_t i = saw; i < v->n_saw; i++) /* one finding for the whole of it */
 		v->saw[i].truth = i == saw || t == SW_TRUE ? ret : v->saw[i].truth;
