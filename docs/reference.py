@@ -21,10 +21,15 @@ SECTIONS = [
     ("src/source/gitlab.c", "gitlab_keys", "Source `gitlab`", "GitLab webhooks and system hooks, by secret token or signing token. Where a signature is sent it has to fit."),
     ("src/source/gitea.c", "gitea_keys", "Source `gitea`", "Gitea, Forgejo and Gogs."),
     ("src/source/report.c", "report_keys", "Source `report`", "Reports of CI jobs, posted to `/ci-report`."),
+    ("src/source/alertmanager.c", "alertmanager_keys", "Source `alertmanager`", "Webhooks of Prometheus Alertmanager; see [alertmanager.md](alertmanager.md)."),
     ("src/config/services.c", "settings_keys", "Environments", "Under `defaults:`, a service, or one of its `environments:`; the nearer one wins. "
      "An environment can be a health address alone."),
     ("src/config/services.c", "service_keys", "`services:`", "By name. `\"*\"` is a template for many alike; `{service}` in its texts is the last part of the repository's path."),
     ("src/config/services.c", "health_keys", "`health:`", "How the signal `health` is asked. A slow answer, a refused connection or another status is a failing check."),
+    ("src/config/measures.c", "prometheus_keys", "`prometheus:`", "A Prometheus, or what answers as it does, that has the service's measurements; see [signals.md](signals.md). "
+     "An address alone is its `url`; `null` turns off what an outer level says."),
+    ("src/config/measures.c", "metrics_keys", "`metrics:`", "The service's own page of measurements, where no Prometheus has them; see [signals.md](signals.md). "
+     "An address alone is its `url`; `null` turns off what an outer level says."),
     ("src/config/services.c", "match_keys", "`match:`", "Which events belong to an environment; every key of an entry has to fit; globs. Without it an environment matches its own name."),
     ("src/config/sources.c", "people_keys", "`people:`", "Who is who, for mentions."),
     ("src/config/outputs.c", "mention_keys", "Mentions of a channel", "By severity, or for every message."),
@@ -89,7 +94,7 @@ def main():
             out.append("| `%s` | %s | %s | %s |" % (name, kind, shown, help_text.replace("|", "\\|")))
         out.append("")
     out += ["## Channel `console`", "", "Prints the message to the worker's standard output and to `console.log` in the state folder. No settings.", "",
-            "## Signal `health`", "", "An HTTP GET of `health.url`; its settings are above.", "",
+            "## Signals", "", "`health` is an HTTP GET of `health.url`; `prometheus` and `scrape` measure the others, by `prometheus:` and `metrics:`; all of it is in [signals.md](signals.md).", "",
             "## Limits", "", "Values of `limits:` have a unit (`p95: 800ms`) and are used in rules as `limits.p95`.", ""]
     with open(os.path.join(ROOT, "docs", "configuration.md"), "w", encoding="utf-8") as f:
         f.write("\n".join(out))

@@ -12,12 +12,16 @@ static const struct sw_command commands[] = {
 	{ "worker", "decides, asks services, tells people, takes releases back", sw_cli_worker },
 	{ "check", "reads configuration and rules, says all mistakes", sw_cli_check },
 	{ "test", "tests of rules in virtual time", sw_cli_test },
+	{ "replay", "recorded events and samples against rules", sw_cli_replay },
 	{ "status", "queue, workers, gateways, holds, dead letters, open watches", sw_cli_status },
 	{ "hold", "no action starts there, or anywhere", sw_cli_hold },
 	{ "release", "ends a hold", sw_cli_release },
 	{ "cancel", "ends a watch", sw_cli_cancel },
 	{ "ack", "somebody has this alert in hand", sw_cli_ack },
 	{ "deploy", "tells of a deployment made by hand", sw_cli_deploy },
+	{ "explain", "why a watch ended as it did", sw_cli_explain },
+	{ "export-test", "what happened, as a test of the rule", sw_cli_export_test },
+	{ "label", "says what a deployment really was: good or bad", sw_cli_label },
 	{ "dead", "what could not be handled: list, show", sw_cli_dead },
 	{ "sign", "headers for trying a hook with curl", sw_cli_sign },
 	{ "test-health", "is the service up, and the version the one just built", sw_cli_test_health },
@@ -32,7 +36,7 @@ static int usage(FILE *to, int code)
 	for (size_t i = 0; i < SW_COUNT(commands); i++)
 		(void)fprintf(to, "  %-12s %s\n", commands[i].name, commands[i].help);
 	(void)fputs("\nexit code: 0 well; 1 it went wrong, one line on stderr says what; 2 the command line is wrong;\n"
-	            "`test` has 3 as well: nothing ran\n", to);
+	            "`test` and `replay` have 3 as well: nothing ran\n", to);
 	return code;
 }
 

@@ -5,9 +5,9 @@
 #include "plugins.h"
 
 const struct sw_source *const sw_sources[] = {
-	&sw_source_gitea, &sw_source_gitlab, &sw_source_github, &sw_source_report, NULL,
+	&sw_source_gitea, &sw_source_gitlab, &sw_source_github, &sw_source_report, &sw_source_alertmanager, NULL,
 };
-const struct sw_signal *const sw_signals[] = { &sw_signal_health, NULL };
+const struct sw_signal *const sw_signals[] = { &sw_signal_health, &sw_signal_prometheus, &sw_signal_scrape, NULL };
 const struct sw_channel *const sw_channels[] = {
 	&sw_channel_dingtalk, &sw_channel_wecom, &sw_channel_webhook, &sw_channel_console, NULL,
 };

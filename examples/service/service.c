@@ -19,13 +19,15 @@
 #include <event2/keyvalq_struct.h>
 
 #include "knobs.h"
+#include "measures.h"
 
 #define BODY_MAX 4096
 
 struct service {
 	struct event_base *base;
 	struct knobs knobs;
-	unsigned long asked, failed, health_asked;
+	struct measures measures;
+	unsigned long asked;
 	struct late *late;              /* answers that wait, newest first */
 };
 
@@ -36,11 +38,14 @@ struct late {
 	struct evhttp_request *req;
 	struct event *timer;
 	int code;
+	double since;                   /* when it was asked; 0: not counted */
 	struct evbuffer *body;
 };
 
-static void answer_now(struct evhttp_request *req, int code, struct evbuffer *body)
+static void answer_now(struct service *s, struct evhttp_request *req, int code, double since, struct evbuffer *body)
 {
+	if (since > 0)
+		measures_answered(&s->measures, code, measures_clock() - since);
 	evhttp_send_reply(req, code, code < 400 ? "OK" : "Failed", body);
 }
 
@@ -67,26 +72,27 @@ static void late_fire(evutil_socket_t fd, short what, void *arg)
 	if (l->service->knobs.silent)
 		return;
 	evhttp_connection_set_closecb(evhttp_request_get_connection(l->req), NULL, NULL);
-	answer_now(l->req, l->code, l->body);
+	answer_now(l->service, l->req, l->code, l->since, l->body);
 	late_free(l);
 }
 
-/* Takes body over. */
-static void answer(struct service *s, struct evhttp_request *req, int code, const char *type, struct evbuffer *body)
+/* Takes body over. since: when it was asked, of what is counted; else 0. */
+static void answer(struct service *s, struct evhttp_request *req, int code, const char *type, double since, long delay_ms,
+                   struct evbuffer *body)
 {
-	struct timeval tv = { .tv_sec = s->knobs.delay_ms / 1000, .tv_usec = s->knobs.delay_ms % 1000 * 1000 };
+	struct timeval tv = { .tv_sec = delay_ms / 1000, .tv_usec = delay_ms % 1000 * 1000 };
 	struct late *l;
 
 	(void)evhttp_add_header(evhttp_request_get_output_headers(req), "Content-Type", type);
-	if (!s->knobs.silent && s->knobs.delay_ms == 0) {
-		answer_now(req, code, body);
+	if (!s->knobs.silent && delay_ms == 0) {
+		answer_now(s, req, code, since, body);
 		evbuffer_free(body);
 		return;
 	}
 	l = calloc(1, sizeof *l);
 	if (!l)
 		abort();
-	*l = (struct late){ .next = s->late, .where = &s->late, .service = s, .req = req, .code = code, .body = body };
+	*l = (struct late){ .next = s->late, .where = &s->late, .service = s, .req = req, .code = code, .since = since, .body = body };
 	if (l->next)
 		l->next->where = &l->next;
 	s->late = l;
@@ -102,14 +108,14 @@ static void on_root(struct evhttp_request *req, void *arg)
 {
 	struct service *s = arg;
 	struct evbuffer *body = evbuffer_new();
+	double since = measures_clock();
 	bool bad;
 
 	s->asked++;
 	/* evenly spread: the n-th request fails when the share of failures passes a whole number */
 	bad = s->asked * (unsigned long)s->knobs.error_pct / 100 != (s->asked - 1) * (unsigned long)s->knobs.error_pct / 100;
-	s->failed += bad;
 	(void)evbuffer_add_printf(body, "example-service %s (%s)%s\n", s->knobs.version, s->knobs.commit, bad ? ": broken" : "");
-	answer(s, req, bad ? 500 : 200, "text/plain", body);
+	answer(s, req, bad ? 500 : 200, "text/plain", since, s->knobs.delay_ms, body);
 }
 
 static void on_health(struct evhttp_request *req, void *arg)
@@ -118,26 +124,20 @@ static void on_health(struct evhttp_request *req, void *arg)
 	struct evbuffer *body = evbuffer_new();
 	int code = s->knobs.status ? (int)s->knobs.status : s->knobs.fail ? 503 : 200;
 
-	s->health_asked++;
+	s->measures.health++;
 	(void)evbuffer_add_printf(body, "{\"status\":\"%s\",\"commit\":\"%s\",\"version\":\"%s\"}\n", code < 400 ? "ok" : "fail",
 	                          s->knobs.commit, s->knobs.version);
-	answer(s, req, code, "application/json", body);
+	answer(s, req, code, "application/json", 0, s->knobs.delay_ms, body);
 }
 
+/* Slow pages do not make this one slow; a silent service does not show it either. */
 static void on_metrics(struct evhttp_request *req, void *arg)
 {
 	struct service *s = arg;
 	struct evbuffer *body = evbuffer_new();
 
-	(void)evbuffer_add_printf(body,
-	                          "# HELP build_info What is running.\n# TYPE build_info gauge\n"
-	                          "build_info{commit=\"%s\",version=\"%s\"} 1\n"
-	                          "# HELP http_requests_total Requests answered.\n# TYPE http_requests_total counter\n"
-	                          "http_requests_total{code=\"200\"} %lu\nhttp_requests_total{code=\"500\"} %lu\n"
-	                          "# HELP health_requests_total Questions after the health.\n# TYPE health_requests_total counter\n"
-	                          "health_requests_total %lu\n",
-	                          s->knobs.commit, s->knobs.version, s->asked - s->failed, s->failed, s->health_asked);
-	answer(s, req, 200, "text/plain; version=0.0.4", body);
+	measures_text(&s->measures, &s->knobs, body);
+	answer(s, req, 200, "text/plain; version=0.0.4", 0, 0, body);
 }
 
 /* Sets all or nothing: a mistake in the second knob leaves the first as it was. */
@@ -188,7 +188,7 @@ static void on_knobs(struct evhttp_request *req, void *arg)
 	else
 		(void)evbuffer_add(body, text, knobs_json(&s->knobs, text, sizeof text));
 	(void)evhttp_add_header(evhttp_request_get_output_headers(req), "Content-Type", "application/json");
-	answer_now(req, code, body);
+	answer_now(s, req, code, 0, body);
 	evbuffer_free(body);
 }
 
@@ -335,6 +335,7 @@ int main(int argc, char **argv)
 	int r;
 
 	knobs_init(&s.knobs);
+	measures_init(&s.measures);
 	r = arguments(&s.knobs, argc, argv, &listen, &port_file);
 	if (r)
 		return r == 1 ? 0 : r;

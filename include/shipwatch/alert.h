@@ -27,7 +27,7 @@ struct sw_finding {
 	const char *before;  /* value before the deployment; NULL: not known */
 };
 
-enum sw_link_kind { SW_LINK_CI_LOG, SW_LINK_COMPARE, SW_LINK_ENVIRONMENT, SW_LINK_DASHBOARD, SW_LINK_RUNBOOK, SW_LINK_LOGS, SW_LINK_COUNT };
+enum sw_link_kind { SW_LINK_CI_LOG, SW_LINK_COMPARE, SW_LINK_ENVIRONMENT, SW_LINK_DASHBOARD, SW_LINK_RUNBOOK, SW_LINK_LOGS, SW_LINK_ALARM, SW_LINK_COUNT };
 
 struct sw_mention {
 	const char *name;              /* as in people: */

@@ -64,11 +64,12 @@ struct sw_event {
 	const char *env_action;    /* "start", "stop", "prepare", "verify", "access"; NULL = start where environment is set */
 	const char *env_tier;      /* "production" */
 	const char *env_url;
-	const char *service;       /* reports only */
+	const char *service;       /* reports and alarms only */
 
 	/* Identities, as text; see state.md 3 */
 	const char *deployment_id, *job_id, *pipeline_id, *report_id, *ci_run_id;
 	const char *ci_run_alias;  /* a second ci_run_id given by the sender */
+	const char *alarm_id;      /* tells this alarm from others: Alertmanager's fingerprint of its labels */
 
 	const char *pipeline_source;   /* "push", "schedule", "merge_request_event" */
 	const char *parent_pipeline;   /* id of the pipeline that started this one */
@@ -77,6 +78,7 @@ struct sw_event {
 	const char *job_name, *job_stage;
 	bool allow_failure;
 	bool merge_request;            /* the run belongs to a merge or pull request */
+	bool jobs_deploy;              /* a pipeline with a job that names an environment: the job tells of the deployment */
 	const char *target_branch;     /* merge */
 
 	const char *user;          /* login of who caused it */
@@ -107,7 +109,7 @@ struct sw_event {
 #define SW_EVENT_COMMITS 100
 #define SW_EVENT_FILES   300  /* per commit */
 #define SW_EVENT_METRICS 200
-#define SW_EVENT_LABELS  50
+#define SW_EVENT_LABELS  64
 #define SW_EVENT_TEXT    1024 /* bytes of one text; longer is cut at a code point */
 #define SW_EVENTS_MAX    256  /* out of one delivery */
 
@@ -116,6 +118,7 @@ struct sw_events {
 	struct sw_event *items;
 	size_t n, cap;
 	bool cut;                  /* there were more than SW_EVENTS_MAX */
+	size_t left_out;           /* how many more, where that is known; those the sender left out are counted too */
 };
 
 void sw_events_init(struct sw_events *evs, struct sw_arena *a);
@@ -127,6 +130,8 @@ const char *sw_kind_name(enum sw_kind k);          /* "push" */
 enum sw_kind sw_kind_parse(const char *s);         /* SW_EV_NONE when unknown */
 const char *sw_status_name(enum sw_status s);      /* "success" */
 enum sw_status sw_status_parse(const char *s);     /* our own names */
+/* Does it name an environment that is deployed to (or tried to), not one that is stopped, prepared, verified or looked at? */
+bool sw_event_deploys(const struct sw_event *ev);
 bool sw_status_terminal(enum sw_status s);
 /* Order inside one attempt: created 1, running 2, terminal 3, inactive 4; none and other 0. */
 int sw_status_rank(enum sw_status s);

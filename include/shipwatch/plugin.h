@@ -48,7 +48,7 @@ struct sw_proof {
 
 struct sw_source {      /* github, gitlab, gitea, report */
 	struct sw_plugin base;
-	const char *mark;              /* the header only they send */
+	const char *mark;              /* the header only they send; NULL: there is none */
 	const char *const *headers;    /* NULL-ended, lower case: what verify and parse need; kept with the body */
 	const char *const *types;      /* NULL-ended media types it takes; others are 415 */
 	/*
@@ -70,16 +70,28 @@ struct sw_source {      /* github, gitlab, gitea, report */
 	int (*parse)(const void *conf, const struct sw_request *rq, struct sw_events *out, struct sw_err *err);
 };
 
-/* Where a signal is asked and for whom. */
+/* What is asked, where and for whom. */
 struct sw_target {
 	const char *service, *environment;
 	const char *sha, *version;       /* of the deployment under watch; NULL between deployments */
+	const struct sw_query *queries;  /* health: none; prometheus: one a request; scrape: all of one answer */
+	size_t n_queries;
+	const char *memory;              /* what the last read left in sw_samples.memory, or NULL */
+	sw_ms from, to;                  /* both 0: now; else the past, from..to in steps of the query's step (ends included) */
 };
 
-struct sw_signal {      /* health: what to ask now, then what the answer means */
+struct sw_signal {      /* health, prometheus, scrape: what to ask now, then what the answer means */
 	struct sw_plugin base;
+	/* Can this be asked so? Names the mistake ("prometheus" has no $labels …); at load. NULL: anything can. */
+	int (*check)(const struct sw_query *q, struct sw_err *err);
 	int (*ask)(const void *conf, const struct sw_target *t, sw_ms now, struct sw_arena *a, struct sw_job *ret, struct sw_err *err);
 	int (*read)(const void *conf, const struct sw_target *t, const struct sw_result *res, struct sw_samples *out, struct sw_err *err);
+	/*
+	 * The answer to a question with from and to. Return: 0 and *ret (n may be 0: nothing was there); -EIO when they did not answer
+	 * as they should (it may be asked again), -EBADMSG when the question is wrong; err says why. NULL: this source has no past.
+	 */
+	int (*past)(const void *conf, const struct sw_target *t, const struct sw_result *res, struct sw_arena *a, struct sw_past *ret,
+	            struct sw_err *err);
 };
 
 struct sw_rate { int count; sw_dur per; }; /* what one credential bears; count 0: no limit */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "base/str.h"
 
 /* What may come next. */
@@ -422,18 +423,7 @@ bool sw_json_int(const struct sw_json *j, int64_t *ret)
 
 double sw_json_double(const struct sw_json *j)
 {
-	char small[64], *big;
-	double d;
-
-	if (j->tok_n < sizeof small) {
-		memcpy(small, j->tok, j->tok_n);
-		small[j->tok_n] = '\0';
-		return strtod(small, NULL);
-	}
-	big = sw_strndup(j->tok, j->tok_n);
-	d = strtod(big, NULL);
-	free(big);
-	return d;
+	return sw_number_read(j->tok, j->tok_n);
 }
 
 int sw_json_check(const char *text, size_t n, struct sw_err *err)
@@ -634,24 +624,17 @@ void sw_jw_opt(struct sw_jw *w, const char *key, const char *s)
 void sw_jw_int(struct sw_jw *w, const char *key, int64_t v)
 {
 	jw_key(w, key);
-	sw_buf_printf(w->b, "%lld", (long long)v);
+	sw_number_print_int(w->b, v);
 }
 
 void sw_jw_num(struct sw_jw *w, const char *key, double v)
 {
-	char s[40];
-
 	if (!isfinite(v)) {
 		sw_jw_null(w, key);
 		return;
 	}
-	for (int digits = 15; digits <= 17; digits++) {
-		(void)snprintf(s, sizeof s, "%.*g", digits, v);
-		if (strtod(s, NULL) == v)
-			break;
-	}
 	jw_key(w, key);
-	sw_buf_cat(w->b, s);
+	sw_number_print(w->b, v);
 }
 
 void sw_jw_bool(struct sw_jw *w, const char *key, bool v)

@@ -404,9 +404,13 @@ void sw_b64_encode(struct sw_buf *out, const void *p, size_t n)
 
 static int b64_value(char c)
 {
-	const char *at = c ? strchr(b64_digits, c) : NULL;
-
-	return at ? (int)(at - b64_digits) : -1;
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
 int sw_b64_decode(const char *s, size_t len, unsigned char *out, size_t cap)

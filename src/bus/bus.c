@@ -45,6 +45,21 @@ bool sw_bus_durable(const struct sw_bus *bus)
 	return i && i->appendonly && i->always && i->aof_ok;
 }
 
+const char *sw_bus_weakness(const struct sw_bus *bus)
+{
+	const struct sw_bus_info *i = sw_bus_info(bus);
+
+	if (!i)
+		return NULL;
+	if (!i->appendonly || !i->always)
+		return "Redis is not set to appendonly yes and appendfsync always";
+	if (!i->aof_ok)
+		return "Redis could not write its append-only file";
+	if (i->maxmemory > 0 && !i->noeviction)
+		return "Redis is not set to maxmemory-policy noeviction: once its memory is full it throws away what was promised";
+	return NULL;
+}
+
 void sw_bus_enqueue(struct sw_bus *bus, const struct sw_entry_in *e, sw_enqueue_cb cb, void *arg)
 {
 	bus->ops->enqueue(bus, e, cb, arg);
@@ -67,6 +82,7 @@ void sw_bus_read(struct sw_bus *bus, const char *consumer, unsigned count, sw_re
 }
 
 void sw_bus_read_more(struct sw_bus *bus) { bus->ops->read_more(bus); }
+void sw_bus_read_end(struct sw_bus *bus) { bus->ops->read_end(bus); }
 void sw_bus_read_stop(struct sw_bus *bus) { bus->ops->read_stop(bus); }
 void sw_bus_intake(struct sw_bus *bus, const struct sw_intake *in, sw_done_cb cb, void *arg) { bus->ops->intake(bus, in, cb, arg); }
 

@@ -64,6 +64,8 @@ const struct sw_bus_info *sw_bus_info(const struct sw_bus *bus); /* NULL before 
 const char *sw_bus_error(const struct sw_bus *bus);
 /* Durable at once: appendonly and appendfsync always. */
 bool sw_bus_durable(const struct sw_bus *bus);
+/* Why Redis may lose what it took, as it was asked last: one of a few constant texts. NULL: it keeps it, or is not known yet. */
+const char *sw_bus_weakness(const struct sw_bus *bus);
 
 /* ---- coming in ---- */
 
@@ -111,7 +113,7 @@ struct sw_entry {
 	const char *broken;         /* body could not be read (missing, inflation failed): why; else NULL */
 };
 
-/* Entries for this consumer; borrowed during the call (copy what you keep). work before in. */
+/* Entries for this consumer; borrowed during the call (copy what you keep). work before in. n 0: reading has ended. */
 typedef void (*sw_read_cb)(void *arg, const struct sw_entry *entries, size_t n);
 /*
  * Starts reading as consumer (blocking reads of 5 s on a connection of its own). After each callback reading pauses until
@@ -119,6 +121,11 @@ typedef void (*sw_read_cb)(void *arg, const struct sw_entry *entries, size_t n);
  */
 void sw_bus_read(struct sw_bus *bus, const char *consumer, unsigned count, sw_read_cb cb, void *arg);
 void sw_bus_read_more(struct sw_bus *bus);
+/*
+ * No more is asked for. What was given to us already still comes through the callback, without sw_bus_read_more; the last call has
+ * n 0, and then nobody else has to wait until we are silent. sw_bus_read_stop: at once, what was given is left to others.
+ */
+void sw_bus_read_end(struct sw_bus *bus);
 void sw_bus_read_stop(struct sw_bus *bus);
 
 struct sw_tell { const char *aggregate, *msg; };

@@ -17,6 +17,7 @@ struct bus_ops {
 	void (*gateway)(struct sw_bus *bus, const char *gateway, int64_t spool_bytes, sw_int_cb cb, void *arg);
 	void (*read)(struct sw_bus *bus, const char *consumer, unsigned count, sw_read_cb cb, void *arg);
 	void (*read_more)(struct sw_bus *bus);
+	void (*read_end)(struct sw_bus *bus);
 	void (*read_stop)(struct sw_bus *bus);
 	void (*intake)(struct sw_bus *bus, const struct sw_intake *in, sw_done_cb cb, void *arg);
 	void (*load)(struct sw_bus *bus, const struct sw_load *l, sw_load_cb cb, void *arg);
@@ -74,6 +75,8 @@ struct reader {
 	bool wanting;              /* read_more was called: the next entries may be handed out */
 	bool asking;               /* a blocking read is under way */
 	bool claiming;             /* a sweep is under way */
+	bool ending;               /* nothing new is asked for */
+	int64_t client_id;         /* of the connection, so that its read can be ended; 0: not known yet */
 	bool began;                /* the first sweep for entries of our own name was done */
 	bool own;                  /* the sweep under way looks through our own entries too */
 	sw_dur own_at;             /* when that was done last */
@@ -156,6 +159,7 @@ void info_ask(void *remote);
 /* reader.c */
 void reader_read(struct sw_bus *bus, const char *consumer, unsigned count, sw_read_cb cb, void *arg);
 void reader_more(struct sw_bus *bus);
+void reader_end(struct sw_bus *bus);
 void reader_stop(struct sw_bus *bus);
 void reader_sweep(struct remote *b, bool left);      /* a tick was done; left: somebody silent left entries */
 void reader_work_up(struct remote *b);               /* the work connection is (again) there */

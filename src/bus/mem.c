@@ -512,7 +512,7 @@ static const char *mem_error(const struct sw_bus *bus)
 static const struct bus_ops mem_ops = {
 	.free = mem_free, .up = mem_up, .now = mem_bus_now, .info = mem_info, .error = mem_error,
 	.enqueue = mem_enqueue, .drain = mem_drain, .gateway = mem_gateway,
-	.read = mem_read, .read_more = mem_read_more, .read_stop = mem_read_stop,
+	.read = mem_read, .read_more = mem_read_more, .read_end = mem_read_end, .read_stop = mem_read_stop,
 	.intake = mem_intake, .load = mem_load, .commit = mem_commit, .append = mem_append,
 	.tick = mem_tick, .remember = mem_remember, .trying = mem_trying, .bury = mem_bury, .give_back = mem_give_back,
 	.dead_add = mem_dead_add, .hold = mem_hold, .query = mem_query, .rules = mem_rules,

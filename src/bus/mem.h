@@ -64,7 +64,7 @@ struct mem {
 	unsigned count;
 	sw_read_cb read_cb;
 	void *read_arg;
-	bool wanting;
+	bool wanting, ending;
 };
 
 static inline struct mem *mem_of(struct sw_bus *bus) { return (struct mem *)(void *)bus; }
@@ -96,6 +96,7 @@ void mem_drain(struct sw_bus *bus, const char *gateway, const struct sw_entry_in
 void mem_gateway(struct sw_bus *bus, const char *gateway, int64_t spool_bytes, sw_int_cb cb, void *arg);
 void mem_read(struct sw_bus *bus, const char *consumer, unsigned count, sw_read_cb cb, void *arg);
 void mem_read_more(struct sw_bus *bus);
+void mem_read_end(struct sw_bus *bus);
 void mem_read_stop(struct sw_bus *bus);
 void mem_deliver(struct mem *m);
 

@@ -206,6 +206,16 @@ static size_t mem_pick(struct mem *m, struct mem_entry **picked, bool *ret_recla
 	return n;
 }
 
+void mem_read_stop(struct sw_bus *bus)
+{
+	struct mem *m = mem_of(bus);
+
+	m->ending = false;
+	if (m->consumer)
+		free(sw_map_del(&m->workers, m->consumer));
+	free(SW_TAKE(m->consumer));
+}
+
 void mem_deliver(struct mem *m)
 {
 	struct mem_entry **picked;
@@ -214,6 +224,11 @@ void mem_deliver(struct mem *m)
 	bool reclaimed;
 	size_t n;
 
+	if (m->ending && m->consumer) {
+		mem_read_stop(&m->base);
+		m->read_cb(m->read_arg, NULL, 0);
+		return;
+	}
 	if (!m->consumer || !m->wanting)
 		return;
 	picked = sw_calloc(2 * (size_t)m->count, sizeof *picked);
@@ -245,6 +260,7 @@ void mem_read(struct sw_bus *bus, const char *consumer, unsigned count, sw_read_
 	m->read_cb = cb;
 	m->read_arg = arg;
 	m->wanting = true;
+	m->ending = false;
 	if (m->loop)
 		sw_loop_defer(m->loop, &m->later);
 }
@@ -258,11 +274,12 @@ void mem_read_more(struct sw_bus *bus)
 		sw_loop_defer(m->loop, &m->later);
 }
 
-void mem_read_stop(struct sw_bus *bus)
+/* What is given is handed out in the same breath here, so there is only the end to be told. */
+void mem_read_end(struct sw_bus *bus)
 {
 	struct mem *m = mem_of(bus);
 
-	if (m->consumer)
-		free(sw_map_del(&m->workers, m->consumer));
-	free(SW_TAKE(m->consumer));
+	m->ending = true;
+	if (m->loop)
+		sw_loop_defer(m->loop, &m->later);
 }

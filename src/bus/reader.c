@@ -9,7 +9,9 @@
  *  2. An entry that Redis gave to our name but whose reply was lost is in no `known`: a sweep of our own name finds it. It runs at
  *     the start (then these are of our former life: reclaimed), when the connection came back, and every 30 s.
  *  3. The worker is called only from the end of a turn, never from within a reply, so it may stop reading there.
- *  4. Of inflated bodies at most 64 MiB are handed out at once (one body at least); the rest stays as it was kept.
+ *  4. An end is exact: the read under way is ended by Redis (CLIENT UNBLOCK) and its reply awaited, so no entry is given to a reader
+ *     that is gone. The last call of the worker says so.
+ *  5. Of inflated bodies at most 64 MiB are handed out at once (one body at least); the rest stays as it was kept.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -246,6 +248,27 @@ static void reader_read_reply(void *arg, int r, const struct sw_rep *rep)
 		reader_pump_later(rd);
 }
 
+static void reader_unblock(struct reader *r)
+{
+	struct sw_cmd cmd;
+
+	if (!r->asking || !r->client_id || !sw_link_up(r->b->work))
+		return;
+	sw_cmd_plain(&cmd, "CLIENT");
+	sw_cmd_str(&cmd, "UNBLOCK");
+	sw_cmd_int(&cmd, r->client_id);
+	sw_link_send(r->b->work, &cmd, 0, NULL, NULL);
+}
+
+static void reader_id_reply(void *arg, int r, const struct sw_rep *rep)
+{
+	struct reader *rd = arg;
+
+	rd->client_id = r == 0 ? sw_rep_int(rep) : 0;
+	if (rd->ending)
+		reader_unblock(rd);
+}
+
 static void reader_ask(struct reader *r)
 {
 	struct sw_cmd cmd;
@@ -317,6 +340,16 @@ static void reader_claim(struct reader *r, bool own)
 	sw_link_send(r->b->work, &cmd, 0, reader_claim_reply, r);
 }
 
+/* Nothing more can come: others need not wait until we are silent. */
+static void reader_ended(struct reader *r)
+{
+	sw_read_cb cb = r->cb;
+	void *arg = r->arg;
+
+	reader_stop(&r->b->base);
+	cb(arg, NULL, 0);
+}
+
 static void reader_pump(void *arg)
 {
 	struct reader *r = arg;
@@ -324,6 +357,12 @@ static void reader_pump(void *arg)
 
 	if (!r->link)
 		return;
+	if (r->ending && !r->first) {
+		if (!r->asking && !r->claiming)
+			reader_ended(r);
+		return;
+	}
+	r->wanting |= r->ending;
 	if ((!r->began || r->history || (r->left && r->wanting)) && !r->first && !r->claiming && sw_link_up(r->b->work) &&
 	    !sw_timer_armed(&r->pause)) {
 		reader_claim(r, !r->began || r->history);
@@ -335,6 +374,8 @@ static void reader_pump(void *arg)
 		n = r->fetching ? 0 : reader_portion(r);
 		if (n)
 			reader_deliver(r, n);
+		if (r->ending)
+			reader_pump_later(r);
 	} else if (r->began && !r->history && !r->asking && sw_link_up(r->link) && !sw_timer_armed(&r->pause)) {
 		reader_ask(r);
 	}
@@ -344,11 +385,19 @@ static void reader_state(void *arg, bool up, const char *why)
 {
 	struct reader *r = arg;
 
+	struct sw_cmd cmd;
+
 	(void)why;
-	if (up)
-		reader_pump_later(r);
-	else if (r->began)
+	r->client_id = 0;
+	if (up) {
+		sw_cmd_plain(&cmd, "CLIENT");
+		sw_cmd_str(&cmd, "ID");
+		sw_link_send(r->link, &cmd, 0, reader_id_reply, r);
+	} else if (r->began) {
 		r->history = true;
+	}
+	if (up || r->ending)
+		reader_pump_later(r);
 }
 
 /* ---- the doors ---- */
@@ -365,7 +414,7 @@ void reader_read(struct sw_bus *bus, const char *consumer, unsigned count, sw_re
 	r->cb = cb;
 	r->arg = arg;
 	r->wanting = true;
-	r->began = r->history = r->asking = r->left = false;
+	r->began = r->history = r->asking = r->left = r->ending = false;
 	r->last = &r->first;
 	r->later = (struct sw_defer){ .cb = reader_pump, .arg = r };
 	sw_timer_init(&r->pause, b->loop, reader_pump, r);
@@ -377,6 +426,17 @@ void reader_more(struct sw_bus *bus)
 	struct reader *r = &remote_of(bus)->reader;
 
 	r->wanting = true;
+	reader_pump_later(r);
+}
+
+void reader_end(struct sw_bus *bus)
+{
+	struct reader *r = &remote_of(bus)->reader;
+
+	if (!r->link || r->ending)
+		return;
+	r->ending = true;
+	reader_unblock(r);
 	reader_pump_later(r);
 }
 

@@ -475,7 +475,7 @@ static const char *remote_error(const struct sw_bus *bus)
 static const struct bus_ops remote_ops = {
 	.free = remote_free, .up = remote_up, .now = remote_now, .info = remote_info, .error = remote_error,
 	.enqueue = remote_enqueue, .drain = remote_drain, .gateway = remote_gateway,
-	.read = reader_read, .read_more = reader_more, .read_stop = reader_stop,
+	.read = reader_read, .read_more = reader_more, .read_end = reader_end, .read_stop = reader_stop,
 	.intake = remote_intake, .load = remote_load, .commit = remote_commit, .append = remote_append,
 	.tick = remote_tick, .remember = remote_remember, .trying = remote_trying, .bury = remote_bury, .give_back = remote_give_back,
 	.dead_add = remote_dead_add, .hold = remote_hold, .query = remote_query, .rules = remote_rules,

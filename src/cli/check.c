@@ -7,20 +7,24 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "engine/place.h"
 #include "plugins.h"
 #include "rules/rules.h"
 #include "shipwatch/clock.h"
+#include "signal/presets.h"
+#include "worker/worker.h"
 
-static int check_rules(const struct sw_config *c, struct sw_rules **ret, struct sw_diags *d)
+static int check_rules(const struct sw_config *c, bool named, struct sw_rules **ret, struct sw_diags *d)
 {
 	struct sw_rules_names names = {
 		.channels = (const char *const *)c->channel_names, .actions = (const char *const *)c->action_names,
 		.people = (const char *const *)c->people_names, .limits = (const char *const *)c->limit_names,
 		.targets = (const char *const *)c->target_names,
 	};
+	const struct sw_rules_names none = { 0 };
 
 	if (c->rules)
-		return sw_rules_load((const char *const *)c->rules, &names, ret, d);
+		return sw_rules_load((const char *const *)c->rules, named ? &names : &none, ret, d);
 	return sw_rules_load_text("<safe rules>", sw_rules_safe, strlen(sw_rules_safe), NULL, ret, d);
 }
 
@@ -95,6 +99,58 @@ static void check_rollbacks(const struct sw_config *c, const struct sw_rules *ru
 	}
 }
 
+/* Why a signal is not measured at a place; NULL: it is. */
+static const char *signal_missing(const struct sw_place *p, const struct sw_signal_def *def, struct sw_arena *a)
+{
+	const char *source = sw_probe_source(p, def);
+	bool prometheus = sw_streq(source, "prometheus");
+	struct sw_err err = SW_ERR_INIT;
+
+	if (!def || def->report || def->alarm || sw_streq(source, "health"))
+		return NULL;
+	if (!source && sw_streq(def->name, "health"))
+		return "it has no health address";
+	if (!source)
+		return "it has no prometheus: and no metrics: to ask";
+	if (sw_preset_fill(&def->query, prometheus ? p->prometheus.preset : p->scrape.preset, prometheus ? SW_PRESET_PROMETHEUS : SW_PRESET_SCRAPE, a,
+	                   &err))
+		return NULL;
+	return sw_arena_strdup(a, err.text);
+}
+
+/* A rule that will never know: said once a rule and signal, with the first place and how many more there are. */
+static void check_measured(const struct sw_config *c, const struct sw_rules *rules, struct sw_diags *d)
+{
+	for (size_t i = 0; i < rules->n; i++) {
+		const struct sw_rule *r = &rules->items[i];
+		struct sw_ynode at = { .file = r->file, .line = r->line, .col = 1 };
+
+		for (size_t k = 0; r->file && r->signals && r->signals[k]; k++) {
+			const struct sw_signal_def *def = sw_rules_signal(rules, r->signals[k]);
+			const struct sw_place *first = NULL;
+			const char *why = NULL;
+			size_t more = 0;
+
+			for (size_t x = 0; x < c->places.n; x++) {
+				const char *missing = rule_concerns(r, &c->places.items[x]) ? signal_missing(&c->places.items[x], def, d->arena) : NULL;
+
+				if (missing && first)
+					more++;
+				else if (missing) {
+					first = &c->places.items[x];
+					why = missing;
+				}
+			}
+			if (first && more)
+				sw_diag_warn(d, &at, "rule \"%s\" needs %s, which is not known at %s/%s and %zu more: %s", r->name, r->signals[k],
+				             first->service, first->environment, more, why);
+			else if (first)
+				sw_diag_warn(d, &at, "rule \"%s\" needs %s, which is not known at %s/%s: %s", r->name, r->signals[k], first->service,
+				             first->environment, why);
+		}
+	}
+}
+
 struct sw_config *sw_cli_config(const char *path, struct sw_rules **ret_rules, bool strict)
 {
 	struct sw_plugins plugins = { sw_sources, sw_signals, sw_channels, sw_actions };
@@ -105,9 +161,13 @@ struct sw_config *sw_cli_config(const char *path, struct sw_rules **ret_rules, b
 	bool good;
 
 	sw_diags_init(&d, &arena);
-	good = sw_config_load(path, &plugins, &sw_yenv_process, &cfg, &d) == 0;
-	if (ret_rules && cfg && check_rules(cfg, &rules, &d) == 0)
+	good = sw_config_load_broken(path, &plugins, &sw_yenv_process, &cfg, &d) == 0;
+	/* Of a configuration with mistakes it is not known what there is: rules are read without asking for names. */
+	if (ret_rules && (good || cfg->rules) && check_rules(cfg, good, &rules, &d) == 0 && good) {
 		check_rollbacks(cfg, rules, &d);
+		check_measured(cfg, rules, &d);
+		sw_worker_check_queries(rules, &d);
+	}
 	sw_diags_sort(&d);
 	for (const struct sw_diag *one = d.first; one; one = one->next)
 		(void)fprintf(stderr, "%s%s\n", one->warning ? "warning: " : "", one->text);

@@ -28,7 +28,7 @@ static void send_alert(struct sending *s, const char *text)
 		.id = "test", .delivery = sw_arena_printf(&s->a, "test-%lld", (long long)sw_clock_wall()), .news = SW_NEWS_FIRING,
 		.severity = SW_SEV_INFO, .rule = "test", .summary = text ? text : "a test message of Shipwatch", .service = "shipwatch",
 		.environment = "test", .findings = &finding, .n_findings = 1, .fired_at = sw_clock_wall(), .locale = s->cfg->locale,
-		.commits_total = -1,
+		.tz_offset_s = sw_config_tz_offset(s->cfg, sw_clock_wall()), .commits_total = -1,
 	};
 	s->al.mobiles = s->ch->mobiles;
 }

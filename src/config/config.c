@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/str.h"
@@ -53,7 +54,7 @@ static const struct sw_key config_keys[] = {
 	{ "actions", SW_KEY_NODE, TOP(actions), NULL, "what can be done" },
 	{ "rules", SW_KEY_NODE, TOP(rules), NULL, "a folder, a file or a list; absent: the shipped safe rules" },
 	{ "heartbeat", SW_KEY_NODE, TOP(heartbeat), NULL, "an address that is called while all is well" },
-	{ "reference", SW_KEY_URL, TOP(reference), NULL, "when this fails too, it is our own network" },
+	{ "reference", SW_KEY_URL, TOP(reference), NULL, "when this fails too, it is our own network; not asked in this version" },
 	{ "pushgateway", SW_KEY_NODE, TOP(pushgateway), NULL, "where builds are forwarded" },
 	{ 0 },
 };
@@ -297,6 +298,11 @@ static void config_oncall(struct config_load *l, const struct sw_ynode *node)
 	config_known_all(l, sw_yget(node, "people"), l->people, "person");
 	if (o->file)
 		o->file = config_path(l, o->file);
+	/* Somebody else writes it, maybe later: until then nobody on call is mentioned. */
+	if (o->file && access(o->file, R_OK) < 0)
+		sw_diag_warn(l->d, sw_yget(node, "file"), "oncall: %s: %s", o->file, strerror(errno));
+	if (o->url)
+		sw_diag_error(l->d, sw_yget(node, "url"), "oncall: url: not in this version, name people or a file");
 	if ((o->people != NULL) + (o->file != NULL) + (o->url != NULL) != 1)
 		sw_diag_error(l->d, node, "oncall: want one of people, file and url");
 }
@@ -429,16 +435,12 @@ static int config_finish(struct sw_config *c, const struct sw_ynode *root, const
 		sw_diag_error(d, &(struct sw_ynode){ .file = c->path },
 		              "is empty; the smallest one has sources, channels and services");
 	sw_diags_sort(d);
-	if (d->errors > before) {
-		sw_config_put(c);
-		return -EINVAL;
-	}
 	*ret = c;
-	return 0;
+	return d->errors > before ? -EINVAL : 0;
 }
 
-int sw_config_load(const char *path, const struct sw_plugins *plugins, const struct sw_yenv *env,
-                   struct sw_config **ret, struct sw_diags *d)
+int sw_config_load_broken(const char *path, const struct sw_plugins *plugins, const struct sw_yenv *env,
+                          struct sw_config **ret, struct sw_diags *d)
 {
 	struct sw_config *c = config_new(path);
 	unsigned before = d->errors;
@@ -446,6 +448,24 @@ int sw_config_load(const char *path, const struct sw_plugins *plugins, const str
 
 	(void)sw_yaml_load(&c->arena, path, env, &root, d);
 	return config_finish(c, root, plugins, before, ret, d);
+}
+
+static int config_whole(int r, struct sw_config *c, struct sw_config **ret)
+{
+	if (r < 0)
+		sw_config_put(c);
+	else
+		*ret = c;
+	return r;
+}
+
+int sw_config_load(const char *path, const struct sw_plugins *plugins, const struct sw_yenv *env,
+                   struct sw_config **ret, struct sw_diags *d)
+{
+	struct sw_config *c;
+	int r = sw_config_load_broken(path, plugins, env, &c, d);
+
+	return config_whole(r, c, ret);
 }
 
 int sw_config_load_text(const char *path, const char *text, size_t n, const struct sw_plugins *plugins,
@@ -456,7 +476,7 @@ int sw_config_load_text(const char *path, const char *text, size_t n, const stru
 	struct sw_ynode *root;
 
 	(void)sw_yaml_parse(&c->arena, path, text, n, env, &root, d);
-	return config_finish(c, root, plugins, before, ret, d);
+	return config_whole(config_finish(c, root, plugins, before, &c, d), c, ret);
 }
 
 struct sw_config *sw_config_get(struct sw_config *c)
@@ -529,4 +549,20 @@ const struct sw_conf_person *sw_config_person_of(const struct sw_config *c, cons
 const char *const *sw_config_place_channels(const struct sw_config *c, const struct sw_place *p)
 {
 	return (const char *const *)(p->channels ? p->channels : c->alerts);
+}
+
+/* The offset of the configured zone at a moment. TZ is the process's; our own texts are all in UTC or with an offset given. */
+int sw_config_tz_offset(const struct sw_config *c, sw_ms now)
+{
+	time_t t = (time_t)(now / 1000);
+	const char *old = getenv("TZ");
+	struct tm tm;
+
+	if (!c->timezone)
+		return 0;
+	if (!old || strcmp(old, c->timezone) != 0) {
+		(void)setenv("TZ", c->timezone, 1);
+		tzset();
+	}
+	return localtime_r(&t, &tm) ? (int)tm.tm_gmtoff : 0;
 }

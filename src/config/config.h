@@ -129,6 +129,12 @@ struct sw_config {
  */
 SW_CHECKED int sw_config_load(const char *path, const struct sw_plugins *plugins, const struct sw_yenv *env,
                               struct sw_config **ret, struct sw_diags *d);
+/*
+ * The same for who wants to say all mistakes at once, those of rules too: with mistakes *ret is set as well, but only its
+ * rules may be looked at.
+ */
+SW_CHECKED int sw_config_load_broken(const char *path, const struct sw_plugins *plugins, const struct sw_yenv *env,
+                                     struct sw_config **ret, struct sw_diags *d);
 /* From text; path is what mistakes are told with and what relative paths are relative to. */
 SW_CHECKED int sw_config_load_text(const char *path, const char *text, size_t n, const struct sw_plugins *plugins,
                                    const struct sw_yenv *env, struct sw_config **ret, struct sw_diags *d);
@@ -153,6 +159,8 @@ struct sw_buf;
 /* One line, no newline: `web/prod: GitLab acme/web environment "production"; health every 10s; rollback undo-web;
  * alerts oncall`. */
 void sw_config_summary(const struct sw_config *c, const struct sw_place *p, struct sw_buf *out);
+/* Seconds east of UTC of the configured zone at a moment. */
+int sw_config_tz_offset(const struct sw_config *c, sw_ms now);
 /* The channels a place's alert goes to where the rule names none; NULL-ended, maybe empty. */
 const char *const *sw_config_place_channels(const struct sw_config *c, const struct sw_place *p);
 

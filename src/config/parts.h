@@ -47,6 +47,8 @@ void config_sources(struct config_load *l); /* sources.c */
 void config_people(struct config_load *l);  /* sources.c */
 void config_services(struct config_load *l, const struct sw_ynode *services,
                      const struct sw_ynode *defaults);                     /* services.c */
+/* One level over the outer one that stands in conf; an address alone is the url, null turns it off; node NULL: nothing is said. */
+void config_measure(struct config_load *l, const struct sw_ynode *node, bool scrape, struct sw_measure_conf *conf); /* measures.c */
 void config_channels(struct config_load *l);                               /* outputs.c */
 void config_actions(struct config_load *l);                                /* outputs.c */
 void config_gateway(struct config_load *l, const struct sw_ynode *node);   /* server.c */

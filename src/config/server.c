@@ -14,7 +14,7 @@ static const struct sw_key gateway_keys[] = {
 	  1 << 30 },
 	{ "trusted_proxies", SW_KEY_STRINGS, GW(trusted_proxies), NULL,
 	  "addresses or CIDR whose X-Forwarded-For counts" },
-	{ "approvals", SW_KEY_BOOL, GW(approvals), "false", "serve the approval pages" },
+	{ "approvals", SW_KEY_BOOL, GW(approvals), "false", "serve the approval pages; there are none in this version" },
 	{ "workers", SW_KEY_INT, GW(workers), "0", "processes; 0: one per core", 0, 256 },
 	{ "spool_max", SW_KEY_SIZE, GW(spool_max), "4GiB", "of the spool for the time Redis is away", 1 << 20,
 	  (int64_t)1 << 40 },

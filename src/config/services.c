@@ -16,7 +16,7 @@
 
 /* What defaults, services and environments may all say. */
 struct settings {
-	const struct sw_ynode *health, *prometheus, *limits, *labels, *rollback_limit;
+	const struct sw_ynode *health, *prometheus, *metrics, *limits, *labels, *rollback_limit;
 	const char *rollback;
 	const char **migrations, **channels, **label_pairs;
 	int deploys;
@@ -24,6 +24,7 @@ struct settings {
 	int64_t rollbacks_30m, rollbacks_24h;
 	/* read from the nodes */
 	struct sw_health_conf health_conf;
+	struct sw_measure_conf prometheus_conf, metrics_conf;
 	const char *status;
 	struct sw_limit *limit;
 	size_t n_limits;
@@ -35,11 +36,12 @@ static const char *const deploys_words[] = { "explicit", "pipeline", NULL };
 #define SET(name) offsetof(struct settings, name)
 static const struct sw_key settings_keys[] = {
 	{ "health", SW_KEY_NODE, SET(health), NULL, "address that answers while all is well" },
-	{ "prometheus", SW_KEY_NODE, SET(prometheus), NULL, "where signals are asked" },
+	{ "prometheus", SW_KEY_NODE, SET(prometheus), NULL, "the Prometheus that has its measurements" },
+	{ "metrics", SW_KEY_NODE, SET(metrics), NULL, "its own /metrics, where no Prometheus has them" },
 	{ "limits", SW_KEY_NODE, SET(limits), NULL, "numbers for rules: limits.p95" },
 	{ "labels", SW_KEY_STRMAP, SET(label_pairs), NULL, "names and texts for rules: labels.team" },
 	{ "rollback", SW_KEY_STRING, SET(rollback), NULL, "the action that takes a release back" },
-	{ "rollback_limit", SW_KEY_NODE, SET(rollback_limit), NULL, "how often: {30m: 1, 24h: 3}" },
+	{ "rollback_limit", SW_KEY_NODE, SET(rollback_limit), NULL, "how often: {30m: 1, 24h: 3} unless said" },
 	{ "migrations", SW_KEY_STRINGS, SET(migrations), NULL, "files whose change a rollback cannot undo" },
 	{ "deploys", SW_KEY_ENUM, SET(deploys), NULL, "explicit, or pipeline: a green one is a deployment", 0, 0,
 	  deploys_words },
@@ -51,14 +53,14 @@ static const struct sw_key settings_keys[] = {
 static const struct sw_key health_keys[] = {
 	{ "url", SW_KEY_URL, offsetof(struct settings, health_conf.url), NULL,
 	  "address that answers while all is well" },
-	{ "every", SW_KEY_DUR, offsetof(struct settings, health_conf.every), NULL, "during a watch", 100, SW_HOUR },
-	{ "timeout", SW_KEY_DUR, offsetof(struct settings, health_conf.timeout), NULL, "of one probe", 10,
+	{ "every", SW_KEY_DUR, offsetof(struct settings, health_conf.every), NULL, "during a watch; 10s unless said", 100, SW_HOUR },
+	{ "timeout", SW_KEY_DUR, offsetof(struct settings, health_conf.timeout), NULL, "of one probe; 2s unless said", 10,
 	  5 * SW_MINUTE },
-	{ "grace", SW_KEY_DUR, offsetof(struct settings, health_conf.grace), NULL, "failures do not count so long", 0,
+	{ "grace", SW_KEY_DUR, offsetof(struct settings, health_conf.grace), NULL, "failures do not count so long; 60s unless said", 0,
 	  SW_HOUR },
-	{ "background", SW_KEY_DUR, offsetof(struct settings, health_conf.background), NULL, "between deployments",
+	{ "background", SW_KEY_DUR, offsetof(struct settings, health_conf.background), NULL, "between deployments; 60s unless said",
 	  SW_SECOND, SW_DAY },
-	{ "status", SW_KEY_STRING, offsetof(struct settings, status), NULL, "expected answer: 200, or 200-299" },
+	{ "status", SW_KEY_STRING, offsetof(struct settings, status), NULL, "expected answer: 200, or 200-299; 200-299 unless said" },
 	{ "version", SW_KEY_STRING, offsetof(struct settings, health_conf.version), NULL,
 	  "JSON Pointer to the commit or version" },
 	{ "expect", SW_KEY_STRING, offsetof(struct settings, health_conf.expect), NULL,
@@ -223,14 +225,14 @@ static void settings_read(struct config_load *l, const struct sw_ynode *node, co
 {
 	const struct sw_ynode *v;
 
-	s->health = s->prometheus = s->limits = s->rollback_limit = NULL;
+	s->health = s->prometheus = s->metrics = s->limits = s->rollback_limit = NULL;
 	(void)sw_keys_read(settings_keys, node, node, skip, l->a, s, l->d);
 	settings_health(l, s);
 	settings_limits(l, s);
 	if (s->rollback_limit)
 		(void)sw_keys_read(limit_keys, s->rollback_limit, s->rollback_limit, NULL, l->a, s, l->d);
-	if (s->prometheus)
-		sw_diag_key(l->d, s->prometheus, "prometheus: not in this version");
+	config_measure(l, s->prometheus, false, &s->prometheus_conf);
+	config_measure(l, s->metrics, true, &s->metrics_conf);
 	v = sw_yget(node, "rollback");
 	if (v && v->type == SW_Y_SCALAR && !v->broken && !sw_yaml_is_null(v) && !strstr(v->text, "{service}"))
 		(void)config_known(l, v, v->text, l->actions, "action");
@@ -297,6 +299,8 @@ static void place_labels(struct config_load *l, const char *const *pairs, struct
 static void place_settings(struct config_load *l, const struct settings *s, struct sw_place *p)
 {
 	p->health = s->health_conf;
+	p->prometheus = s->prometheus_conf;
+	p->scrape = s->metrics_conf;
 	p->deploys_pipeline = s->deploys == 1;
 	p->rollback = s->rollback;
 	p->migrations = s->migrations;
@@ -310,6 +314,9 @@ static void place_settings(struct config_load *l, const struct settings *s, stru
 	if (strcmp(p->service, "*") == 0)
 		return;
 	p->health.url = sw_place_fill(p->health.url, p->service, l->a);
+	p->prometheus.url = sw_place_fill(p->prometheus.url, p->service, l->a);
+	p->prometheus.labels = sw_place_fill_labels(p->prometheus.labels, p->service, l->a);
+	p->scrape.url = sw_place_fill(p->scrape.url, p->service, l->a);
 	p->rollback = sw_place_fill(p->rollback, p->service, l->a);
 	for (size_t i = 0; i < p->n_labels; i++)
 		p->labels[i].value = sw_place_fill(p->labels[i].value, p->service, l->a);
@@ -327,6 +334,17 @@ static void place_pipelines(struct config_load *l, const struct sw_ynode *node, 
 		sw_diag_warn(l->d, node,
 		             "deploys: pipeline has no effect: no match says a branch, a tag or a workflow without an "
 		             "environment or job");
+}
+
+/* What is said of a Prometheus that has no address is asked of nobody. */
+static void place_measures(struct config_load *l, const struct sw_ynode *node, const struct sw_place *p)
+{
+	const struct sw_ynode *prometheus = sw_yget(node, "prometheus"), *metrics = sw_yget(node, "metrics");
+
+	if (prometheus && !p->prometheus.url && prometheus->type == SW_Y_MAP && !sw_yget(prometheus, "url"))
+		sw_diag_key(l->d, prometheus, "prometheus: no url, here or further out");
+	if (metrics && !p->scrape.url && metrics->type == SW_Y_MAP && !sw_yget(metrics, "url"))
+		sw_diag_key(l->d, metrics, "metrics: no url, here or further out");
 }
 
 static void place_read(struct config_load *l, const struct sw_ynode *node, const struct settings *outer,
@@ -351,6 +369,8 @@ static void place_read(struct config_load *l, const struct sw_ynode *node, const
 	}
 	place_settings(l, &s, p);
 	place_pipelines(l, node, p);
+	if (node->type == SW_Y_MAP)
+		place_measures(l, node, p);
 }
 
 static const char **service_repos(struct config_load *l, const struct sw_ynode *node, const struct service *svc)
@@ -454,6 +474,8 @@ void config_services(struct config_load *l, const struct sw_ynode *services, con
 		                 .background = SW_MINUTE,
 		                 .status_min = 200,
 		                 .status_max = 299 },
+		.prometheus_conf = { .labels = "", .window = SW_MINUTE, .timeout = 10 * SW_SECOND },
+		.metrics_conf = { .labels = "", .timeout = 5 * SW_SECOND, .background = SW_MINUTE },
 	};
 	static const char *const skip[] = { "repo", "repos", "environments", NULL };
 	const struct sw_ynode **at;

@@ -4,7 +4,7 @@
 #include "config/config.h"
 #include "config/parts.h"
 
-static const char *const sources_later[] = { "cloudevents", "alertmanager", "redis-stream", "generic", NULL };
+static const char *const sources_later[] = { "cloudevents", "redis-stream", "generic", NULL };
 static const char *const sources_skip[] = { "kind", "silent_after", NULL };
 
 static const struct sw_key sources_keys[] = {

@@ -96,6 +96,26 @@ static void summary_health(const struct sw_place *p, struct sw_buf *out)
 		sw_buf_printf(out, ", %s", p->health.expect);
 }
 
+/* An address as people may see it: without a password in it and without its query. */
+static void summary_measure(const char *what, const struct sw_measure_conf *m, struct sw_buf *out)
+{
+	const char *host, *at;
+	size_t n;
+
+	if (!m->url)
+		return;
+	host = strstr(m->url, "://") + 3;
+	n = strcspn(host, "/?#");
+	at = memrchr(host, '@', n);
+	sw_buf_printf(out, "; %s ", what);
+	sw_buf_catn(out, m->url, (size_t)(host - m->url));
+	if (at)
+		host = at + 1;
+	sw_buf_catn(out, host, strcspn(host, "?#"));
+	if (m->preset)
+		sw_buf_printf(out, " (%s)", m->preset);
+}
+
 void sw_config_summary(const struct sw_config *c, const struct sw_place *p, struct sw_buf *out)
 {
 	const char *const *channels = sw_config_place_channels(c, p);
@@ -113,6 +133,8 @@ void sw_config_summary(const struct sw_config *c, const struct sw_place *p, stru
 	if (p->tier && strcmp(p->tier, sw_place_tier(p->environment)) != 0)
 		sw_buf_printf(out, "; tier %s", p->tier);
 	summary_health(p, out);
+	summary_measure("prometheus", &p->prometheus, out);
+	summary_measure("metrics", &p->scrape, out);
 	if (p->rollback)
 		sw_buf_printf(out, "; rollback %s%s", p->rollback, p->dry_run ? " (dry run)" : "");
 	else

@@ -37,12 +37,17 @@ static bool newer_running(const struct place_state *p, const struct deployment *
 	return false;
 }
 
-static bool newer_done(const struct place_state *p, const struct deployment *d)
+static const struct deployment *newer_done(const struct place_state *p, const struct deployment *d)
 {
 	for (size_t i = 0; i < p->n_deps; i++)
 		if (&p->deps[i] != d && p->deps[i].counted && sw_deployment_compare(&p->deps[i], d) > 0)
-			return true;
-	return false;
+			return &p->deps[i];
+	return NULL;
+}
+
+const char *sw_act_newer(struct step *s, const struct deployment *newer)
+{
+	return newer->ev.user ? sw_arena_printf(s->a, "a newer deployment succeeded (%s)", newer->ev.user) : "a newer deployment succeeded";
 }
 
 static const char *act_caps(struct step *s, struct place_state *p)
@@ -86,9 +91,10 @@ static const char *act_migrations(struct facts *f)
 static const char *act_forbidden(struct step *s, struct place_state *p, struct deployment *d, bool rollback)
 {
 	struct facts f = { .s = s, .ev = &d->ev, .place = p->conf, .service = p->service, .state = p, .dep = d };
+	const struct deployment *newer = newer_done(p, d);
 
-	if (newer_done(p, d))
-		return "a newer deployment succeeded";
+	if (newer)
+		return sw_act_newer(s, newer);
 	if (s->in->hold)
 		return sw_arena_printf(s->a, "everything is on hold: %s", s->in->hold);
 	if (p->hold_by)
@@ -341,6 +347,20 @@ static void act_start(struct step *s, struct place_state *p, struct act *x, cons
 	act_news(s, p, x, SW_NEWS_ROLLBACK_STARTED, NULL);
 }
 
+/* What forbids it for now; NULL: nothing (rules.md 4, guards 4, 7 and 8). */
+static const char *act_waits(struct step *s, const struct place_state *p, const struct act *x, const struct deployment *d)
+{
+	const struct watch *w = sw_place_watch((struct place_state *)(uintptr_t)p, x->watch);
+
+	if (newer_running(p, d))
+		return "a newer deployment is running";
+	if (!x->rollback)
+		return NULL;
+	if (sw_judge_common(s, p))
+		return "other services fail too";
+	return w && sw_judge_outage(s, p, w) ? "the source of the signals does not answer" : NULL;
+}
+
 void sw_act_go(struct step *s, struct place_state *p, const struct sw_jnode *msg)
 {
 	struct act *x = sw_place_act(p, sw_jstr(msg, "act"));
@@ -354,7 +374,7 @@ void sw_act_go(struct step *s, struct place_state *p, const struct sw_jnode *msg
 		act_skip(s, p, x, why);
 	else if (s->in->refused)
 		act_refused(s, p, x);
-	else if (newer_running(p, d))
+	else if (act_waits(s, p, x, d))
 		act_postpone(s, x);
 	else if (s->out->start_action)
 		act_postpone(s, x); /* one start a commit */

@@ -166,6 +166,17 @@ static const char *alert_node_json(struct step *s, const struct sw_jnode *n)
 	return ret;
 }
 
+/* A line about a message, with the ids of what it tells. */
+#define ALERT_NOTE(s, st, level, delivery, ...) \
+	sw_step_note(s, level, alert_text(st, delivery, "ci_run_id"), alert_text(st, delivery, "watch_id"), __VA_ARGS__)
+
+static const char *alert_text(struct alert_state *st, const char *delivery, const char *key)
+{
+	const struct told *t = alert_told(st, delivery);
+
+	return t ? sw_jstr(t->alert, key) : NULL;
+}
+
 /* ---- news ---- */
 
 static void alert_enqueue(struct step *s, struct alert_state *st, const char *delivery, const char *channel, bool fallback)
@@ -174,7 +185,7 @@ static void alert_enqueue(struct step *s, struct alert_state *st, const char *de
 		if (sw_streq(st->queue[i].delivery, delivery) && sw_streq(st->queue[i].channel, channel))
 			return;
 	if (st->n_queue == ALERT_QUEUE) {
-		sw_step_note(s, SW_NOTE_ERROR, NULL, NULL, "more than %d messages of one alert wait, %s is not sent to %s", ALERT_QUEUE, delivery, channel);
+		ALERT_NOTE(s, st, SW_NOTE_ERROR, delivery, "more than %d messages of one alert wait, %s is not sent to %s", ALERT_QUEUE, delivery, channel);
 		return;
 	}
 	st->queue[st->n_queue++] =
@@ -191,7 +202,7 @@ static int alert_news(struct step *s, struct alert_state *st, const struct sw_jn
 	if (alert_told(st, delivery))
 		return 0; /* told once */
 	if (st->n_told == ALERT_NEWS) {
-		sw_step_note(s, SW_NOTE_ERROR, NULL, NULL, "more than %d news of one alert, \"%s\" is not told", ALERT_NEWS, news);
+		sw_step_note(s, SW_NOTE_ERROR, sw_jstr(al, "ci_run_id"), sw_jstr(al, "watch_id"), "more than %d news of one alert, \"%s\" is not told", ALERT_NEWS, news);
 		return 0;
 	}
 	st->told[st->n_told++] = (struct told){ .delivery = delivery, .news = news, .alert = al, .roles = sw_jget(m, "roles"), .at = s->now,
@@ -232,7 +243,7 @@ static void item_dead(struct step *s, struct alert_state *st, struct item *q, co
 	s->out->dead_reason = sw_arena_printf(s->a, "channel %s: %s", channel, why);
 	s->out->dead_body = sw_arena_strndup(s->a, b.p, b.n);
 	sw_buf_fini(&b);
-	sw_step_note(s, SW_NOTE_ERROR, NULL, NULL, "channel %s: %s, alert=%s goes to the dead letters%s%s", channel, why, delivery,
+	ALERT_NOTE(s, st, SW_NOTE_ERROR, delivery, "channel %s: %s, alert=%s goes to the dead letters%s%s", channel, why, delivery,
 	             fallback ? " and to " : "", fallback ? fallback : "");
 	item_drop(st, q);
 	if (fallback)
@@ -337,7 +348,7 @@ static void item_ambiguous(struct step *s, struct alert_state *st, struct item *
 {
 	q->sending = false;
 	if (q->ambiguous++) { /* repeated once: people may have it twice, they have it */
-		sw_step_note(s, SW_NOTE_WARN, NULL, NULL, "channel %s: no answer twice, alert=%s may or may not have arrived", q->channel, q->delivery);
+		ALERT_NOTE(s, st, SW_NOTE_WARN, q->delivery, "channel %s: no answer twice, alert=%s may or may not have arrived", q->channel, q->delivery);
 		item_dead(s, st, q, "no answer, twice");
 		return;
 	}
@@ -357,7 +368,7 @@ static void alert_sent(struct step *s, struct alert_state *st, const struct sw_j
 		return; /* an older try, or told twice */
 	switch (sw_outcome_parse(sw_jstr(m, "class"))) {
 	case SW_OK:
-		sw_step_note(s, SW_NOTE_INFO, NULL, NULL, "channel %s: sent alert=%s attempt=%d", channel, q->delivery, q->tries);
+		ALERT_NOTE(s, st, SW_NOTE_INFO, q->delivery, "channel %s: sent alert=%s attempt=%d", channel, q->delivery, q->tries);
 		item_drop(st, q);
 		break;
 	case SW_RETRY:
@@ -371,7 +382,7 @@ static void alert_sent(struct step *s, struct alert_state *st, const struct sw_j
 			s->out->hold_credential = c->credential;
 			s->out->hold_until = s->now + wait;
 		}
-		sw_step_note(s, SW_NOTE_WARN, NULL, NULL, "channel %s: held for %llds, alert=%s waits: %s", channel, (long long)(wait / 1000),
+		ALERT_NOTE(s, st, SW_NOTE_WARN, q->delivery, "channel %s: held for %llds, alert=%s waits: %s", channel, (long long)(wait / 1000),
 		             q->delivery, detail ? detail : "");
 		item_hold(s, st, q, wait);
 		break;
@@ -382,7 +393,7 @@ static void alert_sent(struct step *s, struct alert_state *st, const struct sw_j
 		item_dead(s, st, q, detail ? detail : "refused");
 		break;
 	case SW_CONFIG:
-		sw_step_note(s, SW_NOTE_ERROR, NULL, NULL, "channel %s: its configuration is wrong: %s", channel, detail ? detail : "");
+		ALERT_NOTE(s, st, SW_NOTE_ERROR, q->delivery, "channel %s: its configuration is wrong: %s", channel, detail ? detail : "");
 		item_dead(s, st, q, detail ? detail : "its configuration is wrong");
 		break;
 	case SW_AMBIGUOUS:

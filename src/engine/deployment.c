@@ -316,6 +316,11 @@ void sw_deployment_trigger(struct step *s, struct place_state *p, struct deploym
 	const struct sw_rules *rules = s->e->rules;
 	struct facts f = { .s = s, .ev = &d->ev, .place = p->conf, .service = p->service, .state = p, .dep = d, .rules = rules };
 
+	if (!p->conf) { /* told by hand of a place that is misspelt, or taken out of the configuration meanwhile */
+		if (kind == SW_TR_DEPLOY_TO)
+			sw_step_note(s, SW_NOTE_WARN, d->ev.ci_run_id, NULL, "no service has this place: the deployment is recorded, not watched");
+		return;
+	}
 	for (size_t i = 0; rules && i < rules->n; i++) {
 		const struct sw_rule *rule = &rules->items[i];
 

@@ -74,14 +74,26 @@ void sw_step_ring(struct step *s, const char *ring, const struct sw_sample *samp
 {
 	struct sw_step_ring *r;
 	uint64_t head = ((uint64_t)sample->at & 0x00ffffffffffffffULL) | ((uint64_t)sample->reading << 56);
-	double v = sample->reading == SW_R_OK ? sample->value : NAN;
+	float v[2] = { sample->reading == SW_R_OK ? (float)sample->value : NAN, (float)sample->count };
 
 	if (s->out->n_rings == SW_STEP_MAX)
 		return;
 	r = &s->out->rings[s->out->n_rings++];
 	r->ring = ring;
 	memcpy(r->bytes, &head, 8);
-	memcpy(r->bytes + 8, &v, 8);
+	memcpy(r->bytes + 8, v, 8);
+}
+
+struct sw_sample sw_ring_sample(const void *bytes, const char *signal)
+{
+	uint64_t head;
+	float v[2];
+
+	memcpy(&head, bytes, 8);
+	memcpy(v, (const unsigned char *)bytes + 8, 8);
+	return (struct sw_sample){ .signal = signal, .at = (sw_ms)(head & 0x00ffffffffffffffULL),
+	                           .reading = head >> 56 <= SW_R_TOO_FEW ? (enum sw_reading)(head >> 56) : SW_R_ERROR,
+	                           .value = head >> 56 == SW_R_OK ? (double)v[0] : 0, .count = (double)v[1] };
 }
 
 static void step_need(struct step *s, const char *key)
@@ -102,6 +114,11 @@ bool sw_step_snap(struct step *s, const char *key, const char **ret)
 			*ret = s->in->snaps[i].value;
 			return true;
 		}
+	}
+	if (s->e->kept && sw_starts(key, "past:")) {
+		*ret = s->e->kept(s->e->arg, key);
+		if (*ret)
+			return true;
 	}
 	step_need(s, key);
 	return false;

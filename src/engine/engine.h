@@ -16,8 +16,10 @@
  * Messages (JSON, member "t"):
  *   fact {how, ev}            an event that concerns this aggregate                       from intake
  *   timer {name, due}         a timer came due; stale if due is not what the state says   from the bus
+ *   told {ev}                 an alarm, or a report of no deployment: signals nobody is asked for (heard.c)  from intake
  *   wake {}                   a place of the configuration: see that it is probed         from workers at start
- *   samples {dep, items}      what a probe found                                          from I/O
+ *   samples {src, dep, items, mem}   what a probe found                                   from I/O
+ *   past {dep, signal, rec}   what was before a deployment, or why that is not known {why, again}   from I/O
  *   acted {act, class, …}     what became of an action                                    from I/O
  *   news {…}                  another step wants people told                              to alert:
  *   send {ch}                 begin the next delivery of this channel                     to itself
@@ -53,6 +55,7 @@ struct sw_engine {
 	const struct sw_places *places;
 	struct sw_rules *rules;                                          /* in force */
 	struct sw_rules *(*pinned)(void *arg, const char *hash);         /* borrowed; NULL: not at hand, the step asks for it */
+	const char *(*kept)(void *arg, const char *key);                 /* what is written once ("past:…"), borrowed; NULL likewise */
 	void *arg;
 	const struct sw_engine_channel *channels;
 	size_t n_channels;
@@ -61,6 +64,7 @@ struct sw_engine {
 	const char *const *alerts;     /* default channels, NULL-ended */
 	const char *log_url;           /* with {ci_run_id}; NULL: none */
 	const char *public_url;
+	bool reference;                /* an address tells whether our own network is down */
 	int tz_offset_s;
 	sw_dur stuck_after;            /* 20 min unless set */
 };
@@ -83,13 +87,18 @@ struct sw_step_in {
 	sw_ms now;
 };
 
-enum sw_io_kind { SW_IO_PROBE, SW_IO_DELIVER, SW_IO_ACT };
+enum sw_io_kind { SW_IO_PROBE, SW_IO_PAST, SW_IO_DELIVER, SW_IO_ACT };
 
 /* Something to do after the commit. */
 struct sw_io {
 	enum sw_io_kind kind;
-	/* PROBE */
-	const char *signal, *deployment, *sha, *version;
+	/* PROBE, PAST: what is asked of which source ("health", "prometheus", "scrape", "reference"); comes back in `samples`, `past` */
+	const char *source, *deployment, *sha, *version;
+	const struct sw_query *queries;
+	size_t n_queries;
+	const char *memory;            /* PROBE: what the source left with its last answer, or NULL */
+	/* PAST: one query, from..to; where the source keeps none: the readings of these rings, oldest first */
+	const struct sw_past_ask *past;
 	/* DELIVER */
 	const char *channel;
 	int64_t seq;                   /* which try; comes back in `sent` */
@@ -99,6 +108,20 @@ struct sw_io {
 	bool repeat;
 	/* ACT */
 	const char *action, *act_id, *act_json;
+};
+
+/* A time before a deployment, and what is to be made of it (engine/baseline.h). */
+struct sw_past_ask {
+	sw_ms from, to;                /* ends included, in steps of the query's step */
+	sw_ms baseline_from;           /* the baseline is what lies from there to `to` */
+	const sw_ms (*holes)[2];       /* times of other deployments: not part of baseline or history */
+	size_t n_holes;
+	const unsigned *looks;         /* calibrations wanted: this many readings after the deployment; none: 0 */
+	size_t n_looks;
+	bool logs;                     /* work on logarithms (latencies) */
+	bool bad_down;
+	int tz_offset_s;
+	const char *const *rings;      /* NULL-ended */
 };
 
 enum sw_note_level { SW_NOTE_DEBUG, SW_NOTE_INFO, SW_NOTE_WARN, SW_NOTE_ERROR };
@@ -111,6 +134,9 @@ struct sw_tallied { enum sw_tally what; const char *label; };
 struct sw_step_timer { const char *name; sw_ms due; };
 struct sw_step_tell { const char *aggregate, *msg; };
 struct sw_step_ring { const char *ring; unsigned char bytes[16]; };
+
+/* Written once, below {sw}:. */
+struct sw_step_keep { const char *key, *value; sw_dur ttl; };
 
 #define SW_STEP_MAX 128
 
@@ -128,6 +154,8 @@ struct sw_step {
 	size_t n_rings;
 	struct sw_io ios[SW_STEP_MAX];
 	size_t n_ios;
+	struct sw_step_keep keeps[8];
+	size_t n_keeps;
 	const char *needs[16];         /* keys below {sw}: wanted before this can be decided; then nothing else is set */
 	size_t n_needs;
 	const char *fails_add, *fails_del;
@@ -158,7 +186,7 @@ SW_CHECKED int sw_engine_step(const struct sw_engine *e, const struct sw_step_in
 struct sw_routed {
 	struct sw_step_tell *facts;
 	size_t n_facts;
-	/* commits of a push, kept for messages: list below {sw}:, or NULL */
+	/* commits of a push, a run of a job: kept in a list below {sw}:, or NULL */
 	const char *keep_key, *keep_value;
 	/* a deployment nobody claims: its environment, for status */
 	bool unclaimed;

@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "engine/place.h"
+#include "engine/runs.h"
 #include "engine/step.h"
 
 static void facts_str(struct sw_value *v, const char *s)
@@ -152,163 +153,6 @@ static void facts_field(void *arg, enum sw_field_id id, const char *key, struct 
 	}
 }
 
-/*
- * A failing health answer counts as absent until the first good answer of the new version or the grace time, whichever is
- * first (rules.md 3.1).
- */
-static enum sw_reading facts_reading(const struct facts *f, const char *signal, const struct sw_sample *x)
-{
-	const struct watch *w = f->watch;
-
-	if (w && sw_streq(signal, "health") && x->reading == SW_R_OK && x->value < 0.5 && x->at < w->grace_until &&
-	    (!w->good_at || x->at < w->good_at))
-		return SW_R_ABSENT;
-	return x->reading;
-}
-
-static const struct series *facts_series(const struct facts *f, const char *signal)
-{
-	for (size_t i = 0; f->state && i < f->state->n_series; i++)
-		if (sw_streq(f->state->series[i].name, signal))
-			return &f->state->series[i];
-	return NULL;
-}
-
-static int facts_by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static double facts_quantile(double *v, size_t n, double q)
-{
-	double at = q * (double)(n - 1);
-	size_t i = (size_t)at;
-
-	qsort(v, n, sizeof *v, facts_by_value);
-	return i + 1 < n ? v[i] + (at - (double)i) * (v[i + 1] - v[i]) : v[i];
-}
-
-static double facts_stddev(const double *v, size_t n)
-{
-	double mean = 0, sum = 0, x, r;
-
-	for (size_t i = 0; i < n; i++)
-		mean += v[i] / (double)n;
-	for (size_t i = 0; i < n; i++)
-		sum += (v[i] - mean) * (v[i] - mean);
-	x = n > 1 ? sum / (double)(n - 1) : 0;
-	r = x;
-	for (int i = 0; x > 0 && i < 60; i++) /* Newton: keeps libm out of the engine */
-		r = 0.5 * (r + x / r);
-	return r;
-}
-
-static double facts_window(enum sw_window w, double *v, const sw_ms *at, size_t n)
-{
-	double sum = 0, lo = v[0], hi = v[0];
-
-	for (size_t i = 0; i < n; i++) {
-		sum += v[i];
-		lo = SW_MIN(lo, v[i]);
-		hi = SW_MAX(hi, v[i]);
-	}
-	switch (w) {
-	case SW_W_AVG: return sum / (double)n;
-	case SW_W_MAX: return hi;
-	case SW_W_MIN: return lo;
-	case SW_W_P50: return facts_quantile(v, n, 0.5);
-	case SW_W_P95: return facts_quantile(v, n, 0.95);
-	case SW_W_STDDEV: return facts_stddev(v, n);
-	case SW_W_COUNT: return (double)n;
-	case SW_W_RATE: return at[n - 1] > at[0] ? (v[n - 1] - v[0]) * 1000 / (double)(at[n - 1] - at[0]) : 0;
-	case SW_W_SUM: return sum;
-	case SW_W_LAST: return v[n - 1];
-	}
-	return 0;
-}
-
-/* The version that answers is a text, the newest one that did. */
-static void facts_part(const struct facts *f, const struct series *sr, struct sw_value *ret, sw_ms *ret_at)
-{
-	for (size_t i = sr->n; i-- > 0;) {
-		const struct sw_sample *x = &sr->s[i];
-
-		if (f->watch && x->at < f->watch->opened)
-			break;
-		if (x->reading == SW_R_OK && x->value > 0.5 && x->text) {
-			*ret = (struct sw_value){ .type = SW_V_STRING, .str = x->text };
-			*ret_at = x->at;
-			return;
-		}
-	}
-	*ret = (struct sw_value){ .type = SW_V_STRING, .reading = SW_R_ABSENT };
-	*ret_at = sr->n ? sr->s[sr->n - 1].at : 0;
-}
-
-static sw_dur facts_stale_after(const struct facts *f)
-{
-	sw_dur every = sw_watch_rhythm(f->s, f->state);
-
-	return SW_MAX(3 * every, 30 * SW_SECOND);
-}
-
-static enum sw_vtype facts_type(const struct facts *f, const char *signal)
-{
-	for (size_t i = 0; f->rules && i < f->rules->n_signals; i++)
-		if (sw_streq(f->rules->signals[i].name, signal))
-			return f->rules->signals[i].type;
-	return SW_V_NUMBER;
-}
-
-static void facts_signal(void *arg, const char *signal, const char *part, enum sw_window win, sw_dur window, struct sw_value *ret,
-                         sw_ms *ret_at)
-{
-	struct facts *f = arg;
-	const struct series *sr = facts_series(f, signal);
-	bool health = sw_streq(signal, "health");
-	enum sw_vtype type = health ? SW_V_BOOL : facts_type(f, signal);
-	double v[PLACE_SAMPLES];
-	sw_ms at[PLACE_SAMPLES], from = f->watch ? f->watch->opened : 0;
-	size_t n = 0;
-	const struct sw_sample *last;
-
-	*ret = (struct sw_value){ .type = type, .reading = SW_R_ABSENT };
-	*ret_at = 0;
-	if (!sr || !sr->n || sr->s[sr->n - 1].at < from)
-		return; /* a window never reaches before the deployment */
-	if (part) {
-		facts_part(f, sr, ret, ret_at);
-		return;
-	}
-	last = &sr->s[sr->n - 1];
-	*ret_at = last->at;
-	if (win == SW_W_LAST && window == 0) {
-		ret->reading = facts_reading(f, signal, last);
-		if (ret->reading == SW_R_OK && f->s->now - last->at > facts_stale_after(f) && health)
-			ret->reading = SW_R_STALE;
-		ret->num = last->value;
-		ret->b = last->value > 0.5;
-		return;
-	}
-	for (size_t i = 0; i < sr->n; i++) {
-		const struct sw_sample *x = &sr->s[i];
-
-		if (x->at < from || x->at <= f->s->now - window || facts_reading(f, signal, x) != SW_R_OK)
-			continue;
-		at[n] = x->at;
-		v[n++] = x->value;
-	}
-	if (!n && win != SW_W_COUNT) {
-		ret->reading = SW_R_TOO_FEW;
-		return;
-	}
-	ret->type = win == SW_W_COUNT || health ? SW_V_NUMBER : type;
-	ret->reading = SW_R_OK;
-	ret->num = n ? facts_window(win, v, at, n) : 0;
-}
-
 static enum sw_truth facts_files(const struct sw_commit *commits, size_t n, bool cut, const char *glob)
 {
 	for (size_t i = 0; i < n; i++)
@@ -349,8 +193,7 @@ static void facts_count(void *arg, const char *func, sw_dur window, struct sw_va
 			n += d->status == SW_ST_SUCCESS && d->finished > f->s->now - window;
 		}
 	} else if (sw_streq(func, "failing_services")) {
-		for (const struct sw_jnode *x = f->s->in->fails ? f->s->in->fails->child : NULL; x; x = x->next)
-			n += x->i > f->s->now - window;
+		n = (double)sw_fails_count(f->s, f->place ? f->place->tier : NULL, NULL, false, window);
 	} else {
 		facts_num(ret, SW_V_NUMBER, 0, false);
 		return;
@@ -361,9 +204,11 @@ static void facts_count(void *arg, const char *func, sw_dur window, struct sw_va
 void sw_facts_fill(struct facts *f, struct sw_facts *ret)
 {
 	*ret = (struct sw_facts){
-		.arg = f, .field = facts_field, .signal = facts_signal, .changed = facts_changed, .count = facts_count,
-		.now = f->s->now, .tz_offset_s = f->s->e->tz_offset_s,
+		.arg = f, .field = facts_field, .changed = facts_changed, .count = facts_count, .now = f->s->now,
+		.tz_offset_s = f->s->e->tz_offset_s,
 	};
+	sw_measure_fill(f, ret);
+	sw_runs_fill(ret);
 }
 
 bool sw_facts_where(struct facts *f, const struct sw_expr *e)

@@ -1,11 +1,14 @@
 /*
- * Lines: the runs of one ref of one repository, and the rules decided by an event alone (push, tag, pipeline, job, release,
- * merge, report; pipeline-failed, pipeline-fixed).
+ * Lines: the runs of one ref of one repository, or what is told of one alarm, and the rules decided by an event alone (push, tag,
+ * pipeline, job, release, merge, report, alarm; pipeline-failed, pipeline-fixed).
  *
  * 1. One fact is judged once: runs are folded by (id, attempt, rank), pushes and tags by their shas. What was seen is
  *    remembered per line, newest last, at most LINE_SEEN.
  * 2. pipeline-failed and -fixed look at root pipelines only, in the order of their ids.
- * 3. A rule with `after` waits in the state; a retry, a success of the same pipeline or of a newer one undoes it.
+ * 3. A rule with `after` waits in the state; a retry, a success of the same pipeline or of a newer one, or the end of the alarm
+ *    undoes it.
+ * 4. An alarm (line:<source>/alarm:<fingerprint>) is judged once when it begins and once when it is resolved, however often
+ *    Alertmanager repeats it.
  */
 #include <errno.h>
 #include <string.h>
@@ -20,6 +23,7 @@
 #define LINE_MUTED   32
 #define LINE_HOLDS   16
 #define LINE_TTL     (90 * SW_DAY)
+#define ALARM_TTL    (30 * SW_DAY) /* since it was last told */
 #define LINE_BYTES   8192
 
 struct run {
@@ -59,6 +63,14 @@ struct line {
 	struct kept_holds holds[LINE_HOLDS];
 	size_t n_holds;
 	sw_ms tick_due;
+};
+
+/* What is judged: an event, and where it belongs. */
+struct about {
+	const struct sw_event *ev;
+	const struct sw_jnode *node;   /* the event as it was told */
+	const char *service;
+	const struct sw_place *place;  /* an alarm that is about exactly one; else NULL */
 };
 
 #define EACH(x, obj, key) for (const struct sw_jnode *x = sw_jget(obj, key) ? sw_jget(obj, key)->child : NULL; x; x = x->next)
@@ -164,6 +176,14 @@ static void line_print(struct step *s, const struct line *l, size_t skip_seen, s
 	sw_jw_obj_end(&w);
 }
 
+/* line:<source>/alarm:<fingerprint>; the lines of repositories have one slash more. */
+static bool line_is_alarm(const struct step *s)
+{
+	const char *slash = strchr(s->in->aggregate, '/');
+
+	return slash && sw_starts(slash + 1, "alarm:") && !strchr(slash + 1, '/');
+}
+
 static void line_write(struct step *s, struct line *l)
 {
 	struct sw_buf b = SW_BUF_INIT;
@@ -175,7 +195,7 @@ static void line_write(struct step *s, struct line *l)
 	}
 	s->out->state = sw_arena_strndup(s->a, b.p, b.n);
 	s->out->state_n = b.n;
-	s->out->ttl = LINE_TTL;
+	s->out->ttl = line_is_alarm(s) ? ALARM_TTL : LINE_TTL;
 	sw_buf_fini(&b);
 }
 
@@ -188,6 +208,11 @@ static bool line_seen(struct line *l, const char *key)
 			return true;
 	*PUSH(l->seen, l->n_seen) = key;
 	return false;
+}
+
+static const char *alarm_key(struct step *s, const struct sw_event *ev, enum sw_status status)
+{
+	return sw_engine_id(s->a, sw_arena_printf(s->a, "alarm %lld %s", (long long)ev->started_at, sw_status_name(status)), NULL);
 }
 
 /* Two hooks that tell the same thing make the same key; NULL: a run, folded by rank instead. */
@@ -211,11 +236,12 @@ static const char *line_key(struct step *s, const struct sw_event *ev)
 	case SW_EV_JOB:
 		what = sw_arena_printf(s->a, "job %s %s", ev->job_id ? ev->job_id : ev->job_name ? ev->job_name : "", sw_status_name(ev->status));
 		break;
+	case SW_EV_ALARM:
+		return alarm_key(s, ev, ev->status);
 	case SW_EV_NONE:
 	case SW_EV_TAG: /* line_tag */
 	case SW_EV_PIPELINE:
 	case SW_EV_DEPLOYMENT:
-	case SW_EV_ALARM:
 	case SW_EV_KINDS:
 	default:
 		return NULL;
@@ -279,6 +305,17 @@ static bool line_run(struct line *l, const struct sw_event *ev)
 	return true;
 }
 
+/* Its end was told before its beginning. */
+static bool alarm_ended(struct step *s, const struct line *l, const struct sw_event *ev)
+{
+	const char *key = ev->kind == SW_EV_ALARM && ev->status == SW_ST_FAILED ? alarm_key(s, ev, SW_ST_SUCCESS) : NULL;
+
+	for (size_t i = 0; key && i < l->n_seen; i++)
+		if (sw_streq(l->seen[i], key))
+			return true;
+	return false;
+}
+
 /* ---- rules ---- */
 
 static bool line_muted(struct line *l, const struct sw_rule *rule, sw_ms now)
@@ -329,34 +366,36 @@ static struct kept_holds *line_holds(struct step *s, struct line *l, const struc
 	return k;
 }
 
-/* What makes one firing of a rule the same as another: the run, else the commit. */
+/* What makes one firing of a rule the same as another: the run, the alarm's state, else the commit. */
 static const char *line_subject(struct step *s, const struct sw_event *ev)
 {
+	if (ev->kind == SW_EV_ALARM)
+		return alarm_key(s, ev, ev->status);
 	if (ev->pipeline_id)
 		return sw_arena_printf(s->a, "%s.%d.%s", ev->pipeline_id, ev->attempt, ev->job_id ? ev->job_id : "");
 	return sw_arena_printf(s->a, "%s %s %s", ev->sha ? ev->sha : "", ev->tag ? ev->tag : "", ev->url ? ev->url : "");
 }
 
-static void line_fire(struct step *s, struct line *l, const struct sw_rule *rule, const struct sw_event *ev, const char *service,
-                      const struct sw_judged *j)
+static void line_fire(struct step *s, struct line *l, const struct sw_rule *rule, const struct about *of, const struct sw_judged *j)
 {
+	const struct sw_event *ev = of->ev;
 	const char *id = sw_engine_id(s->a, s->in->aggregate, rule->name, line_subject(s, ev), NULL);
+	const char *where = ev->repo ? ev->repo : of->service ? of->service : ev->source;
 	struct news n;
 
 	if (line_muted(l, rule, s->now))
 		return;
 	line_mute(l, rule, s->now);
-	sw_news_of(s, rule, NULL, service, ev, id, &n);
+	sw_news_of(s, rule, of->place, of->service, ev, id, &n);
 	sw_news_findings(s, j, &n.al);
 	sw_step_tally(s, SW_TALLY_FIRED, rule->name);
-	sw_step_note(s, SW_NOTE_INFO, ev->ci_run_id, NULL, "rule \"%s\" fired on %s of %s", rule->name, sw_kind_name(ev->kind), ev->repo);
+	sw_step_note(s, SW_NOTE_INFO, ev->ci_run_id, NULL, "rule \"%s\" fired on %s of %s", rule->name, sw_kind_name(ev->kind), where);
 	sw_news_tell(s, &n, SW_NEWS_FIRING, NULL);
 }
 
-static bool line_judge(struct step *s, struct line *l, const struct sw_rule *rule, const struct sw_event *ev, const char *service,
-                       struct sw_judged *j)
+static bool line_judge(struct step *s, struct line *l, const struct sw_rule *rule, const struct about *of, struct sw_judged *j)
 {
-	struct facts f = { .s = s, .ev = ev, .service = service, .rules = s->e->rules };
+	struct facts f = { .s = s, .ev = of->ev, .place = of->place, .service = of->service, .rules = s->e->rules };
 	size_t n = rule->cond ? sw_expr_holds(rule->cond) : 0;
 	struct sw_hold none[SW_HOLDS_MAX] = { 0 };
 	struct sw_facts facts;
@@ -367,13 +406,11 @@ static bool line_judge(struct step *s, struct line *l, const struct sw_rule *rul
 	if (!rule->cond)
 		return true;
 	sw_facts_fill(&f, &facts);
-	sw_expr_eval(rule->cond, &facts, n ? line_holds(s, l, rule, ev, n)->holds : none, s->a, j);
+	sw_expr_eval(rule->cond, &facts, n ? line_holds(s, l, rule, of->ev, n)->holds : none, s->a, j);
 	return j->truth == SW_TRUE;
 }
 
-
-static void line_trigger(struct step *s, struct line *l, enum sw_trigger_kind kind, const char *name, const struct sw_event *ev,
-                         const struct sw_jnode *node, const char *service)
+static void line_trigger(struct step *s, struct line *l, enum sw_trigger_kind kind, const char *name, const struct about *of)
 {
 	const struct sw_rules *rules = s->e->rules;
 	struct sw_judged j;
@@ -381,20 +418,22 @@ static void line_trigger(struct step *s, struct line *l, enum sw_trigger_kind ki
 	line_unmute(s, l, name);
 	for (size_t i = 0; rules && i < rules->n; i++) {
 		const struct sw_rule *rule = &rules->items[i];
-		struct facts f = { .s = s, .ev = ev, .service = service, .rules = rules };
+		struct facts f = { .s = s, .ev = of->ev, .place = of->place, .service = of->service, .rules = rules };
 
 		if (rule->watches || rule->on.kind != kind)
 			continue;
 		if (kind == SW_TR_CUSTOM && !sw_facts_where(&f, rule->on.expr))
 			continue;
-		if (!line_judge(s, l, rule, ev, service, &j))
+		if (!line_judge(s, l, rule, of, &j))
 			continue;
 		if (!rule->after) {
-			line_fire(s, l, rule, ev, service, &j);
+			line_fire(s, l, rule, of, &j);
 			continue;
 		}
-		*PUSH(l->waiting, l->n_waiting) = (struct waiting){ rule->name, rules->hash, ev->pipeline_id, s->now + rule->after,
-		                                                    node };
+		if (alarm_ended(s, l, of->ev))
+			continue;
+		*PUSH(l->waiting, l->n_waiting) = (struct waiting){ rule->name, rules->hash, of->ev->pipeline_id, s->now + rule->after,
+		                                                    of->node };
 	}
 }
 
@@ -433,9 +472,21 @@ static void line_undo(struct line *l, const struct sw_event *ev)
 	l->n_waiting = n;
 }
 
-/* Root pipelines that ended: did the line turn red or green? */
-static void line_pipeline(struct step *s, struct line *l, const struct sw_event *ev, const struct sw_jnode *node, const char *service)
+/* An alarm that is over: what waits for it to last is undone. */
+static void line_alarm(struct line *l, const struct sw_event *ev)
 {
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n_waiting; i++)
+		if (ev->status != SW_ST_SUCCESS || sw_jint(l->waiting[i].ev, "started_at", 0) > ev->started_at)
+			l->waiting[n++] = l->waiting[i];
+	l->n_waiting = n;
+}
+
+/* Root pipelines that ended: did the line turn red or green? */
+static void line_pipeline(struct step *s, struct line *l, const struct about *of)
+{
+	const struct sw_event *ev = of->ev;
 	bool was_red = l->last == SW_ST_FAILED;
 
 	line_undo(l, ev);
@@ -446,16 +497,31 @@ static void line_pipeline(struct step *s, struct line *l, const struct sw_event 
 	l->last = ev->status;
 	l->last_id = ev->pipeline_id ? ev->pipeline_id : "0";
 	if (ev->status == SW_ST_FAILED)
-		line_trigger(s, l, SW_TR_PIPELINE_FAILED, "pipeline-failed", ev, node, service);
+		line_trigger(s, l, SW_TR_PIPELINE_FAILED, "pipeline-failed", of);
 	else if (was_red)
-		line_trigger(s, l, SW_TR_PIPELINE_FIXED, "pipeline-fixed", ev, node, service);
+		line_trigger(s, l, SW_TR_PIPELINE_FIXED, "pipeline-fixed", of);
+}
+
+/* Whose event it is. An alarm of something that is not deployed through us is called as its labels call it. */
+static void line_about(struct step *s, const struct sw_event *ev, const struct sw_jnode *node, struct about *ret)
+{
+	const struct sw_place *places[2];
+
+	*ret = (struct about){ .ev = ev, .node = node, .service = sw_places_service_of(s->e->places, ev, s->a) };
+	if (ev->kind != SW_EV_ALARM)
+		return;
+	if (sw_places_meant(s->e->places, ev, s->a, places, SW_COUNT(places)) == 1)
+		ret->place = places[0];
+	if (!ret->service)
+		ret->service = ev->service;
 }
 
 static int line_fact(struct step *s, struct line *l, const struct sw_jnode *msg)
 {
 	const struct sw_jnode *node = sw_jget(msg, "ev");
-	const char *service, *key;
+	const char *key;
 	struct sw_event ev;
+	struct about of;
 
 	if (!node)
 		return sw_err_set(s->err, EBADMSG, "a fact without an event");
@@ -465,11 +531,13 @@ static int line_fact(struct step *s, struct line *l, const struct sw_jnode *msg)
 		return 0;
 	if (ev.kind == SW_EV_JOB && ev.allow_failure && ev.status == SW_ST_FAILED)
 		return 0;
-	service = sw_places_service_of(s->e->places, &ev, s->a);
+	line_about(s, &ev, node, &of);
 	if (ev.kind == SW_EV_PIPELINE)
-		line_pipeline(s, l, &ev, node, service);
-	line_trigger(s, l, line_kind(ev.kind), sw_kind_name(ev.kind), &ev, node, service);
-	line_trigger(s, l, SW_TR_CUSTOM, NULL, &ev, node, service);
+		line_pipeline(s, l, &of);
+	if (ev.kind == SW_EV_ALARM)
+		line_alarm(l, &ev);
+	line_trigger(s, l, line_kind(ev.kind), sw_kind_name(ev.kind), &of);
+	line_trigger(s, l, SW_TR_CUSTOM, NULL, &of);
 	return 0;
 }
 
@@ -492,11 +560,13 @@ static void line_due(struct step *s, struct line *l)
 		const struct sw_rule *rule = rules ? sw_rules_find(rules, due[i].rule) : NULL;
 		struct sw_judged j = { .truth = SW_TRUE };
 		struct sw_event ev;
+		struct about of;
 
 		if (!rule)
 			continue; /* asked for, or gone with its rules */
 		sw_event_read(due[i].ev, s->a, &ev);
-		line_fire(s, l, rule, &ev, sw_places_service_of(s->e->places, &ev, s->a), &j);
+		line_about(s, &ev, due[i].ev, &of);
+		line_fire(s, l, rule, &of, &j);
 	}
 }
 

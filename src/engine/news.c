@@ -53,6 +53,8 @@ void sw_news_of(struct step *s, const struct sw_rule *rule, const struct sw_plac
 	al->environment = place ? place->environment : ev->environment;
 	al->kind = sw_kind_name(ev->kind);
 	al->event_status = ev->status == SW_ST_NONE ? NULL : sw_status_name(ev->status);
+	if (ev->kind == SW_EV_ALARM && ev->status != SW_ST_OTHER && ev->status_text)
+		al->event_status = ev->status_text; /* firing, resolved */
 	al->repo = ev->repo;
 	al->branch = ev->branch;
 	al->tag = ev->tag;
@@ -64,7 +66,7 @@ void sw_news_of(struct step *s, const struct sw_rule *rule, const struct sw_plac
 	al->deployed_at = ev->finished_at ? ev->finished_at : ev->at;
 	al->fired_at = s->now;
 	al->ci_run_id = ev->ci_run_id;
-	al->links[SW_LINK_CI_LOG] = ev->url;
+	al->links[ev->kind == SW_EV_ALARM ? SW_LINK_ALARM : SW_LINK_CI_LOG] = ev->url;
 	al->links[SW_LINK_COMPARE] = ev->compare_url;
 	al->links[SW_LINK_ENVIRONMENT] = ev->env_url;
 	al->links[SW_LINK_RUNBOOK] = rule ? rule->runbook : NULL;

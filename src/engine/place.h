@@ -5,11 +5,14 @@
 #ifndef SW_ENGINE_PLACE_H
 #define SW_ENGINE_PLACE_H
 
+#include "engine/heard.h"
 #include "engine/step.h"
 
 #define PLACE_DEPLOYMENTS 20
 #define PLACE_WATCHES     64
-#define PLACE_SERIES      8
+#define PLACE_SERIES      12
+#define PLACE_SOURCES     4
+#define PLACE_PASTS       24
 #define PLACE_SAMPLES     64
 #define PLACE_ACTS        8
 #define PLACE_SHAS        20
@@ -39,12 +42,18 @@ enum watch_state { WATCH_WAITING, WATCH_WATCHING, WATCH_FOLLOWING, WATCH_DONE };
 struct watch {
 	const char *id, *dep, *rule, *hash;
 	enum watch_state state;
+	sw_dur every;              /* its rhythm: what the rule says, else the signals' own, at most 60 looks */
 	sw_ms opened, from, until, grace_until, good_at;
 	sw_ms last_at, last_eval;
+	sw_ms looked;              /* when its condition was evaluated last */
+	bool asked;                /* the reference was asked: look at every message */
 	sw_ms fail_at;
 	sw_ms tilt;                /* we were asleep: no verdict before a reading newer than this; 0: awake */
-	int64_t total, known;
+	int64_t total, known, early; /* checks; of them those that said something; besides, those that came too early */
+	double requests, counted;  /* served since it began, by the signal requests and by the counts of error_rate; negative: not known */
 	bool last_known;
+	bool transient;            /* it was significant, and went away */
+	sw_ms ended;               /* when it was done; 0: it is not */
 	int calm;                  /* following: checks in a row that were false */
 	struct sw_hold holds[SW_HOLDS_MAX];
 	size_t n_holds;
@@ -67,6 +76,29 @@ struct series {
 	const char *name;
 	size_t n;
 	struct sw_sample s[PLACE_SAMPLES]; /* oldest first */
+	const char *digits[PLACE_SAMPLES], *counts[PLACE_SAMPLES]; /* value and count as they stand in the state; NULL: new */
+};
+
+/* A source that this place is asked at. */
+struct source_state {
+	const char *name;                /* "health", "prometheus", "scrape", "reference" */
+	sw_ms due;                       /* next question; 0: none. Its timer is "probe:<name>" */
+	sw_ms planned;                   /* due as the step found it: what the timer is set to */
+	sw_ms heard;                     /* last answer; 0: none yet */
+	enum sw_reading reading;         /* of that answer: OK when any of it could be read */
+	double value;                    /* reference: 1 reached */
+	const char *memory;              /* what it wants to be handed again, or NULL */
+};
+
+/* What is known of the time before a deployment, of one signal at one step (baseline.h). */
+enum past_state { PAST_ASKED, PAST_KNOWN, PAST_MISSING };
+struct past {
+	const char *dep, *signal;
+	sw_dur step;
+	enum past_state state;
+	sw_ms due;                       /* ASKED: the answer is late by then */
+	int tries;
+	const char *why;                 /* MISSING */
 };
 
 struct place_state {
@@ -85,14 +117,30 @@ struct place_state {
 	sw_ms rollbacks[8];              /* starts in the last 24 h */
 	size_t n_rollbacks;
 	const char *hold_by, *hold_why;
-	sw_ms probe_due, tick_due;
-	bool failing;                    /* in recent-fails */
+	struct source_state sources[PLACE_SOURCES];
+	size_t n_sources;
+	struct past pasts[PLACE_PASTS];
+	size_t n_pasts;
+	struct heard heard;              /* signals nobody is asked for */
+	sw_ms tick_due;
+	const char *failing;             /* as what it stands in recent-fails; NULL: it does not fail */
 	bool changed;
 };
 
-/* place.c */
+/* state.c: from JSON and to JSON */
 void sw_place_read(struct step *s, struct place_state *p);
 void sw_place_write(struct step *s, struct place_state *p);
+const char *sw_act_state_name(enum act_state st);
+
+/* readings.c: the newest readings of a signal */
+struct series *sw_readings_of(struct place_state *p, const char *signal); /* made if it is new; NULL: too many */
+const struct series *sw_readings_find(const struct place_state *p, const char *signal);
+/* In order of time; one that is there is left. A full one forgets where it is densest, the newest 48 stay as they are. */
+bool sw_readings_add(struct series *sr, const struct sw_sample *x); /* false: it was there, or is too old */
+void sw_readings_read(const struct sw_jnode *n, struct series *sr);
+void sw_readings_write(const struct series *sr, struct sw_jw *w);
+
+/* place.c */
 struct deployment *sw_place_dep(struct place_state *p, const char *id);
 struct watch *sw_place_watch(struct place_state *p, const char *id);
 struct act *sw_place_act(struct place_state *p, const char *id);
@@ -100,10 +148,13 @@ struct act *sw_place_act(struct place_state *p, const char *id);
 struct deployment *sw_place_running(struct place_state *p);
 bool sw_place_has(const char *const *list, size_t n, const char *sha);
 void sw_place_remember(const char **list, size_t *n, const char *sha);
+void sw_place_forget(const char **list, size_t *n, const char *sha);
 /* Carries out what a rule says besides alerting: rollback, run, hold, label. w NULL: decided by the event alone. */
 void sw_place_then(struct step *s, struct place_state *p, struct deployment *d, struct watch *w, const struct sw_rule *rule,
                 struct sw_alert *al);
 const char *sw_place_scope(struct step *s, const struct place_state *p); /* "web/prod" */
+/* The ring of a signal while that deployment runs; dep NULL: before the first one that is known. */
+const char *sw_place_ring(struct step *s, const struct place_state *p, const char *dep, const char *signal);
 
 /* deployment.c: folding facts into deployments and what follows from each change */
 int sw_deployment_fact(struct step *s, struct place_state *p, const struct sw_jnode *msg);
@@ -117,14 +168,55 @@ void sw_deployment_trigger(struct step *s, struct place_state *p, struct deploym
 
 /* watch.c */
 void sw_watch_open(struct step *s, struct place_state *p, struct deployment *d, const struct sw_rule *rule);
-void sw_watch_samples(struct step *s, struct place_state *p, const struct sw_jnode *msg);
 void sw_watch_tick(struct step *s, struct place_state *p, sw_ms *next);
 void sw_watch_end(struct step *s, struct place_state *p, struct watch *w, const char *verdict, const char *reason);
 void sw_watch_superseded(struct step *s, struct place_state *p, const struct deployment *newer);
-/* How often the place wants to be probed now; 0: not at all. */
-sw_dur sw_watch_rhythm(struct step *s, const struct place_state *p);
 struct sw_rules *sw_watch_rules(struct step *s, const struct watch *w, const struct sw_rule **rule);
+/* The rule of a watch from the set at hand, for what need not be exact; NULL: none. *ret_rules (may be NULL): its set. */
+const struct sw_rule *sw_watch_rule_near(struct step *s, const struct watch *w, struct sw_rules **ret_rules);
 void sw_watch_settle(struct step *s, struct place_state *p, struct deployment *d);
+
+/* probe.c: what is asked, when */
+/* Where this signal is asked at this place: "health", "prometheus", "scrape"; NULL: nowhere, or it comes by itself. */
+const char *sw_probe_source(const struct sw_place *conf, const struct sw_signal_def *def);
+struct source_state *sw_probe_state(struct place_state *p, const char *source); /* made if it is new; NULL: too many */
+/* The rhythm of a rule's watch at this place. */
+sw_dur sw_probe_every(const struct sw_place *conf, const struct sw_rules *rules, const struct sw_rule *rule);
+/* How often the place wants this source to be asked now; 0: not at all. */
+sw_dur sw_probe_rhythm(struct step *s, struct place_state *p, const char *source);
+void sw_probe_timer(struct step *s, struct place_state *p, const char *source, sw_ms due);
+/* At the end of a step: timers of all sources, pasts that are wanted. */
+void sw_probe_plan(struct step *s, struct place_state *p, sw_ms *next);
+/* Is our own network fine? True or false when it was asked within the last 10 s; else asks, and unknown. */
+enum sw_truth sw_probe_reference(struct step *s, struct place_state *p);
+void sw_probe_past(struct step *s, struct place_state *p, const struct sw_jnode *msg);
+/* Key of a past, below {sw}:. */
+const char *sw_probe_past_key(struct step *s, const struct past *x);
+/* Is anything known, or asked, of the past of that signal? */
+bool sw_probe_has_past(const struct place_state *p, const char *dep, const char *signal, sw_dur step);
+/* The baseline of a deployment; NULL: not (yet) known, *ret_why says why (or it was noted as a need). */
+const struct baseline *sw_probe_baseline(struct step *s, const struct place_state *p, const char *dep, const char *signal, sw_dur step,
+                                         const char **ret_why);
+
+/* samples.c */
+void sw_place_samples(struct step *s, struct place_state *p, const struct sw_jnode *msg);
+/*
+ * How many services of a tier (NULL: any) began to fail within so long; `but` is not counted (NULL: all are). unwatched: only those
+ * that were not being watched when it began, so that no deployment of theirs explains it.
+ */
+size_t sw_fails_count(const struct step *s, const char *tier, const char *but, bool unwatched, sw_dur within);
+
+/* judge.c: is it the deployment? */
+enum judge_guard { JUDGE_GO, JUDGE_WAIT /* the reference was asked */, JUDGE_PRE_EXISTING, JUDGE_COMMON_CAUSE, JUDGE_OWN_NETWORK };
+enum judge_guard sw_judge_guard(struct step *s, struct place_state *p, const struct deployment *d, const struct sw_rule *rule,
+                                const struct sw_facts *facts);
+bool sw_judge_common(const struct step *s, const struct place_state *p);  /* other services fail, and no deployment of theirs explains it */
+bool sw_judge_outage(struct step *s, const struct place_state *p, const struct watch *w); /* a source of the rule did not answer last time */
+double sw_judge_requests(const struct watch *w); /* served since it began; negative: not known */
+
+/* measure.c: signals for expressions */
+struct facts;
+void sw_measure_fill(struct facts *f, struct sw_facts *ret);
 
 /* act.c */
 /* Decides about an action of a failed watch; al tells in the firing message what will be. */
@@ -136,6 +228,7 @@ void sw_act_tick(struct step *s, struct place_state *p, sw_ms *next);
 /* The watch it was decided for saw the condition end. */
 void sw_act_recovered(struct step *s, struct place_state *p, const struct watch *w);
 void sw_act_cancel(struct step *s, struct place_state *p, const char *dep, const char *why);
-const char *sw_act_state_name(enum act_state st);
+/* Why an action is dropped: a newer deployment, with who it was where that is known. */
+const char *sw_act_newer(struct step *s, const struct deployment *newer);
 
 #endif

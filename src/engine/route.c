@@ -1,10 +1,18 @@
-/* Routing: which aggregates an event concerns; and the commits that a push leaves behind for later messages. */
+/*
+ * Routing: which aggregates an event concerns; and the commits that a push leaves behind for later messages.
+ *
+ *   deployment, job, pipeline, report   the places that claim it (fact), and but for deployments the line of its ref (fact)
+ *   alarm                               the places it names (told), and its own line (fact)
+ *   report of no deployment             all places of its service, for its numbers (told)
+ */
 #include <string.h>
 
 #include "base/str.h"
 #include "engine/engine.h"
+#include "engine/runs.h"
 
 #define NAME_MAX_BYTES 400
+#define PLACES_MOST    32 /* that one event can be about */
 
 /* Names from outside stand in keys: bounded, and without line ends. */
 static const char *route_name(struct sw_arena *a, const char *s)
@@ -73,24 +81,86 @@ static void route_keep(const struct sw_event *ev, struct sw_arena *a, struct sw_
 	sw_buf_fini(&b);
 }
 
+/* What a place has to know of an alarm or of the numbers of a report. */
+static const char *route_told(struct sw_arena *a, const struct sw_event *ev)
+{
+	struct sw_buf b = SW_BUF_INIT;
+	struct sw_event slim;
+	const char *ret;
+	struct sw_jw w;
+
+	sw_event_init(&slim);
+	slim.kind = ev->kind;
+	slim.status = ev->status;
+	slim.alarm_id = ev->alarm_id;
+	slim.sha = ev->sha;
+	slim.pipeline_id = ev->pipeline_id;
+	slim.ci_run_id = ev->ci_run_id;
+	slim.at = ev->at;
+	slim.received = ev->received;
+	slim.started_at = ev->started_at;
+	slim.metrics = ev->metrics;
+	slim.n_metrics = ev->n_metrics;
+	for (size_t i = 0; i < ev->n_labels && !slim.n_labels; i++)
+		if (sw_streq(ev->labels[i].name, "alertname")) {
+			slim.labels = &ev->labels[i];
+			slim.n_labels = 1;
+		}
+	sw_jw_init(&w, &b);
+	sw_jw_obj(&w, NULL);
+	sw_jw_str(&w, "t", "told");
+	sw_event_write(&slim, false, &w, "ev");
+	sw_jw_obj_end(&w);
+	ret = sw_arena_strndup(a, b.p, b.n);
+	sw_buf_fini(&b);
+	return ret;
+}
+
+static void route_places(const struct sw_engine *e, const struct sw_event *ev, struct sw_arena *a, struct sw_routed *ret)
+{
+	const struct sw_place *places[PLACES_MOST];
+	size_t n = sw_places_meant(e->places, ev, a, places, PLACES_MOST);
+	const char *msg = n ? route_told(a, ev) : NULL;
+
+	for (size_t i = 0; i < n; i++)
+		ret->facts[ret->n_facts++] = (struct sw_step_tell){
+			.aggregate = sw_arena_printf(a, "place:%s/%s", places[i]->service, places[i]->environment), .msg = msg };
+}
+
+/* An alarm has a line of its own: the same one again is known there, however many others there are. */
+static void route_alarm(const struct sw_engine *e, const struct sw_event *ev, struct sw_arena *a, struct sw_routed *ret)
+{
+	ret->facts = SW_ARENA_ARRAY(a, struct sw_step_tell, PLACES_MOST + 1);
+	route_places(e, ev, a, ret);
+	ret->facts[ret->n_facts++] = (struct sw_step_tell){
+		.aggregate = sw_arena_printf(a, "line:%s/alarm:%s", ev->source, route_name(a, ev->alarm_id)),
+		.msg = route_fact(a, ev, SW_CLAIM_NONE, false) };
+}
+
 void sw_engine_route(const struct sw_engine *e, const struct sw_event *ev, struct sw_arena *a, struct sw_routed *ret)
 {
-	struct sw_claimed claims[32];
+	struct sw_claimed claims[PLACES_MOST];
 	size_t n = sw_places_claim(e->places, ev, a, claims, SW_COUNT(claims));
 	bool ours = ev->repo && sw_places_service_of(e->places, ev, a);
 
 	memset(ret, 0, sizeof *ret);
-	ret->facts = SW_ARENA_ARRAY(a, struct sw_step_tell, n + 1);
+	if (ev->kind == SW_EV_ALARM) {
+		route_alarm(e, ev, a, ret);
+		return;
+	}
+	ret->facts = SW_ARENA_ARRAY(a, struct sw_step_tell, PLACES_MOST + 1);
 	for (size_t i = 0; i < n; i++)
 		ret->facts[ret->n_facts++] = (struct sw_step_tell){
 			.aggregate = sw_arena_printf(a, "place:%s/%s", claims[i].place->service, claims[i].place->environment),
 			.msg = route_fact(a, ev, claims[i].how, false) };
+	if (n == 0 && ev->kind == SW_EV_REPORT && ev->n_metrics)
+		route_places(e, ev, a, ret);
 	if (ours && ev->kind != SW_EV_DEPLOYMENT && ev->kind != SW_EV_NONE)
 		ret->facts[ret->n_facts++] = (struct sw_step_tell){
 			.aggregate = sw_arena_printf(a, "line:%s/%s/%s", ev->source, route_name(a, ev->repo), route_name(a, route_ref(ev))),
 			.msg = route_fact(a, ev, SW_CLAIM_NONE, ev->kind == SW_EV_PUSH) };
-	ret->unclaimed = n == 0 && ev->environment && (ev->kind == SW_EV_DEPLOYMENT || ev->kind == SW_EV_JOB || ev->kind == SW_EV_REPORT);
-	if (ours)
+	ret->unclaimed = n == 0 && sw_event_deploys(ev) && (ev->kind == SW_EV_DEPLOYMENT || ev->kind == SW_EV_JOB || ev->kind == SW_EV_REPORT);
+	if (ours && !sw_runs_note(ev, a, &ret->keep_key, &ret->keep_value))
 		route_keep(ev, a, ret);
 }
 

@@ -21,6 +21,8 @@ void sw_step_tally(struct step *s, enum sw_tally what, const char *label);
 void sw_step_timer(struct step *s, const char *name, sw_ms due);
 struct sw_io *sw_step_io(struct step *s, enum sw_io_kind kind); /* NULL: too many at once; the timers bring it back */
 void sw_step_ring(struct step *s, const char *ring, const struct sw_sample *sample);
+/* One of a ring's 16 bytes. */
+struct sw_sample sw_ring_sample(const void *bytes, const char *signal);
 /* The snapshot of a key; *ret NULL when it does not exist. False: not at hand, it was noted as a need. */
 bool sw_step_snap(struct step *s, const char *key, const char **ret);
 /* The set with that hash; NULL: not at hand, noted as a need (or unknown for good: *lost). */
@@ -45,6 +47,12 @@ struct facts {
 	const struct deployment *dep;      /* NULL on lines */
 	const struct watch *watch;         /* NULL outside watches */
 	const struct sw_rules *rules;
+	const struct sw_rule *rule;        /* NULL outside watches */
+	sw_dur delay;                      /* latencies of so long after the deployment are left out */
+	double requests;                   /* served since the watch began; negative: not known */
+	/* what an evaluation found besides its truth */
+	bool early;                        /* too early to tell */
+	const char *veto;                  /* worse, but: "pre-existing", "transient"; NULL */
 };
 void sw_facts_fill(struct facts *f, struct sw_facts *ret);
 /* Condition true? Unknown is not true. */

@@ -8,7 +8,7 @@
  *                      ▼                                        ▼
  *                  done (superseded)                       done (pass | inconclusive)
  *
- *   waiting→watching  watch_clock        watching→following  watch_fail       watching→done  watch_window
+ *   waiting→watching  samples_clock      watching→following  watch_fail       watching→done  watch_window
  *   any→done          sw_watch_end          following→done      watch_follow
  *
  * 1. A verdict needs a reading that came after we were last asleep (tilt).
@@ -25,6 +25,7 @@
 #define CALM_CHECKS 3
 #define ASLEEP      (30 * SW_SECOND)
 #define LOOK_AGAIN  (2 * SW_MINUTE)
+#define SLACK       5                /* checks that a window may lack: the first look of a test, answers that took their time */
 
 static const char *dep_sha(const struct deployment *d)
 {
@@ -40,38 +41,35 @@ struct sw_rules *sw_watch_rules(struct step *s, const struct watch *w, const str
 	return rules;
 }
 
-/* For the rhythm the rule's own `every` matters; the set in force is near enough when the pinned one is not at hand. */
-static const struct sw_rule *watch_rule_near(struct step *s, const struct watch *w)
+/* The set in force is near enough when the pinned one is not at hand. */
+const struct sw_rule *sw_watch_rule_near(struct step *s, const struct watch *w, struct sw_rules **ret_rules)
 {
-	struct sw_rules *r = s->e->rules;
+	struct sw_rules *r = s->e->rules, *pinned = NULL;
 
-	if (r && !sw_streq(r->hash, w->hash) && s->e->pinned && s->e->pinned(s->e->arg, w->hash))
-		r = s->e->pinned(s->e->arg, w->hash);
+	if (s->e->pinned && (!r || !sw_streq(r->hash, w->hash)))
+		pinned = s->e->pinned(s->e->arg, w->hash);
+	r = pinned ? pinned : r;
+	if (ret_rules)
+		*ret_rules = r;
 	return r ? sw_rules_find(r, w->rule) : NULL;
 }
 
-sw_dur sw_watch_rhythm(struct step *s, const struct place_state *p)
+/* A rule that asks for latencies begins later: the first ones are of cold caches. */
+static sw_dur watch_delay(const struct sw_rules *rules, const struct sw_rule *rule)
 {
-	const struct sw_health_conf *h = p->conf ? &p->conf->health : NULL;
-	sw_dur every = 0;
+	for (size_t i = 0; rule->signals && rule->signals[i]; i++) {
+		const struct sw_signal_def *def = sw_rules_signal(rules, rule->signals[i]);
 
-	if (!h || !h->url)
-		return 0;
-	for (size_t i = 0; i < p->n_watches; i++) {
-		const struct watch *w = &p->watches[i];
-		const struct sw_rule *rule = w->state == WATCH_DONE ? NULL : watch_rule_near(s, w);
-		sw_dur own = rule && rule->every ? rule->every : h->every;
-
-		if (w->state != WATCH_DONE && (!every || own < every))
-			every = own;
+		if (def && def->latency)
+			return rule->delay;
 	}
-	return every ? every : h->background;
+	return 0;
 }
 
 void sw_watch_open(struct step *s, struct place_state *p, struct deployment *d, const struct sw_rule *rule)
 {
 	const char *id = sw_engine_id(s->a, s->in->aggregate, d->id, rule->name, NULL);
-	sw_dur grace = p->conf ? p->conf->health.grace : 0;
+	sw_dur grace = p->conf && p->conf->health.url ? p->conf->health.grace : 0;
 	struct watch *w;
 
 	if (sw_place_watch(p, id))
@@ -92,113 +90,11 @@ void sw_watch_open(struct step *s, struct place_state *p, struct deployment *d, 
 	w = &p->watches[p->n_watches++];
 	*w = (struct watch){
 		.id = id, .dep = d->id, .rule = rule->name, .hash = s->e->rules->hash, .state = WATCH_WAITING, .opened = d->finished,
-		.from = d->finished, .until = d->finished + rule->watch_for, .grace_until = d->finished + grace,
-		.n_holds = sw_expr_holds(rule->cond),
+		.from = d->finished, .until = d->finished + watch_delay(s->e->rules, rule) + rule->watch_for, .grace_until = d->finished + grace,
+		.every = sw_probe_every(p->conf, s->e->rules, rule), .requests = -1, .counted = -1, .n_holds = sw_expr_holds(rule->cond),
 	};
 	s->out->pin = s->e->rules;
 	sw_step_note(s, SW_NOTE_INFO, d->ev.ci_run_id, id, "watch opened by rule \"%s\" for %s", rule->name, d->id);
-}
-
-/* ---- samples ---- */
-
-static struct series *place_series(struct place_state *p, const char *name)
-{
-	for (size_t i = 0; i < p->n_series; i++)
-		if (sw_streq(p->series[i].name, name))
-			return &p->series[i];
-	if (p->n_series == PLACE_SERIES)
-		return NULL;
-	p->series[p->n_series] = (struct series){ .name = name };
-	return &p->series[p->n_series++];
-}
-
-static void series_add(struct series *sr, const struct sw_sample *x)
-{
-	size_t i = sr->n;
-
-	if (sr->n == PLACE_SAMPLES) {
-		if (x->at <= sr->s[0].at)
-			return;
-		memmove(sr->s, sr->s + 1, (PLACE_SAMPLES - 1) * sizeof sr->s[0]);
-		i = --sr->n;
-	}
-	while (i > 0 && sr->s[i - 1].at > x->at)
-		i--;
-	if (i > 0 && sr->s[i - 1].at == x->at)
-		return; /* told twice */
-	memmove(&sr->s[i + 1], &sr->s[i], (sr->n - i) * sizeof sr->s[0]);
-	sr->s[i] = *x;
-	sr->n++;
-}
-
-static enum sw_reading reading_of(const char *r)
-{
-	for (int i = SW_R_OK; i <= SW_R_TOO_FEW; i++)
-		if (sw_streq(r, sw_reading_name((enum sw_reading)i)))
-			return (enum sw_reading)i;
-	return SW_R_ERROR;
-}
-
-/* Does what answers name the deployed version? Either may be the short form. */
-static bool version_fits(const struct deployment *d, const char *text)
-{
-	return text && (sw_sha_equal(text, dep_sha(d)) || (d->ev.version && sw_streq(text, d->ev.version)));
-}
-
-/* The first good answer (of the new version, where that is asked) ends the grace time. */
-static void watch_clock(struct step *s, struct place_state *p, struct watch *w, const struct sw_sample *x)
-{
-	const struct deployment *d = sw_place_dep(p, w->dep);
-	const struct sw_rule *rule = watch_rule_near(s, w);
-	bool versioned = p->conf && p->conf->health.version;
-
-	if (w->good_at || !d || x->at < w->opened || x->reading != SW_R_OK || x->value < 0.5)
-		return;
-	if (versioned && !version_fits(d, x->text))
-		return;
-	w->good_at = x->at;
-	if (versioned && w->state == WATCH_WAITING && rule) {
-		w->from = x->at; /* the clock starts when the new version answers */
-		w->until = w->from + rule->watch_for;
-	}
-	if (w->state == WATCH_WAITING)
-		w->state = WATCH_WATCHING;
-}
-
-static void samples_failing(struct step *s, struct place_state *p)
-{
-	const struct series *sr = place_series(p, "health");
-	bool bad = sr && sr->n >= 3;
-
-	for (size_t i = 0; bad && i < 3; i++)
-		bad = sr->s[sr->n - 1 - i].reading == SW_R_OK && sr->s[sr->n - 1 - i].value < 0.5;
-	if (bad == p->failing)
-		return;
-	p->failing = bad;
-	if (bad)
-		s->out->fails_add = p->service;
-	else
-		s->out->fails_del = p->service;
-}
-
-void sw_watch_samples(struct step *s, struct place_state *p, const struct sw_jnode *msg)
-{
-	const struct deployment *run = sw_place_running(p);
-	const char *dep = sw_jstr(msg, "dep") ? sw_jstr(msg, "dep") : run ? run->id : "none";
-
-	for (const struct sw_jnode *n = sw_jget(msg, "items") ? sw_jget(msg, "items")->child : NULL; n; n = n->next) {
-		struct sw_sample x = { .signal = sw_jstr(n, "signal"), .at = sw_jint(n, "at", 0), .reading = reading_of(sw_jstr(n, "r")),
-		                       .value = sw_jnum(n, "v", 0), .text = sw_jstr(n, "text") };
-		struct series *sr = x.signal ? place_series(p, x.signal) : NULL;
-
-		if (!sr || x.at <= 0 || x.at > s->now + SW_MINUTE)
-			continue;
-		series_add(sr, &x);
-		sw_step_ring(s, sw_arena_printf(s->a, "%s:%s", dep, x.signal), &x);
-		for (size_t i = 0; sw_streq(x.signal, "health") && i < p->n_watches; i++)
-			watch_clock(s, p, &p->watches[i], &x);
-	}
-	samples_failing(s, p);
 }
 
 /* ---- verdicts ---- */
@@ -214,7 +110,7 @@ void sw_watch_settle(struct step *s, struct place_state *p, struct deployment *d
 
 		if (!sw_streq(w->dep, d->id))
 			continue;
-		rule = watch_rule_near(s, w);
+		rule = sw_watch_rule_near(s, w, NULL);
 		if (rule && rule->n_then == 1 && rule->then[0].kind == SW_THEN_LABEL)
 			continue; /* judges nothing */
 		any = true;
@@ -242,6 +138,7 @@ void sw_watch_end(struct step *s, struct place_state *p, struct watch *w, const 
 		w->reason = reason;
 	}
 	w->state = WATCH_DONE;
+	w->ended = s->now;
 	if (d)
 		sw_watch_settle(s, p, d);
 }
@@ -308,11 +205,11 @@ static void watch_label(struct step *s, struct place_state *p, struct watch *w, 
 }
 
 static void watch_inconclusive(struct step *s, struct place_state *p, struct watch *w, struct deployment *d,
-                               const struct sw_rule *rule, const struct sw_judged *j)
+                               const struct sw_rule *rule, const struct sw_judged *j, const char *reason)
 {
 	struct news n;
 
-	sw_watch_end(s, p, w, "inconclusive", "no-data");
+	sw_watch_end(s, p, w, "inconclusive", reason);
 	if (d->told_inconclusive)
 		return;
 	d->told_inconclusive = true; /* once per deployment, without mentions */
@@ -322,13 +219,43 @@ static void watch_inconclusive(struct step *s, struct place_state *p, struct wat
 	sw_news_tell(s, &n, SW_NEWS_INCONCLUSIVE, NULL);
 }
 
+/* It was worse for a while: a pass, and people hear of it once, without mentions. */
+static void watch_transient(struct step *s, struct place_state *p, struct watch *w, struct deployment *d, const struct sw_rule *rule,
+                            const struct sw_judged *j)
+{
+	struct news n;
+
+	sw_watch_end(s, p, w, "pass", "transient");
+	watch_news(s, p, w, d, rule, j, &n);
+	n.roles = NULL;
+	n.al.severity = SW_SEV_WARNING;
+	sw_news_tell(s, &n, SW_NEWS_NOTICE, NULL);
+}
+
+/* Known at the last check and at 80 % of all that there should have been; silence is no check, and counts as one that failed. */
+static bool watch_known(const struct step *s, const struct watch *w, const struct sw_rule *rule)
+{
+	sw_dur window = w->until - w->from - (w->until - w->from > rule->watch_for ? rule->delay : 0);
+	int64_t total = rule->signals[0] ? SW_MAX(w->total, window / w->every - SLACK - w->early) : w->total;
+
+	if (rule->signals[0] && s->now - w->last_at > SW_MAX(3 * w->every, ASLEEP))
+		return false;
+	return w->total > 0 && w->last_known && w->known * 5 >= total * 4;
+}
+
 /* The window is over: pass if enough is known, else wait on, else what no_data says. */
 static void watch_window(struct step *s, struct place_state *p, struct watch *w, struct deployment *d, const struct sw_rule *rule,
-                         const struct sw_judged *j)
+                         const struct sw_judged *j, const struct facts *f)
 {
-	if (w->total > 0 && w->last_known && w->known * 5 >= w->total * 4) {
+	if (sw_streq(f->veto, "pre-existing")) {
+		watch_inconclusive(s, p, w, d, rule, j, "pre-existing");
+		return;
+	}
+	if (watch_known(s, w, rule)) {
 		if (watch_labels(rule))
 			sw_watch_end(s, p, w, "inconclusive", "deadline");
+		else if (w->transient)
+			watch_transient(s, p, w, d, rule, j);
 		else
 			sw_watch_end(s, p, w, "pass", "evidence");
 		return;
@@ -342,9 +269,9 @@ static void watch_window(struct step *s, struct place_state *p, struct watch *w,
 		if (w->last_at && s->now - w->last_at <= rule->no_data_last + EXTEND_TO && w->known)
 			sw_watch_end(s, p, w, "pass", "no-data");
 		else
-			watch_inconclusive(s, p, w, d, rule, j);
+			watch_inconclusive(s, p, w, d, rule, j, "no-data");
 		break;
-	case SW_ND_INCONCLUSIVE: watch_inconclusive(s, p, w, d, rule, j); break;
+	case SW_ND_INCONCLUSIVE: watch_inconclusive(s, p, w, d, rule, j, "no-data"); break;
 	}
 }
 
@@ -368,22 +295,43 @@ static void watch_follow(struct step *s, struct place_state *p, struct watch *w,
 	}
 }
 
-/* Newest reading of the signals the rule needs; 0: none since it opened. */
-static sw_ms watch_newest(const struct place_state *p, const struct watch *w, const struct sw_rule *rule)
+/* Newest reading of the signals and sources the rule needs; where it needs none of them, now. 0: none since it opened. */
+static sw_ms watch_newest(const struct step *s, const struct place_state *p, const struct watch *w, const struct sw_rule *rule)
 {
 	sw_ms at = 0;
 
-	for (size_t k = 0; rule->signals && rule->signals[k]; k++)
-		for (size_t i = 0; i < p->n_series; i++)
-			if (sw_streq(p->series[i].name, rule->signals[k]) && p->series[i].n)
-				at = SW_MAX(at, p->series[i].s[p->series[i].n - 1].at);
+	for (size_t k = 0; rule->signals[k]; k++) {
+		const struct series *sr = sw_readings_find(p, rule->signals[k]);
+
+		if (sr && sr->n)
+			at = SW_MAX(at, sr->s[sr->n - 1].at);
+	}
+	for (size_t k = 0; rule->sources[k]; k++)
+		for (size_t i = 0; i < p->n_sources; i++)
+			if (sw_streq(p->sources[i].name, rule->sources[k]))
+				at = SW_MAX(at, p->sources[i].heard);
+	if (!rule->signals[0] && !rule->sources[0])
+		at = s->now; /* failing_services and the like: each look is a check */
 	return at >= w->opened ? at : 0;
 }
 
-/* The moment from which a true condition may count: after sleep or a jump of the clock we look again first. */
-static void watch_awake(struct step *s, struct place_state *p, struct watch *w)
+/* Nothing new, and no moment passed at which something has to be decided: what was found last still stands. */
+static bool watch_idle(const struct watch *w, bool fresh, sw_ms now)
 {
-	sw_dur limit = SW_MAX(ASLEEP, 3 * sw_watch_rhythm(s, p));
+	sw_ms at[] = { w->grace_until, w->until, w->from + EXTEND_TO, w->fail_at ? w->fail_at + FOLLOW_FOR : 0 };
+
+	if (fresh || w->asked || w->tilt || !w->looked)
+		return false;
+	for (size_t i = 0; i < SW_COUNT(at); i++)
+		if (at[i] > w->looked && at[i] <= now)
+			return false;
+	return true;
+}
+
+/* The moment from which a true condition may count: after sleep or a jump of the clock we look again first. */
+static void watch_awake(struct step *s, struct watch *w)
+{
+	sw_dur limit = SW_MAX(ASLEEP, 3 * w->every);
 
 	if (w->last_eval && s->now - w->last_eval > limit) {
 		w->tilt = s->now;
@@ -397,6 +345,48 @@ static void watch_lost(struct step *s, struct place_state *p, struct watch *w)
 {
 	sw_step_note(s, SW_NOTE_ERROR, NULL, w->id, "the rules this watch was opened with are gone, it ends");
 	sw_watch_end(s, p, w, "inconclusive", "no-data");
+}
+
+/* The condition holds. What stands between that and a verdict? */
+static void watch_true(struct step *s, struct place_state *p, struct watch *w, struct deployment *d, const struct sw_rule *rule,
+                       const struct sw_judged *j, const struct sw_facts *facts)
+{
+	switch (sw_judge_guard(s, p, d, rule, facts)) {
+	case JUDGE_GO: watch_fail(s, p, w, d, rule, j, "evidence"); break;
+	case JUDGE_WAIT: w->asked = true; break;
+	case JUDGE_PRE_EXISTING: watch_inconclusive(s, p, w, d, rule, j, "pre-existing"); break;
+	case JUDGE_COMMON_CAUSE: watch_inconclusive(s, p, w, d, rule, j, "common-cause"); break;
+	case JUDGE_OWN_NETWORK:
+		if (!w->tilt)
+			sw_step_note(s, SW_NOTE_WARN, d->ev.ci_run_id, w->id, "the reference address does not answer either: our own network is down, looking again");
+		w->tilt = s->now;
+		w->last_known = false;
+		break;
+	}
+}
+
+/* Evaluates; what was new counts as a check, unless it is too early to tell anything. */
+static void watch_look(struct step *s, struct watch *w, struct facts *f, struct sw_facts *facts, bool fresh, struct sw_judged *j)
+{
+	const struct sw_rule *rule = f->rule;
+
+	sw_facts_fill(f, facts);
+	facts->gap_resets = rule->gap_resets;
+	sw_expr_eval(rule->cond, facts, w->holds, s->a, j);
+	if (j->truth != SW_FALSE && rule->min_requests && f->requests < (double)rule->min_requests)
+		j->truth = SW_UNKNOWN; /* too little traffic says nothing */
+	w->transient |= sw_streq(f->veto, "transient");
+	if (!fresh)
+		return;
+	if (f->early && j->truth == SW_UNKNOWN) {
+		w->early++;
+		return;
+	}
+	w->last_known = j->truth != SW_UNKNOWN;
+	if (w->state == WATCH_WATCHING) {
+		w->total++;
+		w->known += w->last_known;
+	}
 }
 
 static void watch_eval(struct step *s, struct place_state *p, struct watch *w)
@@ -416,32 +406,30 @@ static void watch_eval(struct step *s, struct place_state *p, struct watch *w)
 		watch_lost(s, p, w);
 		return;
 	}
-	newest = watch_newest(p, w, rule);
+	newest = watch_newest(s, p, w, rule);
 	fresh = newest > w->last_at;
 	if (fresh)
 		w->last_at = newest;
 	if (w->state == WATCH_WAITING && s->now >= w->grace_until)
 		w->state = WATCH_WATCHING;
-	watch_awake(s, p, w);
-	f = (struct facts){ .s = s, .ev = &d->ev, .place = p->conf, .service = p->service, .state = p, .dep = d, .watch = w, .rules = rules };
-	sw_facts_fill(&f, &facts);
-	facts.gap_resets = rule->gap_resets;
-	sw_expr_eval(rule->cond, &facts, w->holds, s->a, &j);
-	if (fresh) {
-		w->last_known = j.truth != SW_UNKNOWN;
-		if (w->state == WATCH_WATCHING) {
-			w->total++;
-			w->known += w->last_known;
-		}
-	}
+	watch_awake(s, w);
+	if (watch_idle(w, fresh, s->now))
+		return;
+	f = (struct facts){ .s = s, .ev = &d->ev, .place = p->conf, .service = p->service, .state = p, .dep = d, .watch = w, .rules = rules,
+	                    .rule = rule, .delay = rule->delay, .requests = sw_judge_requests(w) };
+	watch_look(s, w, &f, &facts, fresh, &j);
+	if (s->out->n_needs)
+		return;
+	w->looked = s->now;
+	w->asked = false;
 	if (w->state == WATCH_FOLLOWING)
 		watch_follow(s, p, w, d, rule, &j, fresh);
 	else if (j.truth == SW_TRUE && !w->tilt && watch_labels(rule))
 		watch_label(s, p, w, d, rule, &j);
 	else if (j.truth == SW_TRUE && !w->tilt)
-		watch_fail(s, p, w, d, rule, &j, "evidence");
+		watch_true(s, p, w, d, rule, &j, &facts);
 	else if (s->now >= w->until && w->state == WATCH_WATCHING && (!w->tilt || s->now >= w->tilt + LOOK_AGAIN))
-		watch_window(s, p, w, d, rule, &j);
+		watch_window(s, p, w, d, rule, &j, &f);
 }
 
 /* When this watch has to be looked at without a new reading. */
@@ -483,5 +471,5 @@ void sw_watch_superseded(struct step *s, struct place_state *p, const struct dep
 	}
 	for (size_t i = 0; i < p->n_deps; i++)
 		if (!sw_streq(p->deps[i].id, newer->id))
-			sw_act_cancel(s, p, p->deps[i].id, "a newer deployment succeeded");
+			sw_act_cancel(s, p, p->deps[i].id, sw_act_newer(s, newer));
 }

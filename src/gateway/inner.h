@@ -88,7 +88,7 @@ void sw_store_free(struct store *s);
 void sw_store_put(struct store *s, const struct sw_entry_in *e, store_cb cb, void *arg);
 /* How it stands, for /health: redis and spool as words, whether deliveries can be taken at all. */
 struct store_state {
-	bool redis_up, redis_durable, spool_on, spool_ok, can_take;
+	bool redis_up, redis_durable /* and taking */, spool_on, spool_ok, can_take;
 	int64_t spool_bytes;
 	sw_dur rtt;
 	const char *redis_why, *spool_why;   /* "" when well */

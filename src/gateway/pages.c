@@ -50,7 +50,7 @@ void sw_page_health(struct gateway *g, struct sw_http_req *req)
 	sw_jw_str(&w, "built", g->opt->built);
 	sw_jw_int(&w, "uptime_s", (sw_loop_wall(g->loop) - g->started) / SW_SECOND);
 	sw_jw_obj(&w, "checks");
-	health_check(&w, "redis", st.redis_durable, false, st.redis_why);
+	health_check(&w, "redis", st.redis_durable && !*st.redis_why, false, st.redis_why);
 	if (st.redis_up)
 		sw_jw_int(&w, "rtt_ms", st.rtt);
 	sw_jw_obj_end(&w);

@@ -22,7 +22,7 @@
 
 #define LOG "gateway/store"
 
-enum { SPOOLS_MAX = 64, PRESENCE_EVERY = 10000 /* ms */, AGAIN = 500 /* ms */ };
+enum { SPOOLS_MAX = 64, PRESENCE_EVERY = 10000 /* ms */, AGAIN = 500 /* ms */, REFUSED_FOR = 15000 /* ms, without another try */ };
 
 struct put {
 	struct store *s;
@@ -51,7 +51,9 @@ struct store {
 	struct sw_defer sync;
 	struct sw_timer presence, again;
 	bool freed;
-	char redis_why[160], spool_why[200];
+	const char *weak;            /* why Redis may lose what it took, as last told; NULL: it may not */
+	sw_ms refused_at;            /* when Redis last took nothing though it is there; 0: it does */
+	char redis_why[160], spool_why[200], refused_why[160];
 };
 
 static void store_kick(struct store *s);
@@ -127,18 +129,43 @@ static void store_spool(struct put *p)
 	sw_loop_defer(s->g->loop, &s->sync);
 }
 
+/* Redis is there, but full, broken or not ours to write: told once. (A connection that is lost tells on_state.) */
+static void store_refused(struct store *s, int r)
+{
+	if (r == -EIO || r == -ENOTCONN || r == -ECANCELED || r == -EAGAIN || r == -EROFS)
+		return;
+	(void)snprintf(s->refused_why, sizeof s->refused_why, "%s",
+	               r == SW_ENQ_FULL || r == -ENOMEM ? "its memory is full, or too much waits in it"
+	               : *sw_bus_error(s->bus)          ? sw_bus_error(s->bus)
+	                                                : strerror(-r));
+	if (!s->refused_at)
+		SW_WARN(LOG, "Redis takes nothing: %s; %s", s->refused_why,
+		        s->spools[0].spool ? "deliveries go to the spool" : "deliveries are refused, there is no spool");
+	s->refused_at = sw_loop_mono(s->g->loop);
+}
+
+static void store_taken(struct store *s)
+{
+	if (s->refused_at)
+		SW_INFO(LOG, "Redis takes deliveries again");
+	s->refused_at = 0;
+}
+
 static void store_enqueued(void *arg, int r, const char *stream_id)
 {
 	struct put *p = arg;
 
-	if (r == SW_ENQ_QUEUED)
+	if (p->s->freed) {
+		put_done(p, r == SW_ENQ_QUEUED ? STORE_QUEUED : r == SW_ENQ_DUPLICATE ? STORE_DUPLICATE : -ECANCELED, false);
+	} else if (r == SW_ENQ_QUEUED) {
+		store_taken(p->s);
 		put_done(p, STORE_QUEUED, false);
-	else if (r == SW_ENQ_DUPLICATE)
+	} else if (r == SW_ENQ_DUPLICATE) {
 		put_done(p, STORE_DUPLICATE, false);
-	else if (p->s->freed)
-		put_done(p, -ECANCELED, false);
-	else
+	} else {
+		store_refused(p->s, r);
 		store_spool(p);
+	}
 }
 
 void sw_store_put(struct store *s, const struct sw_entry_in *e, store_cb cb, void *arg)
@@ -163,9 +190,13 @@ static void spool_drained(void *arg, int r)
 	if (s->freed)
 		return;
 	sp->draining = false;
-	if (r < 0)
+	if (r < 0) {
+		store_refused(s, r);
 		sw_timer_set(&s->again, AGAIN);
-	else if (sw_spool_waiting(sp->spool) == 0)
+		return;
+	}
+	store_taken(s);
+	if (sw_spool_waiting(sp->spool) == 0)
 		SW_INFO(LOG, "spool %s: all of it is in Redis", sp->name);
 	else
 		store_kick(s);
@@ -234,10 +265,28 @@ static void store_again(void *arg)
 	store_kick(s);
 }
 
+/* What Redis is set to is asked at every connect and once a minute: each change is told. */
+static void store_weak(struct store *s)
+{
+	const char *weak = sw_bus_up(s->bus) ? sw_bus_weakness(s->bus) : s->weak;
+
+	if (weak == s->weak)
+		return;
+	s->weak = weak;
+	if (!weak)
+		SW_INFO(LOG, "Redis keeps what it takes again");
+	else if (sw_bus_durable(s->bus))
+		SW_WARN(LOG, "%s", weak);
+	else
+		SW_WARN(LOG, "%s; %s", weak,
+		        s->spools[0].spool ? "deliveries are synced in the spool first" : "deliveries are refused, there is no spool");
+}
+
 static void store_presence(void *arg)
 {
 	struct store *s = arg;
 
+	store_weak(s);
 	if (sw_bus_up(s->bus))
 		for (unsigned i = 0; i < s->n_spools; i++)
 			if (s->spools[i].spool || i == 0)
@@ -259,11 +308,10 @@ static void store_on_state(void *arg, bool up, const char *why)
 		        s->spools[0].spool ? "deliveries go to the spool" : "deliveries are refused, there is no spool");
 		return;
 	}
-	if (sw_bus_durable(s->bus))
+	s->weak = NULL;
+	store_weak(s);
+	if (!s->weak)
 		SW_INFO(LOG, "Redis is there");
-	else
-		SW_WARN(LOG, "Redis is not set to appendonly yes and appendfsync always; %s",
-		        s->spools[0].spool ? "deliveries are synced in the spool first" : "deliveries are refused, there is no spool");
 	sw_timer_set(&s->presence, 0);
 }
 
@@ -368,8 +416,12 @@ void sw_store_state(const struct store *s, struct store_state *ret)
 		.rtt = info ? info->rtt_ms : 0, .redis_why = s->redis_why, .spool_why = s->spool_why,
 	};
 	ret->redis_durable = ret->redis_up && sw_bus_durable(s->bus);
-	if (ret->redis_up && !ret->redis_durable)
-		ret->redis_why = "not set to appendonly yes and appendfsync always";
+	if (ret->redis_up && sw_bus_weakness(s->bus))
+		ret->redis_why = sw_bus_weakness(s->bus);
+	if (ret->redis_up && s->refused_at && sw_loop_mono(s->g->loop) - s->refused_at < REFUSED_FOR) {
+		ret->redis_durable = false;
+		ret->redis_why = s->refused_why;
+	}
 	for (unsigned i = 0; i < s->n_spools; i++)
 		if (s->spools[i].spool)
 			ret->spool_bytes += sw_spool_waiting(s->spools[i].spool);

@@ -250,12 +250,13 @@ void sw_metric_observe(struct sw_metric *f, const char *const *values, double v)
 	value_write(&s->v[f->n_bounds + 1], s->v[f->n_bounds + 1] + v);
 }
 
+/* In 15 digits a moment in seconds keeps its milliseconds, and 0.1 stays 0.1. */
 static void print_value(struct sw_buf *out, double v)
 {
 	if (v == floor(v) && fabs(v) < 1e15)
 		sw_buf_printf(out, "%.0f\n", v);
 	else
-		sw_buf_printf(out, "%.9g\n", v);
+		sw_buf_printf(out, "%.15g\n", v);
 }
 
 static void print_name(const struct sw_metric *f, const char *suffix, const char *labels, const char *le, struct sw_buf *out)

@@ -16,7 +16,7 @@ static const char *const news_names[SW_NEWS_COUNT] = {
 static const char *const severity_names[] = { "info", "warning", "critical" };
 static const char *const locale_names[] = { "en", "zh" };
 static const char *const link_names[SW_LINK_COUNT] = { "ci_log",    "compare", "environment",
-	                                               "dashboard", "runbook", "logs" };
+	                                               "dashboard", "runbook", "logs", "alarm" };
 
 const char *sw_news_name(enum sw_alert_news n)
 {

@@ -29,6 +29,11 @@ const char *sw_status_name(enum sw_status s)
 	return status_names[s];
 }
 
+bool sw_event_deploys(const struct sw_event *ev)
+{
+	return ev->environment && (!ev->env_action || sw_streq(ev->env_action, "start"));
+}
+
 enum sw_status sw_status_parse(const char *s)
 {
 	if (!s)
@@ -80,6 +85,7 @@ struct sw_event *sw_events_add(struct sw_events *evs)
 
 	if (evs->n == SW_EVENTS_MAX) {
 		evs->cut = true;
+		evs->left_out++;
 		return NULL;
 	}
 	if (evs->n == evs->cap) {
@@ -113,8 +119,8 @@ static const struct field fields[] = {
 	TEXT(default_branch), TEXT(ref), TEXT(branch), TEXT(tag), TEXT(sha), TEXT(short_sha), TEXT(before), TEXT(version), BOOL(created),
 	BOOL(deleted), BOOL(forced), TEXT(status_text), TEXT(failure_reason), TEXT(environment), TEXT(env_action), TEXT(env_tier),
 	TEXT(env_url), TEXT(service), TEXT(deployment_id), TEXT(job_id), TEXT(pipeline_id), TEXT(report_id), TEXT(ci_run_id),
-	TEXT(ci_run_alias), TEXT(pipeline_source), TEXT(parent_pipeline), TEXT(pipeline_name), TEXT(workflow), TEXT(job_name),
-	TEXT(job_stage), BOOL(allow_failure), BOOL(merge_request), TEXT(target_branch), TEXT(user), TEXT(user_name), TEXT(author),
+	TEXT(ci_run_alias), TEXT(alarm_id), TEXT(pipeline_source), TEXT(parent_pipeline), TEXT(pipeline_name), TEXT(workflow), TEXT(job_name),
+	TEXT(job_stage), BOOL(allow_failure), BOOL(merge_request), BOOL(jobs_deploy), TEXT(target_branch), TEXT(user), TEXT(user_name), TEXT(author),
 	TEXT(author_email), TEXT(title), TEXT(url), TEXT(compare_url), TIME(at), TIME(received), TIME(created_at), TIME(started_at),
 	TIME(finished_at), NUMBER(duration_ms), NUMBER(queued_ms), NUMBER(coverage), NUMBER(cpu_ms), NUMBER(max_rss_bytes),
 };

@@ -15,6 +15,8 @@
 #include "base/str.h"
 #include "shipwatch/buf.h"
 
+const char *const sw_place_presets[] = { "default", "client-golang", "spring-boot", "nginx-ingress", "istio", "envoy", NULL };
+
 static const struct sw_match place_any = { 0 };
 
 const char *sw_place_tier(const char *environment)
@@ -61,6 +63,16 @@ const char *sw_place_fill(const char *text, const char *service, struct sw_arena
 	return sw_arena_strdup(a, b.p);
 }
 
+const char *sw_place_fill_labels(const char *labels, const char *service, struct sw_arena *a)
+{
+	char *plain = sw_arena_strdup(a, service);
+
+	for (char *p = plain; *p; p++)
+		if ((unsigned char)*p < ' ' || strchr("\"'`\\", *p))
+			*p = '_';
+	return sw_place_fill(labels, plain, a);
+}
+
 static const struct sw_place *place_make(const struct sw_place *template, const char *service, struct sw_arena *a)
 {
 	struct sw_place *p = SW_ARENA_NEW(a, struct sw_place);
@@ -71,6 +83,9 @@ static const struct sw_place *place_make(const struct sw_place *template, const 
 	p->health.url = sw_place_fill(p->health.url, service, a);
 	p->health.version = sw_place_fill(p->health.version, service, a);
 	p->health.expect = sw_place_fill(p->health.expect, service, a);
+	p->prometheus.url = sw_place_fill(p->prometheus.url, service, a);
+	p->prometheus.labels = sw_place_fill_labels(p->prometheus.labels, service, a);
+	p->scrape.url = sw_place_fill(p->scrape.url, service, a);
 	p->rollback = sw_place_fill(p->rollback, service, a);
 	labels = p->n_labels ? SW_ARENA_ARRAY(a, struct sw_label, p->n_labels) : NULL;
 	for (size_t i = 0; i < p->n_labels; i++) {
@@ -166,7 +181,7 @@ static bool place_environment(const struct sw_place *p, const struct sw_match *m
 /* May this pipeline be a deployment where nothing says so but the place? */
 static bool place_pipeline_counts(const struct sw_event *ev)
 {
-	return ev->kind == SW_EV_PIPELINE && ev->status == SW_ST_SUCCESS && !ev->merge_request &&
+	return ev->kind == SW_EV_PIPELINE && ev->status == SW_ST_SUCCESS && !ev->merge_request && !ev->jobs_deploy &&
 	       !ev->parent_pipeline && !sw_streq(ev->pipeline_source, "schedule") &&
 	       !sw_streq(ev->pipeline_source, "parent_pipeline");
 }
@@ -292,7 +307,7 @@ size_t sw_places_claim(const struct sw_places *ps, const struct sw_event *ev, st
 	const struct sw_place *by_tier;
 	size_t n = 0;
 
-	if (!service)
+	if (!service || (ev->environment && !sw_event_deploys(ev)))
 		return 0;
 	for (size_t i = 0; i < ps->n && n < max; i++) {
 		const struct sw_place *p = &ps->items[i];
@@ -314,6 +329,58 @@ size_t sw_places_claim(const struct sw_places *ps, const struct sw_event *ev, st
 	ret[0].place = template ? place_make(by_tier, service, a) : by_tier;
 	ret[0].how = SW_CLAIM_DEPLOYMENT;
 	return 1;
+}
+
+/* ---- places without a deployment ---- */
+
+enum meant {
+	MEANT_NAME,
+	MEANT_SPELLING, /* production is prod */
+	MEANT_HOST,     /* what the host calls it */
+	MEANT_TIER,
+	MEANT_WAYS
+};
+
+static bool place_meant(const struct sw_place *p, const char *environment, enum meant way)
+{
+	switch (way) {
+	case MEANT_NAME:
+		return strcasecmp(p->environment, environment) == 0;
+	case MEANT_SPELLING:
+		return place_own_name(p, environment);
+	case MEANT_HOST:
+		for (size_t i = 0; i < p->n_matches; i++)
+			if (p->matches[i].environment && sw_glob_match(p->matches[i].environment, environment, true))
+				return true;
+		return false;
+	case MEANT_TIER:
+		return p->tier && strcasecmp(sw_place_tier(p->tier), sw_place_tier(environment)) == 0;
+	case MEANT_WAYS:
+		break;
+	}
+	return false;
+}
+
+size_t sw_places_meant(const struct sw_places *ps, const struct sw_event *ev, struct sw_arena *a,
+                       const struct sw_place **ret, size_t max)
+{
+	bool template, many;
+	const char *service = places_service(ps, ev, &template, &many, a);
+	size_t n = 0;
+
+	if (!service || many)
+		return 0; /* several services of one repository: it does not say which */
+	for (int way = 0; way < MEANT_WAYS && n == 0; way++) {
+		for (size_t i = 0; i < ps->n && n < max; i++) {
+			const struct sw_place *p = &ps->items[i];
+
+			if (strcmp(p->service, template ? "*" : service) != 0)
+				continue;
+			if (!ev->environment || place_meant(p, ev->environment, (enum meant)way))
+				ret[n++] = template ? place_make(p, service, a) : p;
+		}
+	}
+	return n;
 }
 
 /* ---- can two places be meant by one event? ---- */

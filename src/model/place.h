@@ -28,6 +28,20 @@ struct sw_health_conf {
 	const char *expect;         /* JSON Pointer=value that must hold ("/status=ok"); NULL: none */
 };
 
+/* Where a place's signals are measured. */
+struct sw_measure_conf {
+	const char *url;         /* prometheus: its base; scrape: the service's /metrics. NULL: none */
+	const char *preset;      /* which names the metrics have: "client-golang" … ; NULL: the default names */
+	const char *labels;      /* prometheus: what $labels stands for: job="web",env="prod"; "" unless said */
+	sw_dur window;           /* $window, 1 m unless said */
+	sw_dur timeout;
+	sw_dur background;       /* scrape: rhythm between deployments */
+	const char *user, *password, *token; /* Basic, or Bearer; NULL: none */
+};
+
+/* NULL-ended: the words of `preset:`; what they ask for is in signal/presets.c. */
+extern const char *const sw_place_presets[];
+
 struct sw_place {
 	const char *service, *environment, *tier; /* tier NULL: none */
 	const char **repos;                       /* NULL-ended globs of the service */
@@ -35,6 +49,7 @@ struct sw_place {
 	size_t n_matches;
 	bool deploys_pipeline; /* deploys: pipeline */
 	struct sw_health_conf health;
+	struct sw_measure_conf prometheus, scrape;
 	const char *rollback;    /* name of the action; NULL: none */
 	const char **migrations; /* NULL-ended globs */
 	const char **channels;   /* NULL or NULL-ended: the environment's, else the service's */
@@ -74,11 +89,20 @@ struct sw_claimed {
  */
 size_t sw_places_claim(const struct sw_places *ps, const struct sw_event *ev, struct sw_arena *a,
                        struct sw_claimed *ret, size_t max);
+/*
+ * The places an event is about that is no deployment (an alarm, a report of a build): of the service it names or whose repository
+ * it has, those that are called as it names the environment, else those a match of which has that environment, else those of that
+ * tier; all of the service where it names none. Return: how many, at most max.
+ */
+size_t sw_places_meant(const struct sw_places *ps, const struct sw_event *ev, struct sw_arena *a,
+                       const struct sw_place **ret, size_t max);
 /* Is the repository one of a configured service? Name of the service (for wildcard: last part of the path), or NULL. */
 const char *sw_places_service_of(const struct sw_places *ps, const struct sw_event *ev, struct sw_arena *a);
 
 /* The text with every {service} replaced; NULL in, NULL out. */
 const char *sw_place_fill(const char *text, const char *service, struct sw_arena *a);
+/* The same in matchers of PromQL (job="{service}"): quotes and backslashes of the name become _, so it cannot end the text. */
+const char *sw_place_fill_labels(const char *labels, const char *service, struct sw_arena *a);
 /* "production" → "prod", "stage" → "staging", anything else → itself; case is folded for these words only. */
 const char *sw_place_tier(const char *environment);
 /*

@@ -43,6 +43,24 @@ static const char *translated(const struct text *t, const char *s)
 	return sw_word_known(s, t->al->locale);
 }
 
+/* What is said about a rollback: words of the engine, and in brackets what is not ours to translate, such as who it was. */
+static const char *detail(const struct text *t, struct sw_buf *room)
+{
+	const char *s = t->al->rollback_detail, *more = strstr(s, " ("), *head;
+
+	if (!more)
+		return translated(t, s);
+	sw_buf_reset(room);
+	sw_buf_catn(room, s, (size_t)(more - s));
+	head = translated(t, sw_buf_str(room));
+	if (head == sw_buf_str(room))
+		return s;
+	sw_buf_reset(room);
+	sw_buf_cat(room, head);
+	sw_buf_cat(room, more);
+	return sw_buf_str(room);
+}
+
 /* ---- words from outside ---- */
 
 static bool is_word(char c)
@@ -273,13 +291,14 @@ static void head_what(struct text *t)
 {
 	const struct sw_alert *al = t->al;
 	const char *news = sw_word_news(al->news, al->locale), *finding = al->n_findings ? al->findings[0].text : NULL;
+	SW_CLEANUP(sw_buf_fini) struct sw_buf room = SW_BUF_INIT;
 	bool said = false;
 
 	head_part(t, &said, news);
 	if (al->news == SW_NEWS_FIRING)
 		head_part(t, &said, translated(t, al->verdict));
 	if (al->news >= SW_NEWS_ROLLBACK_WAITING && al->news <= SW_NEWS_ROLLBACK_INEFFECTIVE && al->rollback_detail)
-		head_part(t, &said, translated(t, al->rollback_detail));
+		head_part(t, &said, detail(t, &room));
 	else if (first_of(finding, al->summary, NULL))
 		head_part(t, &said, first_of(finding, al->summary, NULL));
 	else if (al->verdict && al->news == SW_NEWS_INCONCLUSIVE)
@@ -394,12 +413,13 @@ static void compose_version(struct text *t)
 	text_pair(t, SW_W_TAG, al->tag);
 	line_end(t);
 	line_begin(t);
-	text_pair(t, SW_W_COMMIT, al->n_commits ? NULL : al->title);
+	text_pair(t, sw_streq(al->kind, "alarm") ? SW_W_ALARM : SW_W_COMMIT, al->n_commits ? NULL : al->title);
 	line_end(t);
 }
 
 static void compose_rollback(struct text *t)
 {
+	SW_CLEANUP(sw_buf_fini) struct sw_buf room = SW_BUF_INIT;
 	const struct sw_alert *al = t->al;
 
 	if (!first_of(al->rollback_action, al->rollback_state, NULL))
@@ -412,7 +432,7 @@ static void compose_rollback(struct text *t)
 	}
 	if (al->rollback_detail && *al->rollback_detail) {
 		sw_buf_cat(&t->b, word(t, SW_W_COMMA));
-		text_put(t, translated(t, al->rollback_detail));
+		text_put(t, detail(t, &room));
 	}
 	line_end(t);
 }

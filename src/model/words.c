@@ -8,6 +8,7 @@ static const char *const words[SW_W_COUNT][2] = {
 	[SW_W_BEFORE] = { "before", "部署前" }, [SW_W_LIMIT] = { "limit", "阈值" }, [SW_W_RULE] = { "rule", "规则" },
 	[SW_W_VERSION] = { "version", "版本" }, [SW_W_REPO] = { "repository", "仓库" },
 	[SW_W_BRANCH] = { "branch", "分支" }, [SW_W_TAG] = { "tag", "标签" }, [SW_W_COMMIT] = { "commit", "提交" },
+	[SW_W_ALARM] = { "alarm", "告警" },
 	[SW_W_BY] = { "by", "操作人" }, [SW_W_DEPLOYED] = { "deployed", "部署时间" }, [SW_W_AT] = { "at", "时间" },
 	[SW_W_ROLLBACK] = { "rollback", "回滚" }, [SW_W_RUN] = { "run", "运行编号" },
 	[SW_W_COMMITS] = { "commits", "提交列表" }, [SW_W_FILES] = { "files changed", "变更文件" },
@@ -20,7 +21,7 @@ static const char *const severities[][2] = {
 };
 static const char *const links[SW_LINK_COUNT][2] = {
 	{ "CI log", "CI 日志" }, { "compare", "代码对比" }, { "environment", "环境" }, { "dashboard", "看板" },
-	{ "runbook", "处理手册" }, { "logs", "日志" },
+	{ "runbook", "处理手册" }, { "logs", "日志" }, { "alarm", "告警来源" },
 };
 static const char *const news_words[SW_NEWS_COUNT][2] = {
 	[SW_NEWS_INCONCLUSIVE] = { "inconclusive", "无法判断" },
@@ -40,6 +41,7 @@ static const char *const known[][2] = {
 	{ "running", "进行中" }, { "created", "已创建" }, { "other", "其他" }, { "inactive", "已失效" },
 	{ "deployment", "部署" }, { "pipeline", "流水线" }, { "push", "推送" }, { "tag", "标签" }, { "job", "任务" },
 	{ "release", "发布" }, { "merge", "合并" }, { "report", "报告" },
+	{ "alarm", "告警" }, { "firing", "触发" }, { "resolved", "已恢复" },
 	/* why */
 	{ "evidence", "指标异常" }, { "no-data", "没有数据" }, { "pre-existing", "部署前已异常" },
 	{ "common-cause", "共同原因" }, { "transient", "短暂异常" }, { "newer", "已有更新的部署" },

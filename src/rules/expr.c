@@ -155,11 +155,14 @@ static struct node *parse_call(struct parser *p, const char *name, size_t at)
 					advance(p, false);
 				}
 			}
-			if (p->t.kind == T_MULTIPLE) { /* by=2x */
+			if (key && (p->t.kind == T_MULTIPLE || p->t.kind == T_POINTS)) { /* by=2x, by=2pp */
 				struct node *m = node_new(p, N_LITERAL, p->t.at);
 
-				m->value = (struct sw_value){ .type = SW_V_NUMBER, .num = p->t.value.num };
+				m->form = p->t.kind == T_POINTS ? FORM_POINTS : FORM_MULTIPLE;
+				m->type = p->t.kind == T_POINTS ? SW_V_RATIO : SW_V_NUMBER;
+				m->value = (struct sw_value){ .type = m->type, .num = p->t.value.num };
 				advance(p, false);
+				m->end = p->last_end;
 				list_add(p, n, m, key);
 				continue;
 			}
@@ -171,18 +174,28 @@ static struct node *parse_call(struct parser *p, const char *name, size_t at)
 	return n;
 }
 
+/* Reads "+50%", "- 2pp", "+200ms" behind baseline; what is multiplied first ("+ 2 * x") is no delta but a sum. */
 static struct node *parse_baseline_delta(struct parser *p, struct node *n)
 {
-	if ((is_op(p, "+") || is_op(p, "-"))) {
-		struct lexer ahead = p->lex;
-		struct token next = sw_lex_next(&ahead, false);
-		bool delta = next.kind == T_POINTS || (next.kind == T_LITERAL && next.value.type != SW_V_STRING);
+	struct lexer ahead = p->lex;
+	double sign = is_op(p, "-") ? -1 : 1;
+	struct token delta, behind;
 
-		if (delta) {
-			advance(p, false);
-			advance(p, false);
-		}
-	}
+	n->end = p->last_end;
+	if (p->failed || (!is_op(p, "+") && !is_op(p, "-")))
+		return n;
+	delta = sw_lex_next(&ahead, false);
+	behind = sw_lex_next(&ahead, false);
+	if (delta.kind != T_POINTS && (delta.kind != T_LITERAL || delta.value.type == SW_V_STRING))
+		return n;
+	if (behind.kind == T_OP && (strcmp(behind.text, "*") == 0 || strcmp(behind.text, "/") == 0))
+		return n;
+	advance(p, false);
+	advance(p, false);
+	n->form = delta.kind == T_POINTS ? FORM_POINTS : delta.value.type == SW_V_RATIO ? FORM_PERCENT : FORM_PLAIN;
+	n->value = delta.value;
+	n->value.num *= sign;
+	n->mark = delta.at;
 	n->end = p->last_end;
 	return n;
 }
@@ -246,6 +259,8 @@ static struct node *parse_primary(struct parser *p)
 		return node_new(p, N_LITERAL, at);
 	case T_MULTIPLE:
 		n = node_new(p, N_BASELINE, at);
+		n->form = FORM_MULTIPLE;
+		n->value = p->t.value;
 		advance(p, false);
 		if (!take_word(p, "baseline"))
 			parse_fail(p, p->t.at, "expected \"baseline\" behind a multiple such as 3x");
@@ -274,6 +289,8 @@ static struct node *parse_primary(struct parser *p)
 			n = parse_or(p);
 			n->paren = true;
 			expect_op(p, ")");
+			n->at = at;
+			n->end = p->last_end;
 			return n;
 		}
 		if (take_op(p, ".")) {

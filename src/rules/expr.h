@@ -7,6 +7,8 @@
 #define EXPR_BYTES 4096
 #define EXPR_DEPTH 50
 #define EXPR_NODES 500
+#define EXPR_COST  50000   /* parts visited by one evaluation, at most */
+#define EXPR_ASKED 32      /* signals in one expression */
 
 /* ---- lexer ---- */
 
@@ -40,10 +42,13 @@ enum compare { C_LT, C_LE, C_GT, C_GE, C_EQ, C_NE };
 enum state { S_ABSENT, S_STALE, S_NAN, S_ERROR, S_TOO_FEW, S_UNKNOWN, S_HEALTHY, S_FAILING };
 enum call {
 	F_CONSECUTIVE, F_ANY, F_ALL, F_CHANGED, F_WITHIN, F_AGE, F_DEPLOYS, F_FAILING_SERVICES, F_LEN, F_LOWER, F_HAS, F_COALESCE, F_DELTA,
-	F_LATER /* parses and type-checks; needs what this version has not */
+	F_REGRESSED, F_SUM /* requests, restarts: becomes a window */, F_FLAKY, F_FLAPS, F_SOURCE
 };
 
-struct hold { sw_dur dur; unsigned n, of; }; /* dur, or n (of of) checks */
+/* How a number was written: beside `baseline` (+50%, + 2pp, +200ms, 3x), and as by= of regressed. */
+enum form { FORM_PLAIN, FORM_PERCENT, FORM_POINTS, FORM_MULTIPLE };
+
+struct hold { sw_dur dur; unsigned n, of; bool cusum; }; /* dur, or n (of of) checks, or by CUSUM (rules.md 3.5) */
 
 struct time_window { const char *name; unsigned days; /* bit 0 = Sunday */ int from, to; /* minutes of the day */ };
 
@@ -62,6 +67,14 @@ struct node {
 	enum state state;
 	struct hold hold;
 	size_t hold_index;         /* FOR, CONSECUTIVE */
+	enum form form;            /* BASELINE, LITERAL of a named argument */
+	const struct node *other;  /* BASELINE: what it is the baseline of */
+	double floor;              /* BASELINE: of the other side */
+	size_t mark;               /* BASELINE: where its delta stands; 0: it has none */
+	bool limit_first;          /* COMPARE: the limit stands on the left */
+	bool measured;             /* COMPARE, BETWEEN, IS: the value was something before the deployment too */
+	int element;               /* ELEMENT: place in a record; -1: the element itself */
+	const struct sw_regressed_ask *ask; /* CALL of regressed */
 	const char *name;          /* PATH, SIGNAL, CALL, ELEMENT */
 	const char *part;          /* SIGNAL */
 	enum sw_field_id field;
@@ -77,6 +90,11 @@ struct sw_expr {
 	struct node *root;
 	size_t n_holds;
 	const char **signals;      /* NULL-ended, distinct */
+	const char **based;        /* those whose baseline is asked for */
+	const char **sources;      /* NULL-ended: asked about by signal_source() */
+	const struct sw_regressed_ask **regressed; /* NULL-ended */
+	bool watches;              /* asks what only a watch can tell */
+	unsigned cost;             /* parts visited by one evaluation, at most */
 };
 
 /* What a name may mean beside fields and built-in signals. */
@@ -86,7 +104,6 @@ struct scope {
 	size_t n_signals;
 	const struct sw_ynode *lists;    /* of the rules file, or NULL */
 	const char *const *limits;       /* NULL: any */
-	bool all_built;            /* tests: nothing is refused as not being in this version */
 	bool hold_plain;           /* a plain comparison of a signal holds for 3 checks (it leads to a rollback) */
 };
 
@@ -102,6 +119,15 @@ void sw_expr_fini(struct sw_expr *e);
 /* Both. */
 int sw_expr_make(const char *text, const struct scope *sc, struct sw_expr **ret, struct wrong *wrong);
 int sw_wrong_set(struct wrong *w, size_t at, const char *fmt, ...) SW_PRINTF(3, 4);
+
+/* signals.c: the rows first, then what is built in; the built-in ones by number, NULL behind the last. */
+const struct sw_signal_def *sw_signal_def_find(const struct sw_signal_def *rows, size_t n, const char *name);
+const struct sw_signal_def *sw_signal_def_builtin(size_t i);
+
+/* hold.c: what a `for` remembers. */
+void sw_hold_count(struct sw_hold *h, enum sw_truth t, sw_ms at, bool gap_resets);
+unsigned sw_hold_true(const struct sw_hold *h, unsigned of);
+bool sw_hold_cusum(const struct sw_hold *h);
 
 /* regex.c: PCRE2 with limits. compile: NULL with wrong text in err. match: unknown when a limit was hit. */
 void *sw_regex_compile(const char *pattern, bool fold, struct sw_err *err);

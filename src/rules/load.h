@@ -32,6 +32,13 @@ struct load {
 	const struct source *now;
 };
 
+/* rows.c: reads the rows of `signals:`. */
+void sw_load_signals(struct load *l, const struct sw_ynode *n);
+/* budget.c: gives each rule its share; what it needs meanwhile lies in a. */
+void sw_load_budget(struct sw_rules *s, struct sw_arena *a);
+/* lint.c: warnings. r: the rule whose condition e is, or NULL. */
+void sw_lint_expr(struct load *l, const struct sw_ynode *at, const struct sw_expr *e, const struct sw_rule *r);
+void sw_lint_rule(struct load *l, const struct sw_ynode *n, const struct sw_rule *r);
 /* Reads one rule into the set, its mistakes into the diagnostics. */
 void sw_load_rule(struct load *l, const struct sw_ynode *n);
 

@@ -120,6 +120,10 @@ static int load_trigger(struct load *l, const struct sw_ynode *n, struct sw_trig
 	if (custom) {
 		ret->kind = SW_TR_CUSTOM;
 		ret->expr = load_expr(l, custom, false);
+		if (ret->expr && ret->expr->watches) {
+			sw_diag_error(l->d, custom, "a trigger asks about events, signals belong into if of a rule");
+			return -EINVAL;
+		}
 		return ret->expr ? 0 : -EINVAL;
 	}
 	if (sw_starts(n->text, "deploy-to-") && known_target(l, n->text + strlen("deploy-to-"))) {
@@ -210,6 +214,7 @@ static void load_then_one(struct load *l, const struct sw_ynode *n, const char *
 static void load_then(struct load *l, const struct sw_ynode *n, struct sw_rule *r)
 {
 	size_t most = n->type == SW_Y_LIST ? n->n * 4 + 4 : n->n + 4;
+	unsigned errors = l->d->errors;
 
 	r->then = SW_ARENA_ARRAY(l->a, struct sw_then, most);
 	for (const struct sw_ynode *x = n->type == SW_Y_LIST ? n->child : n; x; x = n->type == SW_Y_LIST ? x->next : NULL) {
@@ -218,7 +223,7 @@ static void load_then(struct load *l, const struct sw_ynode *n, struct sw_rule *
 		for (const struct sw_ynode *k = x->type == SW_Y_MAP ? x->child : NULL; k && r->n_then + 1 < most; k = k->next)
 			load_then_one(l, k, k->key, k, r);
 	}
-	if (!r->n_then)
+	if (!r->n_then && l->d->errors == errors)
 		sw_diag_error(l->d, n, "a rule does something: alert, rollback, run, hold or label");
 }
 
@@ -226,8 +231,9 @@ static void load_then(struct load *l, const struct sw_ynode *n, struct sw_rule *
 
 struct rule_conf {
 	const char *name, *runbook, *summary, *dedupe;
-	const struct sw_ynode *on, *where, *cond, *watch, *then, *no_data, *for_gap, *weight;
+	const struct sw_ynode *on, *where, *cond, *watch, *then, *no_data, *for_gap;
 	sw_dur after, repeat;
+	double weight;
 	int64_t min_requests;
 	int severity;
 	const char **mention;
@@ -249,7 +255,7 @@ static const struct sw_key rule_keys[] = {
 	ROW("no_data", SW_KEY_NODE, no_data, NULL, "inconclusive, fail, pass or last(2m)"),
 	ROW("for_gap", SW_KEY_NODE, for_gap, NULL, "reset or hold"),
 	{ "min_requests", SW_KEY_INT, offsetof(struct rule_conf, min_requests), "0", "fewer say nothing", 0, 1000000000, NULL },
-	ROW("weight", SW_KEY_NODE, weight, NULL, "share of the budget of false alarms"),
+	{ "weight", SW_KEY_NUMBER, offsetof(struct rule_conf, weight), "1", "share of the budget of false alarms", 0, 1000, NULL },
 	ROW("mention", SW_KEY_STRINGS, mention, NULL, "deployer, authors, oncall"),
 	ROW("dedupe", SW_KEY_STRING, dedupe, NULL, "1h, or until <trigger>"),
 	ROW("dry_run", SW_KEY_BOOL, dry_run, "false", "actions are told, not started"),
@@ -277,7 +283,8 @@ static bool load_dur(struct load *l, const struct sw_ynode *n, const char *what,
 	return true;
 }
 
-static void load_watch(struct load *l, const struct sw_ynode *n, struct sw_rule *r)
+/* broken: the condition is one mistake already, what it asks for is not known */
+static void load_watch(struct load *l, const struct sw_ynode *n, bool broken, struct sw_rule *r)
 {
 	static const char *const words[] = { "for", "every", "delay", NULL };
 
@@ -298,7 +305,7 @@ static void load_watch(struct load *l, const struct sw_ynode *n, struct sw_rule 
 	} else {
 		load_dur(l, n, "watch", 10 * SW_SECOND, 24 * SW_HOUR, &r->watch_for);
 	}
-	if (!r->watches)
+	if (!r->watches && !broken)
 		sw_diag_error(l->d, n, "watch: this rule is decided by the event alone, it asks for no signal");
 }
 
@@ -361,15 +368,42 @@ static void load_mentions(struct load *l, const struct sw_ynode *n, const struct
 /* What a rule may say one day; silently ignored it would promise what is not kept. */
 static void load_later(struct load *l, const struct sw_ynode *n)
 {
-	static const struct { const char *key, *why; } later[] = {
-		{ "min_requests", "min_requests needs the signal requests: not in this version" },
-		{ "weight", "weight belongs to the statistics: not in this version" },
-		{ "repeat", "repeat: not in this version" },
-	};
+	if (sw_yget(n, "repeat"))
+		sw_diag_key(l->d, sw_yget(n, "repeat"), "repeat: not in this version");
+}
 
-	for (size_t i = 0; i < SW_COUNT(later); i++)
-		if (sw_yget(n, later[i].key))
-			sw_diag_key(l->d, sw_yget(n, later[i].key), "%s", later[i].why);
+/* Fewer requests than these say nothing: so the rule needs the signal that counts them. */
+static void load_requests(struct load *l, const struct sw_ynode *n, const struct rule_conf *c, struct sw_rule *r)
+{
+	const char **more;
+	size_t k = 0;
+
+	r->min_requests = c->min_requests;
+	if (!c->min_requests)
+		return;
+	if (!r->signals || !r->signals[0]) {
+		if (!c->cond || r->cond) /* else the condition is one mistake already */
+			sw_diag_key(l->d, sw_yget(n, "min_requests"), "min_requests: this rule watches no signal");
+		return;
+	}
+	for (; r->signals[k]; k++)
+		if (sw_streq(r->signals[k], "requests"))
+			return;
+	more = SW_ARENA_ARRAY(l->a, const char *, k + 2);
+	memcpy(more, r->signals, k * sizeof *more);
+	more[k] = "requests";
+	r->signals = more;
+}
+
+static void load_weight(struct load *l, const struct sw_ynode *n, const struct rule_conf *c, struct sw_rule *r)
+{
+	const struct sw_ynode *at = sw_yget(n, "weight");
+
+	r->weight = c->weight;
+	if (at && c->weight <= 0)
+		sw_diag_error(l->d, at, "weight: want more than 0");
+	else if (at && r->cond && !r->cond->regressed[0])
+		sw_diag_warn(l->d, at, "weight: a share of the budget of false alarms, there is no regressed() in this rule");
 }
 
 static bool deploys(enum sw_trigger_kind k)
@@ -394,40 +428,6 @@ static void load_name(struct load *l, const struct sw_ynode *n, struct sw_rule *
 		return;
 	}
 	(void)sw_map_set(&l->rule_names, r->name, (void *)(uintptr_t)n);
-}
-
-static bool mixes(const struct node *n)
-{
-	bool mixed = false;
-
-	if (!n)
-		return false;
-	for (size_t i = 0; i < 3; i++)
-		mixed |= (n->kind == N_OR && n->arg[i] && n->arg[i]->kind == N_AND && !n->arg[i]->paren) || mixes(n->arg[i]);
-	return mixed;
-}
-
-static bool matches_all(const struct node *n)
-{
-	if (!n)
-		return false;
-	if (n->kind == N_MATCH)
-		return sw_regex_matches_empty(n->regex);
-	return matches_all(n->arg[0]) || matches_all(n->arg[1]) || matches_all(n->arg[2]);
-}
-
-static void lint_expr(struct load *l, const struct sw_ynode *n, const struct sw_expr *e)
-{
-	if (e && mixes(e->root))
-		sw_diag_warn(l->d, n, "\"and\" and \"or\" are mixed: say with parentheses what is meant");
-	if (e && matches_all(e->root))
-		sw_diag_warn(l->d, n, "a regular expression here matches the empty text, so it matches everything");
-}
-
-static void lint_rule(struct load *l, const struct sw_ynode *n, const struct sw_rule *r)
-{
-	if (r->watches && r->cond && r->cond->root->kind == N_FOR && r->cond->root->hold.dur >= r->watch_for)
-		sw_diag_warn(l->d, n, "this rule can never fire: it holds for longer than it watches");
 }
 
 static struct sw_rule *rule_room(struct load *l)
@@ -473,20 +473,23 @@ void sw_load_rule(struct load *l, const struct sw_ynode *n)
 	r.where = c.where ? load_expr(l, c.where, false) : NULL;
 	r.cond = c.cond ? load_expr(l, c.cond, r.has_rollback) : NULL;
 	r.signals = r.cond ? r.cond->signals : NULL;
-	r.watches = r.signals && r.signals[0];
-	if (r.where && r.where->signals[0])
+	r.sources = r.cond ? r.cond->sources : NULL;
+	r.watches = r.cond && r.cond->watches;
+	if (r.where && r.where->watches)
 		sw_diag_error(l->d, c.where, "where asks about events and places, signals belong into if");
 	if (r.watches && c.on && !deploys(r.on.kind))
-		sw_diag_error(l->d, c.cond, "only deployments can be watched: a rule on %s cannot ask for the signal %s", r.on.name, r.signals[0]);
+		sw_diag_error(l->d, c.cond, "only deployments can be watched: a rule on %s cannot ask for %s%s", r.on.name,
+		              r.signals[0] ? "the signal " : "what a watch sees", r.signals[0] ? r.signals[0] : "");
 	if (!r.watches && r.has_rollback && c.on && (r.on.kind >= SW_TR_PIPELINE_FAILED && r.on.kind <= SW_TR_ALARM))
 		sw_diag_error(l->d, c.then, "there is nothing to roll back on %s", r.on.name);
-	load_watch(l, c.watch, &r);
+	load_watch(l, c.watch, c.cond && !r.cond, &r);
 	load_no_data(l, &c, &r);
 	load_dedupe(l, n, &c, &r);
 	r.severity = c.severity < 3 ? (enum sw_severity)c.severity : r.has_rollback ? SW_SEV_CRITICAL : SW_SEV_WARNING;
 	r.after = c.after;
 	r.repeat = c.repeat;
-	r.min_requests = c.min_requests;
+	load_requests(l, n, &c, &r);
+	load_weight(l, n, &c, &r);
 	r.mention = c.mention;
 	r.dry_run = c.dry_run;
 	r.runbook = c.runbook;
@@ -496,9 +499,9 @@ void sw_load_rule(struct load *l, const struct sw_ynode *n)
 	if (l->d->errors != errors)
 		return;
 	load_name(l, n, &r, c.name);
-	lint_rule(l, n, &r);
-	lint_expr(l, c.cond, r.cond);
-	lint_expr(l, c.where, r.where);
+	sw_lint_expr(l, c.cond, r.cond, &r);
+	sw_lint_expr(l, c.where, r.where, NULL);
+	sw_lint_rule(l, n, &r);
 	if (l->set->pub.n == RULES_MOST) {
 		sw_diag_error(l->d, n, "more than %d rules", RULES_MOST);
 		return;

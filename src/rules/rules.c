@@ -13,39 +13,7 @@
 #include "base/str.h"
 #include "rules/load.h"
 
-/* ---- signals, triggers, lists ---- */
-
-static void load_signals(struct load *l, const struct sw_ynode *n)
-{
-	static const struct { const char *unit; enum sw_vtype type; } units[] = {
-		{ "s", SW_V_DURATION }, { "ratio", SW_V_RATIO }, { "bytes", SW_V_BYTES }, { "rate", SW_V_RATE }, { "number", SW_V_NUMBER }, { "count", SW_V_NUMBER } };
-
-	for (const struct sw_ynode *x = n->child; x; x = x->next) {
-		const struct sw_ynode *report = sw_yget(x, "report"), *unit = sw_yget(x, "unit");
-		struct sw_signal_def *bigger, def = { .name = x->key, .type = SW_V_NUMBER };
-
-		if (sw_yget(x, "prometheus") || sw_yget(x, "counts")) {
-			sw_diag_error(l->d, x, "signal \"%s\": prometheus queries are not in this version", x->key);
-			continue;
-		}
-		if (x->type != SW_Y_MAP || !report || report->type != SW_Y_SCALAR) {
-			sw_diag_error(l->d, x, "signal \"%s\": want {report: <name of a metric of reports>}", x->key);
-			continue;
-		}
-		for (const struct sw_ynode *k = x->child; k; k = k->next)
-			if (!sw_streq(k->key, "report") && !sw_streq(k->key, "unit") && !sw_streq(k->key, "bad") && !sw_streq(k->key, "floor"))
-				sw_diag_key(l->d, k, "unknown key \"%s\"", k->key);
-		def.report = report->text;
-		for (size_t i = 0; unit && i < SW_COUNT(units); i++)
-			if (sw_streq(unit->text, units[i].unit))
-				def.type = units[i].type;
-		bigger = SW_ARENA_ARRAY(l->a, struct sw_signal_def, l->n_signals + 1);
-		if (l->n_signals)
-			memcpy(bigger, l->signals, l->n_signals * sizeof *bigger);
-		bigger[l->n_signals++] = def;
-		l->signals = bigger;
-	}
-}
+/* ---- triggers, lists ---- */
 
 static void load_head(struct load *l, struct source *s)
 {
@@ -58,7 +26,7 @@ static void load_head(struct load *l, struct source *s)
 		const char *near;
 
 		if (sw_streq(x->key, "signals") && x->type == SW_Y_MAP) {
-			load_signals(l, x);
+			sw_load_signals(l, x);
 		} else if (sw_streq(x->key, "triggers") && x->type == SW_Y_MAP) {
 			for (const struct sw_ynode *t = x->child; t; t = t->next)
 				(void)sw_map_set(&l->triggers, t->key, (void *)(uintptr_t)t);
@@ -97,6 +65,7 @@ static void set_free(struct set *set)
 {
 	for (struct expr_owned *o = set->exprs; o; o = o->next)
 		sw_expr_fini(o->e);
+	sw_map_fini(&set->pub.index);
 	sw_arena_fini(&set->pub.arena);
 	sw_freep(&set);
 }
@@ -150,9 +119,12 @@ static int load_all(struct load *l, struct sw_rules **ret)
 		set_free(l->set);
 		return -EINVAL;
 	}
+	sw_load_budget(&l->set->pub, l->a);
 	l->set->pub.signals = l->signals;
 	l->set->pub.n_signals = l->n_signals;
 	set_source(l);
+	for (size_t i = 0; i < l->set->pub.n; i++)
+		(void)sw_map_set(&l->set->pub.index, l->set->pub.items[i].name, &l->set->pub.items[i]);
 	*ret = &l->set->pub;
 	return 0;
 }
@@ -248,10 +220,7 @@ struct sw_rules *sw_rules_put(struct sw_rules *r)
 
 const struct sw_rule *sw_rules_find(const struct sw_rules *r, const char *name)
 {
-	for (size_t i = 0; i < r->n; i++)
-		if (sw_streq(r->items[i].name, name))
-			return &r->items[i];
-	return NULL;
+	return name ? sw_map_get(&r->index, name) : NULL;
 }
 
 int sw_expr_compile(struct sw_arena *a, const char *text, const struct sw_signal_def *signals, size_t n_signals, const struct sw_expr **ret,

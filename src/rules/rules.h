@@ -7,6 +7,7 @@
 #ifndef SW_RULES_RULES_H
 #define SW_RULES_RULES_H
 
+#include "base/map.h"
 #include "base/yaml.h"
 #include "rules/value.h"
 #include "shipwatch/alert.h"
@@ -34,6 +35,25 @@ enum sw_window { SW_W_LAST, SW_W_AVG, SW_W_MAX, SW_W_MIN, SW_W_P50, SW_W_P95, SW
  * signal: ret->reading tells why there is none; *ret_at is the time of the newest reading (0: none), which is how holds see
  * that a check is new. Result strings live as long as the evaluation.
  */
+enum sw_about { SW_ABOUT_FLAPS, SW_ABOUT_SOURCE, SW_ABOUT_FLAKY };
+
+/* regressed(m, by=20%, alpha=1%, baseline=30m, test="auto") */
+enum sw_regress_test { SW_TEST_AUTO, SW_TEST_RANK, SW_TEST_SEQUENTIAL };
+struct sw_regressed_ask {
+	const char *signal;
+	double by;             /* least effect: 0.2 = 20 % worse, 1 = twice (0.5: half, where less is worse); by_points: an absolute difference (2pp). 0: the default */
+	bool by_points;
+	double alpha;          /* 0: the rule's share of its budget */
+	sw_dur baseline;       /* 0: the default */
+	enum sw_regress_test test;
+};
+struct sw_regressed_saw {
+	struct sw_value now, before;  /* level after and before */
+	double effect, p;      /* ratio after / before; p-value; NaN: not known */
+	const char *why;       /* one line, told as it is: what was found, or why nothing can be said; NULL: effect and p are told */
+	sw_ms at;              /* newest reading used; 0: none */
+};
+
 struct sw_facts {
 	void *arg;
 	void (*field)(void *arg, enum sw_field_id id, const char *key, struct sw_value *ret);
@@ -43,6 +63,17 @@ struct sw_facts {
 	enum sw_truth (*changed)(void *arg, const char *glob);
 	/* deploys(24h), failing_services(10m): numbers */
 	void (*count)(void *arg, const char *func, sw_dur window, struct sw_value *ret);
+	/*
+	 * What signal() would have told before the deployment: the median over the baseline of the same window. Not ok where there is
+	 * no baseline; relative limits use max(baseline, floor of the signal), which the evaluation does, not this.
+	 */
+	void (*signal_before)(void *arg, const char *signal, enum sw_window w, sw_dur window, struct sw_value *ret);
+	/* The same of a field: the median of the last 20 of the same job on the main branch. */
+	void (*field_before)(void *arg, enum sw_field_id id, const char *key, struct sw_value *ret);
+	/* regressed(…): unknown with the reason in *ret */
+	enum sw_truth (*regressed)(void *arg, const struct sw_regressed_ask *ask, struct sw_regressed_saw *ret);
+	/* flaps(signal): ratio; signal_source("prometheus"): true, or a reading that is not ok; flaky("job"): bool */
+	void (*about)(void *arg, enum sw_about what, const char *name, struct sw_value *ret, sw_ms *ret_at);
 	sw_ms now;
 	int tz_offset_s;       /* for within(windows.…) */
 	bool gap_resets;       /* an unknown check ends what held so far (`for_gap: reset`) */
@@ -63,6 +94,8 @@ struct sw_saw {
 	const char *text;     /* source text of the comparison with its `for` */
 	enum sw_truth truth;
 	const char *value, *limit; /* printed, or NULL */
+	const char *before;   /* what the value was before the deployment, printed, or NULL */
+	const char *note;     /* regressed(): effect and p in words, or NULL */
 };
 
 struct sw_judged {
@@ -78,7 +111,20 @@ struct sw_judged {
  */
 void sw_expr_eval(const struct sw_expr *e, const struct sw_facts *facts, struct sw_hold *holds, struct sw_arena *a,
                   struct sw_judged *ret);
+/*
+ * The same question about the time before the deployment: signals are what signal_before tells, `for` is its inner condition,
+ * regressed() is false. True: it held already, so the deployment did not cause it.
+ */
+enum sw_truth sw_expr_before(const struct sw_expr *e, const struct sw_facts *facts, struct sw_arena *a);
 size_t sw_expr_holds(const struct sw_expr *e);
+/* The calls of regressed() in it, NULL-ended; what they need calibrated. */
+const struct sw_regressed_ask *const *sw_expr_regressed(const struct sw_expr *e);
+bool sw_expr_needs_baseline(const struct sw_expr *e, const char *signal); /* `baseline` or delta(…, baseline) of that signal */
+/*
+ * The comparisons with `baseline` in plain words, NULL-ended, in a: "error_rate > 3 x max(baseline, 0.1%)".
+ */
+const char *const *sw_expr_limits(const struct sw_expr *e, struct sw_arena *a);
+unsigned sw_expr_cost(const struct sw_expr *e); /* parts visited by one evaluation, at most; bounded at load */
 const char *sw_expr_text(const struct sw_expr *e);
 
 /* ---- rules ---- */
@@ -114,6 +160,7 @@ struct sw_rule {
 	const struct sw_expr *cond;  /* NULL: always */
 	bool watches;                /* needs signals: opens a watch; else decided at once by the event */
 	const char **signals;        /* NULL-ended: the signals it needs */
+	const char **sources;        /* NULL-ended: those it asks about by signal_source() */
 	sw_dur watch_for, every, delay;  /* 5m; 0: the signal's own rhythm; 30s (latency only) */
 	sw_dur after;                /* immediate rules: wait, unless undone by then */
 	struct sw_then *then;
@@ -123,7 +170,9 @@ struct sw_rule {
 	enum sw_no_data no_data;
 	sw_dur no_data_last;
 	bool gap_resets;             /* for_gap: reset */
-	int64_t min_requests;
+	int64_t min_requests;        /* fewer since the watch began: the condition is unknown */
+	double alpha;                /* share of the budget of false alarms of a deployment, for regressed() that says none */
+	double weight;               /* 1 unless said */
 	const char **mention;        /* NULL or NULL-ended roles: deployer, authors, oncall */
 	const char *dedupe;          /* trigger name of "until X", or NULL; */
 	sw_dur dedupe_for;           /* "dedupe: 1h"; 0: none */
@@ -134,7 +183,20 @@ struct sw_rule {
 	unsigned line;
 };
 
-struct sw_signal_def { const char *name; enum sw_vtype type; const char *report; /* metric of reports, or NULL */ };
+/* A signal: built in, or a row of `signals:`. */
+struct sw_signal_def {
+	const char *name;
+	enum sw_vtype type;          /* BOOL: health; LIST: endpoints */
+	double floor;                /* differences below it mean nothing, and what is relative is relative to at least this; base unit */
+	double most;                 /* no value is above it (ratio: 1); 0: no such bound */
+	bool summed;                 /* a count per step: requests(5m) adds them up */
+	bool latency;                /* the first `delay` of a watch is left out */
+	const char *report;          /* metric of reports, or NULL */
+	const char *alarm;           /* name of an alert of Alertmanager: 1 while it fires, or NULL */
+	struct sw_query query;       /* signal, step, reduce, bad_down always; expressions where the rules say their own */
+	const char *file;            /* where it stands; NULL: built in */
+	unsigned line;
+};
 
 /* A loaded set: immutable; pinned by its hash while a watch uses it. */
 struct sw_rules {
@@ -146,7 +208,8 @@ struct sw_rules {
 	const char *source;          /* text from which the same set can be loaded again (sw_rules_load_source) */
 	size_t source_n;
 	unsigned refs;
-	struct sw_arena arena;       /* everything above */
+	struct sw_map index;         /* name → rule */
+	struct sw_arena arena;       /* everything above but the index */
 };
 
 /* What references may name: NULL-ended lists from the configuration (NULL list: do not check). */
@@ -171,6 +234,17 @@ extern const char sw_rules_safe[];
 struct sw_rules *sw_rules_get(struct sw_rules *r);
 struct sw_rules *sw_rules_put(struct sw_rules *r); /* returns NULL */
 const struct sw_rule *sw_rules_find(const struct sw_rules *r, const char *name);
+/* A row of the set's own, else what is built in; NULL: there is no such signal. r NULL: built in only. */
+const struct sw_signal_def *sw_rules_signal(const struct sw_rules *r, const char *name);
+
+
+/*
+ * What the statistical rules of one trigger may do by chance: of its healthy deployments at most a share of alpha are taken back
+ * (or told of), whatever the weights and the alpha= of the rules come to.
+ */
+struct sw_rules_budget { const char *trigger; bool rollback; size_t rules; double alpha; };
+/* One for each trigger and class that has such rules, in order of the rules. Return: how many; *ret in a. */
+size_t sw_rules_budgets(const struct sw_rules *r, struct sw_arena *a, const struct sw_rules_budget **ret);
 
 /* One expression by itself (tests, fuzzing). */
 SW_CHECKED int sw_expr_compile(struct sw_arena *a, const char *text, const struct sw_signal_def *signals, size_t n_signals,

@@ -4,8 +4,13 @@
 #include <math.h>
 #include <stdio.h>
 
-static const char *const type_names[] = { "null",  "bool", "number", "ratio", "duration", "bytes",
-	                                  "rate",  "string", "time",   "list",  "any value" };
+static const char *const type_names[] = { "null", "bool",   "number", "ratio", "duration", "bytes",
+	                                  "rate", "string", "time",   "list",  "record",   "any value" };
+
+bool sw_vtype_numeric(enum sw_vtype t)
+{
+	return t == SW_V_NUMBER || t == SW_V_RATIO || t == SW_V_DURATION || t == SW_V_BYTES || t == SW_V_RATE || t == SW_V_TIME;
+}
 
 const char *sw_vtype_name(enum sw_vtype t)
 {
@@ -41,6 +46,7 @@ void sw_value_print(const struct sw_value *v, struct sw_buf *out)
 	case SW_V_STRING: sw_buf_json(out, v->str); break;
 	case SW_V_NUMBER:
 	case SW_V_ANY: sw_buf_printf(out, "%.6g", v->num); break;
+	case SW_V_RECORD: sw_value_print(&v->items[SW_EL_NAME], out); break;
 	case SW_V_LIST:
 		sw_buf_putc(out, '[');
 		for (size_t i = 0; i < v->n && i < 8; i++) {

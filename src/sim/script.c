@@ -39,6 +39,8 @@ struct sw_place *sw_script_place(struct file *f, const char *service, const char
 	p->repos[0] = sw_arena_printf(f->a, "acme/%s", service);
 	p->health = (struct sw_health_conf){ .url = "http://simulated/health", .every = f->interval, .timeout = 2 * SW_SECOND,
 	                                     .grace = SW_MINUTE, .background = SW_MINUTE, .status_min = 200, .status_max = 299 };
+	p->prometheus = (struct sw_measure_conf){ .labels = "", .window = SW_MINUTE, .timeout = 10 * SW_SECOND };
+	p->scrape = (struct sw_measure_conf){ .labels = "", .window = SW_MINUTE, .timeout = 5 * SW_SECOND, .background = SW_MINUTE };
 	p->rollback = "rollback";
 	p->rollbacks_30m = 1;
 	p->rollbacks_24h = 3;
@@ -48,9 +50,12 @@ struct sw_place *sw_script_place(struct file *f, const char *service, const char
 struct place_conf {
 	sw_dur every, grace, background;
 	bool version, dry_run;
+	int measured;
 	const char *rollback, *deploys;
 	const char **migrations;
 };
+
+static const char *const measured_words[] = { "prometheus", "scrape", NULL };
 
 static const struct sw_key place_keys[] = {
 	{ "every", SW_KEY_DUR, offsetof(struct place_conf, every), NULL, "rhythm of probes under watch", 1, SW_DAY, NULL },
@@ -61,6 +66,7 @@ static const struct sw_key place_keys[] = {
 	{ "dry_run", SW_KEY_BOOL, offsetof(struct place_conf, dry_run), "false", "actions are told, not started", 0, 0, NULL },
 	{ "deploys", SW_KEY_STRING, offsetof(struct place_conf, deploys), "explicit", "explicit or pipeline", 0, 0, NULL },
 	{ "migrations", SW_KEY_STRINGS, offsetof(struct place_conf, migrations), NULL, "globs of migrations", 0, 0, NULL },
+	{ "measured", SW_KEY_ENUM, offsetof(struct place_conf, measured), "prometheus", "where its series are asked", 0, 0, measured_words },
 	{ 0 },
 };
 
@@ -87,6 +93,7 @@ void sw_script_places(struct file *f, const struct sw_ynode *list)
 		p->dry_run = c.dry_run;
 		p->deploys_pipeline = sw_streq(c.deploys, "pipeline");
 		p->migrations = c.migrations;
+		p->scrape.url = c.measured ? "http://simulated/metrics" : NULL;
 	}
 }
 
@@ -99,7 +106,7 @@ struct event_conf {
 	int64_t attempt, exit_code;
 	double coverage;
 	sw_dur duration, ago;
-	bool merge_request, allow_failure, created, deleted;
+	bool merge_request, jobs_deploy, allow_failure, created, deleted;
 };
 
 #define S(name, help) { #name, SW_KEY_STRING, offsetof(struct event_conf, name), NULL, help, 0, 0, NULL }
@@ -119,6 +126,7 @@ static const struct sw_key event_keys[] = {
 	{ "duration", SW_KEY_DUR, offsetof(struct event_conf, duration), NULL, "duration", 0, 0, NULL },
 	{ "ago", SW_KEY_DUR, offsetof(struct event_conf, ago), NULL, "it happened so long before it arrived", 0, 0, NULL },
 	{ "merge_request", SW_KEY_BOOL, offsetof(struct event_conf, merge_request), "false", "run of a merge request", 0, 0, NULL },
+	{ "jobs_deploy", SW_KEY_BOOL, offsetof(struct event_conf, jobs_deploy), "false", "a job of the pipeline names an environment", 0, 0, NULL },
 	{ "allow_failure", SW_KEY_BOOL, offsetof(struct event_conf, allow_failure), "false", "the job may fail", 0, 0, NULL },
 	{ "created", SW_KEY_BOOL, offsetof(struct event_conf, created), "false", "the ref is new", 0, 0, NULL },
 	{ "deleted", SW_KEY_BOOL, offsetof(struct event_conf, deleted), "false", "the ref is gone", 0, 0, NULL },
@@ -170,6 +178,23 @@ static int event_status(struct file *f, const struct sw_ynode *n, const struct e
 	return 0;
 }
 
+/* An alarm is of no repository. `id` tells it from others of its name; `duration` is how long it fires already: when it began. */
+static int event_alarm(struct file *f, const struct sw_ynode *n, const struct event_conf *c, struct sw_event *ev)
+{
+	struct event_conf known = *c;
+
+	ev->source_kind = "alertmanager";
+	ev->repo = ev->default_branch = ev->ref = ev->branch = ev->tag = NULL;
+	ev->service = c->service;
+	ev->alarm_id = c->id ? c->id : "1";
+	ev->started_at = ev->at - c->duration;
+	known.status = !c->status || sw_streq(c->status, "firing") ? "failed" : sw_streq(c->status, "resolved") ? "success" : c->status;
+	if (event_status(f, n, &known, ev) < 0)
+		return -EINVAL;
+	ev->status_text = c->status ? c->status : "firing";
+	return 0;
+}
+
 /* One event in the words of a test. Several facts can tell of one deployment: via says which kind this one is. */
 static int file_event(struct file *f, const struct sw_ynode *n, sw_ms at, struct sw_event *ev)
 {
@@ -180,7 +205,7 @@ static int file_event(struct file *f, const struct sw_ynode *n, sw_ms at, struct
 		return sw_diag_key(f->d, n, "unknown kind of event \"%s\"", n->key), -EINVAL;
 	if (sw_keys_read(event_keys, n, n, NULL, f->a, &c, f->d) < 0)
 		return -EINVAL;
-	if (c.service && c.env)
+	if (c.service && c.env && kind != SW_EV_ALARM)
 		(void)sw_script_place(f, c.service, c.env);
 	sw_event_init(ev);
 	ev->kind = kind == SW_EV_DEPLOYMENT && c.via ? sw_kind_parse(c.via) : kind;
@@ -213,6 +238,7 @@ static int file_event(struct file *f, const struct sw_ynode *n, sw_ms at, struct
 	ev->coverage = c.coverage;
 	ev->duration_ms = c.duration ? (double)c.duration : -1;
 	ev->merge_request = c.merge_request;
+	ev->jobs_deploy = c.jobs_deploy;
 	ev->allow_failure = c.allow_failure;
 	ev->created = c.created;
 	ev->deleted = c.deleted;
@@ -222,7 +248,7 @@ static int file_event(struct file *f, const struct sw_ynode *n, sw_ms at, struct
 	ev->at = at - c.ago;
 	event_maps(f, &c, ev);
 	event_commits(f, &c, ev);
-	return event_status(f, n, &c, ev);
+	return ev->kind == SW_EV_ALARM ? event_alarm(f, n, &c, ev) : event_status(f, n, &c, ev);
 }
 
 static int script_one(struct file *f, const struct sw_ynode *n, struct script_event *e)
@@ -263,145 +289,162 @@ static int script_one(struct file *f, const struct sw_ynode *n, struct script_ev
 
 /* ---- series ---- */
 
-static int probe_token(const char *s, size_t n, struct file *f, struct probe_token *ret)
+/* "http_latency_p95", or "http_latency_p95 web/prod" for one place. */
+static const struct sw_signal_def *series_signal(struct file *f, const struct sw_ynode *n, const char *signal)
 {
-	const char *colon = memchr(s, ':', n);
-	size_t w = colon ? (size_t)(colon - s) : n;
+	const struct sw_signal_def *def = sw_rules_signal(f->rules, signal);
+	const char *names[128] = { "http_latency_p50", "http_latency_p95", "http_latency_p99", "error_rate", "request_rate", "requests",
+		                   "memory_rss", "restarts", "new_error_types", "endpoints" };
+	const char *near;
+	size_t k = 10;
 
-	*ret = (struct probe_token){ .kind = TOKEN_NONE };
-	if (colon) /* ok:b2 answers as version b2 */
-		ret->version = sw_arena_strndup(f->a, colon + 1, n - w - 1);
-	if (w == 2 && memcmp(s, "ok", 2) == 0)
-		ret->kind = TOKEN_OK;
-	else if (w == 4 && memcmp(s, "fail", 4) == 0)
-		ret->kind = TOKEN_FAIL;
-	else if (w >= 5 && memcmp(s, "slow(", 5) == 0)
-		ret->kind = TOKEN_FAIL; /* slower than the timeout is a failure (rules.md 3.5) */
-	else if (w == 3 && memcmp(s, "err", 3) == 0)
-		ret->kind = TOKEN_ERROR;
-	else if (w == 5 && memcmp(s, "stale", 5) == 0)
-		ret->kind = TOKEN_STALE;
-	else if (w == 3 && memcmp(s, "nan", 3) == 0)
-		ret->kind = TOKEN_NAN;
-	else if (!(w == 1 && *s == '_'))
+	if (def && !def->report && !def->alarm && !sw_streq(signal, "health"))
+		return def;
+	if (def) {
+		sw_diag_key(f->d, n, "%s", def->report  ? "its values come with the events: report: {metrics: {…}}"
+		                           : def->alarm ? "its values come with the events: alarm: {…}"
+		                                        : "health is said under probes:");
+		return NULL;
+	}
+	for (size_t i = 0; f->rules && i < f->rules->n_signals && k < SW_COUNT(names) - 1; i++)
+		names[k++] = f->rules->signals[i].name;
+	near = sw_did_you_mean(signal, names);
+	sw_diag_key(f->d, n, "unknown signal \"%s\"%s%s%s", signal, near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+	return NULL;
+}
+
+static int series_one(struct file *f, const struct sw_ynode *n, enum series_type type, uint64_t seed, struct sim_series *ret)
+{
+	const char *space = n->key ? strchr(n->key, ' ') : NULL, *slash = space ? strchr(space, '/') : NULL;
+	const struct sw_signal_def *def = NULL;
+
+	*ret = (struct sim_series){ .interval = f->interval, .start = SIM_START, .seed = sw_series_seed(seed, n->key) };
+	ret->signal = space ? sw_arena_strndup(f->a, n->key, (size_t)(space - n->key)) : n->key;
+	ret->place = space ? space + 1 : NULL;
+	if (n->type != SW_Y_SCALAR || !n->key || (space && !slash))
+		return sw_diag_key(f->d, n, "want <signal>: '…', or \"<signal> web/prod\": '…'"), -EINVAL;
+	if (type == SERIES_PROBE && !sw_streq(ret->signal, "health") && !sw_streq(ret->signal, "reference"))
+		return sw_diag_key(f->d, n, "want health: 'ok x3 fail x20', \"health web/prod\": …, or reference: …"), -EINVAL;
+	if (type == SERIES_MEASURED && !(def = series_signal(f, n, ret->signal)))
 		return -EINVAL;
-	return 0;
+	if (slash) /* asked there even when no event names it */
+		(void)sw_script_place(f, sw_arena_strndup(f->a, space + 1, (size_t)(slash - space - 1)), slash + 1);
+	return sw_series_read(ret, n, type, def, f->a, f->d);
 }
 
-/* "ok x20 fail x3 _ ok": a word, then how often. */
-static int probe_parse(struct file *f, const struct sw_ynode *n, struct probe_series *ret)
+static int series_all(struct file *f, const struct sw_ynode *map, enum series_type type, uint64_t seed, struct sim_series *list, size_t *n)
 {
-	const char *s = n->text;
+	int r = 0;
 
-	ret->tokens = SW_ARENA_ARRAY(f->a, struct probe_token, SIM_REACHES);
-	for (ret->n = 0; s && *s;) {
-		size_t w = strcspn(s, " "), times = 1;
-		struct probe_token t;
-		char *end;
-
-		if (w && probe_token(s, w, f, &t) < 0)
-			return sw_diag_in_text(f->d, n, (size_t)(s - n->text), "unknown probe \"%.*s\", want ok, fail, slow(3s), err, stale, nan or _",
-			                       (int)w, s),
-			       -EINVAL;
-		if (!w) {
-			s++;
-			continue;
-		}
-		s += w;
-		while (*s == ' ')
-			s++;
-		if (*s == 'x' && s[1] >= '0' && s[1] <= '9') {
-			times = strtoul(s + 1, &end, 10);
-			s = end;
-		}
-		if (times > SIM_REACHES - ret->n)
-			return sw_diag_error(f->d, n, "more than %d samples", SIM_REACHES), -EINVAL;
-		while (times--)
-			ret->tokens[ret->n++] = t;
+	if (map && map->type != SW_Y_MAP)
+		return sw_diag_error(f->d, map, "want a map of series"), -EINVAL;
+	for (const struct sw_ynode *x = map ? map->child : NULL; x; x = x->next) {
+		if (series_one(f, x, type, seed, &list[*n]) < 0)
+			r = -EINVAL;
+		else
+			(*n)++;
 	}
-	return 0;
+	return r;
 }
 
-bool sw_script_probe(void *arg, const char *place, sw_ms at, struct sw_sample *ret)
+static int script_series(struct file *f, const struct sw_ynode *test, struct script *sc)
 {
-	struct script *sc = arg;
+	const struct sw_ynode *probes = sw_yget(test, "probes"), *series = sw_yget(test, "series"), *past = sw_yget(test, "history");
+	size_t most = (probes ? probes->n : 0) + (series ? series->n : 0) + 1, n_probes;
+	int r = 0;
 
-	for (size_t i = 0; i < sc->n_series; i++) {
-		struct probe_series *ps = &sc->series[i];
-		size_t k = (size_t)((at - ps->start) / ps->interval);
-
-		if (ps->service && !sw_streq(ps->service, place))
-			continue;
-		if (k >= ps->n || ps->tokens[k].kind == TOKEN_NONE)
-			return false;
-		ret->text = ps->tokens[k].version;
-		switch (ps->tokens[k].kind) {
-		case TOKEN_OK: ret->value = 1; break;
-		case TOKEN_FAIL: ret->value = 0; break;
-		case TOKEN_ERROR: ret->reading = SW_R_ERROR; break;
-		case TOKEN_STALE: ret->reading = SW_R_STALE; break;
-		case TOKEN_NAN: ret->reading = SW_R_NAN; break;
-		case TOKEN_NONE: break;
-		}
-		return true;
-	}
-	return false;
+	sc->series = SW_ARENA_ARRAY(f->a, struct sim_series, most);
+	sc->past = SW_ARENA_ARRAY(f->a, struct sim_series, (past ? past->n : 0) + 1);
+	if (series_all(f, probes, SERIES_PROBE, sc->seed, sc->series, &sc->n_series) < 0)
+		r = -EINVAL;
+	n_probes = sc->n_series;
+	for (size_t i = 0; i < n_probes; i++)
+		sc->reference |= sw_streq(sc->series[i].signal, "reference");
+	if (series_all(f, series, SERIES_MEASURED, sc->seed, sc->series, &sc->n_series) < 0)
+		r = -EINVAL;
+	sc->measured = series != NULL;
+	if (series_all(f, past, SERIES_MEASURED, sw_series_seed(sc->seed, "history"), sc->past, &sc->n_past) < 0)
+		r = -EINVAL;
+	for (size_t i = 0; i < sc->n_past; i++) /* the newest ends where the test begins */
+		sc->past[i].start -= (sw_dur)sc->past[i].n * sc->past[i].interval;
+	return r;
 }
 
 /* ---- one test ---- */
 
-static int script_probes(struct file *f, const struct sw_ynode *n, struct script *sc)
-{
-	for (const struct sw_ynode *x = n ? n->child : NULL; x; x = x->next) {
-		struct probe_series *ps;
-		const char *slash = x->key ? strchr(x->key, ' ') : NULL;
-
-		if (x->type != SW_Y_SCALAR || strncmp(x->key, "health", 6) != 0 || sc->n_series == SW_COUNT(sc->series))
-			return sw_diag_key(f->d, x, "want health: 'ok x3 fail x20', or \"health web/prod\": …"), -EINVAL;
-		ps = &sc->series[sc->n_series++];
-		*ps = (struct probe_series){ .service = slash ? slash + 1 : NULL, .interval = f->interval, .start = SIM_START };
-		if (probe_parse(f, x, ps) < 0)
-			return -EINVAL;
-	}
-	return 0;
-}
-
-int sw_script_read(struct file *f, const struct sw_ynode *test, struct script *sc)
+static int script_words(struct file *f, const struct sw_ynode *test)
 {
 	static const char *const words[] = { "name", "seed", "events", "probes", "expect", "action", "length", "series", "history", NULL };
-	static const char *const outcomes[] = { "ok", "fail", "unknown", "never", NULL };
-	const struct sw_ynode *events = sw_yget(test, "events"), *action = sw_yget(test, "action"), *length = sw_yget(test, "length");
 	int r = 0;
 
-	memset(sc, 0, sizeof *sc);
 	for (const struct sw_ynode *x = test->child; x; x = x->next) {
+		const char *near = sw_did_you_mean(x->key, words);
 		bool known = false;
 
 		for (size_t i = 0; words[i]; i++)
 			known |= sw_streq(words[i], x->key);
-		if (!known) {
-			sw_diag_key(f->d, x, "unknown key \"%s\"", x->key);
-			r = -EINVAL;
-		}
-	}
-	if (sw_yget(test, "series") || sw_yget(test, "history")) {
-		sw_diag_error(f->d, sw_yget(test, "series") ? sw_yget(test, "series") : sw_yget(test, "history"),
-		              "series of measured signals come with the signal sources: not in this version");
+		if (known)
+			continue;
+		sw_diag_key(f->d, x, "unknown key \"%s\"%s%s%s", x->key, near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 		r = -EINVAL;
 	}
-	for (size_t i = 0; action && outcomes[i]; i++)
-		if (sw_streq(outcomes[i], action->text))
-			sc->outcome = (enum sim_outcome)i;
+	return r;
+}
+
+int sw_script_length(struct file *f, const struct sw_ynode *n, sw_dur *ret)
+{
+	if (n->type != SW_Y_SCALAR || sw_dur_parse(n->text, ret) < 0 || *ret <= 0 || *ret > 31 * SW_DAY)
+		return sw_diag_error(f->d, n, "length: want a length of time of at most 31d"), -EINVAL;
+	return 0;
+}
+
+/* seed, action, length */
+static int script_settings(struct file *f, const struct sw_ynode *test, struct script *sc)
+{
+	static const char *const outcomes[] = { "ok", "fail", "unknown", "never", NULL };
+	const struct sw_ynode *action = sw_yget(test, "action"), *length = sw_yget(test, "length"), *seed = sw_yget(test, "seed");
+	size_t i = 0;
+	int r = 0;
+
+	sc->seed = 1;
+	sc->length = f->length;
+	if (seed && (seed->type != SW_Y_SCALAR || !*seed->text || strspn(seed->text, "0123456789") != strlen(seed->text) || strlen(seed->text) > 18)) {
+		sw_diag_error(f->d, seed, "seed: want a whole number");
+		r = -EINVAL;
+	} else if (seed) {
+		sc->seed = strtoull(seed->text, NULL, 10);
+	}
+	while (action && outcomes[i] && !(action->type == SW_Y_SCALAR && sw_streq(outcomes[i], action->text)))
+		i++;
+	if (action && !outcomes[i]) {
+		sw_diag_error(f->d, action, "action: want ok, fail, unknown or never");
+		r = -EINVAL;
+	}
+	sc->outcome = (enum sim_outcome)i;
+	if (length && sw_script_length(f, length, &sc->length) < 0)
+		r = -EINVAL;
+	return r;
+}
+
+int sw_script_read(struct file *f, const struct sw_ynode *test, struct script *sc)
+{
+	const struct sw_ynode *events = sw_yget(test, "events");
+	int r;
+
+	memset(sc, 0, sizeof *sc);
+	sc->rules = f->rules;
+	r = script_words(f, test);
+	if (script_settings(f, test, sc) < 0)
+		r = -EINVAL;
+	if (events && events->type != SW_Y_LIST)
+		r = (sw_diag_error(f->d, events, "events: want a list"), -EINVAL);
 	sc->events = SW_ARENA_ARRAY(f->a, struct script_event, events ? events->n + 1 : 1);
-	for (const struct sw_ynode *x = events ? events->child : NULL; x; x = x->next)
+	for (const struct sw_ynode *x = events && events->type == SW_Y_LIST ? events->child : NULL; x; x = x->next)
 		if (script_one(f, x, &sc->events[sc->n_events]) < 0)
 			r = -EINVAL;
 		else
 			sc->n_events++;
-	if (script_probes(f, sw_yget(test, "probes"), sc) < 0)
-		r = -EINVAL;
-	sc->length = 2 * SW_HOUR;
-	if (length && sw_dur_parse(length->text, &sc->length) < 0)
+	if (script_series(f, test, sc) < 0)
 		r = -EINVAL;
 	sc->expect = sw_yget(test, "expect");
 	if (!sc->expect || sc->expect->type != SW_Y_LIST || !sc->expect->n) {

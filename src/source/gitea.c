@@ -248,12 +248,7 @@ static int gitea_verify(const void *conf, const struct sw_request *rq, struct sw
 		return sw_err_set(err, EACCES, sig ? "the signature does not fit any of the secrets" : "no X-Gitea-Signature");
 	if (!event)
 		return sw_err_set(err, EBADMSG, "no X-Gitea-Event");
-	ret->what = sw_host_known(wanted, event);
-	ret->ignore = !ret->what;
-	if (!ret->what)
-		ret->what = sw_host_known(known, event);
-	if (!ret->what)
-		ret->what = "other";
+	sw_host_what(wanted, known, event, ret);
 	return 0;
 }
 

@@ -344,12 +344,7 @@ static int github_verify(const void *conf, const struct sw_request *rq, struct s
 	if (!event)
 		return sw_err_set(err, EBADMSG, "no X-GitHub-Event");
 	ret->ping = strcmp(event, "ping") == 0;
-	ret->what = sw_host_known(wanted, event);
-	ret->ignore = !ret->what;
-	if (!ret->what)
-		ret->what = sw_host_known(known, event);
-	if (!ret->what)
-		ret->what = "other";
+	sw_host_what(wanted, known, event, ret);
 	return 0;
 }
 

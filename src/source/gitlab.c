@@ -186,6 +186,7 @@ static void add_build(struct gl *g, const struct build *b, struct sw_arena *a, s
 		return;
 	*ev = g->ev;
 	ev->kind = SW_EV_JOB;
+	ev->jobs_deploy = false;
 	ev->job_id = b->id;
 	ev->job_name = b->name;
 	ev->job_stage = b->stage;
@@ -220,6 +221,8 @@ static bool finish_pipeline(struct gl *g, struct sw_arena *a, struct sw_events *
 	if (!ev->url && g->project_url && ev->pipeline_id)
 		ev->url = sw_arena_printf(a, "%s/-/pipelines/%s", g->project_url, ev->pipeline_id);
 	sw_host_run_id(ev, a);
+	for (size_t i = 0; i < g->builds.n; i++)
+		ev->jobs_deploy |= sw_event_deploys(&(struct sw_event){ .environment = b[i].env, .env_action = b[i].env_action });
 	first = sw_events_add(out);
 	if (first)
 		*first = *ev;
@@ -402,12 +405,7 @@ static int gitlab_verify(const void *conf, const struct sw_request *rq, struct s
 		                                              : "no X-Gitlab-Token");
 	if (!event)
 		return sw_err_set(err, EBADMSG, "no X-Gitlab-Event");
-	ret->what = sw_host_known(wanted, event);
-	ret->ignore = !ret->what;
-	if (!ret->what)
-		ret->what = sw_host_known(known, event);
-	if (!ret->what)
-		ret->what = "other";
+	sw_host_what(wanted, known, event, ret);
 	return 0;
 }
 

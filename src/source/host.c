@@ -126,3 +126,13 @@ const char *sw_host_known(const char *const *list, const char *s)
 			return *list;
 	return NULL;
 }
+
+void sw_host_what(const char *const *wanted, const char *const *known, const char *event, struct sw_proof *ret)
+{
+	ret->what = sw_host_known(wanted, event);
+	ret->ignore = !ret->what;
+	if (!ret->what)
+		ret->what = sw_host_known(known, event);
+	if (!ret->what)
+		ret->what = "other";
+}

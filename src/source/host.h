@@ -53,6 +53,7 @@ struct host_word { const char *word; enum sw_status status; };
 enum sw_status sw_host_status(const struct host_word *words, const char *s);
 /* Is s in the NULL-ended list? The list's own text, so that it outlives the request; else NULL. */
 const char *sw_host_known(const char *const *list, const char *s);
-/* Settings: secrets or unsigned: true has to be there; used by checks of the configuration. */
+/* What a delivery is by the host's name of its event: one that is wanted, one that is known and ignored, or another. */
+void sw_host_what(const char *const *wanted, const char *const *known, const char *event, struct sw_proof *ret);
 
 #endif

@@ -176,7 +176,8 @@ static void value_set(struct walk *w, const struct row *row, enum sw_json_token 
 	case T_BOOL: *(bool *)p = t == SW_JSON_TRUE; break;
 	case T_SOME: *(bool *)p = t != SW_JSON_NULL; break;
 	case T_TEXTS:
-	case T_EACH: break;
+	case T_EACH:
+	case T_LABELS: break;
 	}
 }
 
@@ -224,6 +225,7 @@ static void *each_add(struct walk *w, struct each *list, const struct row *row)
 {
 	if (list->n == row->most) {
 		list->cut = true;
+		list->left_out++;
 		return NULL;
 	}
 	if (list->n == list->cap) {
@@ -257,6 +259,52 @@ static int walk_each(struct walk *w, const struct row *row, struct each *list)
 	}
 }
 
+/* The label of that name, made if there is room; of equal names the last one stands. */
+static struct sw_label *labels_at(struct walk *w, const struct row *row, struct labels *list, const char *name)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (strcmp(list->items[i].name, name) == 0)
+			return &list->items[i];
+	if (list->n == row->most) {
+		list->cut = true;
+		return NULL;
+	}
+	if (list->n == list->cap) {
+		size_t cap = list->cap ? list->cap * 2 : 16;
+		struct sw_label *bigger = SW_ARENA_ARRAY(w->a, struct sw_label, cap);
+
+		if (list->n)
+			memcpy(bigger, list->items, list->n * sizeof *bigger);
+		list->items = bigger;
+		list->cap = cap;
+	}
+	list->items[list->n] = (struct sw_label){ .name = name };
+	return &list->items[list->n++];
+}
+
+static int walk_labels(struct walk *w, const struct row *row, struct labels *list)
+{
+	for (;;) {
+		enum sw_json_token t = sw_json_next(&w->j);
+		struct sw_label *label;
+		const char *name, *value;
+
+		if (t == SW_JSON_OBJECT_END)
+			return 0;
+		if (t != SW_JSON_KEY)
+			return -EINVAL;
+		name = w->j.tok_n && w->j.tok_n <= LABEL_NAME ? sw_json_text(&w->j, w->a) : NULL;
+		list->cut |= w->j.tok_n > LABEL_NAME;
+		t = sw_json_next(&w->j);
+		if (walk_skip(w, t) < 0)
+			return -EINVAL;
+		value = name ? value_text(w, t) : NULL;
+		label = value ? labels_at(w, row, list, name) : NULL;
+		if (label)
+			label->value = value;
+	}
+}
+
 static int walk_value(struct walk *w, const struct name *at, void *base)
 {
 	enum sw_json_token t = sw_json_next(&w->j);
@@ -266,6 +314,8 @@ static int walk_value(struct walk *w, const struct name *at, void *base)
 	if (t == SW_JSON_OBJECT) {
 		if (at->row && at->row->type == T_SOME)
 			value_set(w, at->row, t, base);
+		if (at->row && at->row->type == T_LABELS)
+			return walk_labels(w, at->row, (struct labels *)(void *)((char *)base + at->row->offset));
 		return at->child ? walk_object(w, at, base) : sw_json_skip(&w->j);
 	}
 	if (t == SW_JSON_ARRAY) {

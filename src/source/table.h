@@ -24,19 +24,22 @@ enum row_type {
 	T_SOME,     /* bool: the value is there and not null */
 	T_TEXTS,    /* struct texts: list of strings, appended */
 	T_EACH,     /* struct each: list of objects */
+	T_LABELS,   /* struct labels: object of texts and numbers, at most `most`; "" and names over LABEL_NAME bytes are left out */
 };
 
 struct texts { const char **items; size_t n, cap; bool cut; };
-struct each { void *items; size_t n, cap; bool cut; };
+struct each { void *items; size_t n, cap; bool cut; size_t left_out; }; /* left_out: objects beyond `most` */
+struct labels { struct sw_label *items; size_t n, cap; bool cut; };
 
 struct row {
 	const char *path;
 	enum row_type type;
 	size_t offset;
-	/* EACH */
+	/* EACH; LABELS: most alone */
 	const struct row *rows;
 	size_t elem_size, most;
 };
+#define LABEL_NAME 128
 
 #define ROWS_MOST 96
 

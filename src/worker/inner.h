@@ -50,6 +50,8 @@ struct worker {
 	struct sw_map lanes;           /* aggregate → struct sw_lane */
 	struct sw_lane *ready;
 	struct sw_map pinned;          /* hash → struct sw_rules */
+	struct sw_map kept;            /* what is written once: key → text */
+	size_t kept_bytes;
 	size_t in_flight;              /* entries in hand */
 	size_t ios;                    /* I/O and results under way */
 	bool reading, owed;            /* owed: a read callback came, sw_bus_read_more has not been called */
@@ -60,6 +62,8 @@ struct worker {
 	sw_dur tick_at;                /* when the next tick is due, by sw_clock_mono; 0: one is under way */
 	bool ticking, held, rewound, ready_told, beating;
 	sw_dur ticked;                 /* last good tick, by sw_clock_mono */
+	int tick_r;                    /* why Redis refused the last one; 0: it did not */
+	const char *weak;              /* why Redis may lose what it took, as last told */
 	sw_dur started;
 	sw_ms woke_at;                 /* earliest due time noted while a tick was under way; 0: none */
 	struct intake *intakes;
@@ -71,12 +75,14 @@ struct worker {
 /* setup.c */
 /* Loads the rules too; mistakes are logged. Takes a reference of cfg of its own. Return: 0, or -EINVAL. */
 SW_CHECKED int sw_setup_new(struct worker *w, struct sw_config *cfg, struct setup **ret);
-int sw_setup_tz_offset(const struct sw_config *cfg, sw_ms now);
 struct setup *sw_setup_get(struct setup *s);
 struct setup *sw_setup_put(struct setup *s); /* NULL in, NULL out; returns NULL */
 /* Text of pinned rules as read from Redis into the cache. Return: 0, or -ENOENT (source NULL), -EINVAL (a newer language). */
 SW_CHECKED int sw_pinned_add(struct worker *w, const char *hash, const char *source);
 void sw_pinned_fini(struct worker *w);
+/* A baseline that was read or written ("past:…"; other keys and NULL texts are passed over): it never changes, so it is asked once. */
+void sw_kept_add(struct worker *w, const char *key, const char *text);
+void sw_kept_fini(struct worker *w);
 
 /* stepper.c */
 void sw_stepper_add(struct worker *w, const struct sw_entry *entry);

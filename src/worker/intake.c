@@ -177,6 +177,8 @@ static void intake_journal(struct intake *in, const struct sw_events *evs)
 	sw_jw_opt(&jw, "delivery", in->ids.delivery);
 	sw_jw_int(&jw, "facts", (int64_t)in->n_facts);
 	sw_jw_int(&jw, "n_events", (int64_t)evs->n);
+	if (evs->left_out)
+		sw_jw_int(&jw, "left_out", (int64_t)evs->left_out);
 	sw_jw_arr(&jw, "events");
 	for (size_t i = 0; i < evs->n && b.n < JOURNAL_MAX; i++)
 		sw_event_write(&evs->items[i], false, &jw, NULL);
@@ -239,7 +241,9 @@ static void intake_run(struct intake *in)
 		return;
 	}
 	sw_log_ids_set(&in->ids);
-	if (evs.cut)
+	if (evs.left_out)
+		SW_WARN(LOG, "%zu more events in one delivery than the %zu that were taken, they are left out", evs.left_out, evs.n);
+	else if (evs.cut)
 		SW_WARN(LOG, "more than %d events in one delivery, the rest is dropped", SW_EVENTS_MAX);
 	if (!evs.n)
 		SW_DEBUG(LOG, "source %s: of no interest", in->entry.source);

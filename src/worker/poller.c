@@ -1,111 +1,407 @@
 /*
- * The poller: asks a place for one signal and sends what it found as `samples`. A question that cannot be asked is an answer too
- * ("absent" or "error" with the reason), so that the engine sees missing data as missing and not as silence.
+ * The poller: asks a place's sources for signals and sends what it found as `samples`, or for the time before a
+ * deployment and sends it as `past`. A question that cannot be asked is an answer too ("absent" or "error" with the
+ * reason), so that the engine sees missing data as missing and not as silence.
+ *
+ * A round is what a step wants of one source. health and reference are one request without a query; a scrape is one
+ * request for all queries; a Prometheus is asked once a query. When the last answer is in, the round is one message:
+ * all its readings are of the moment it was asked, so that signals compared with each other have new readings at the
+ * same time.
  */
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/str.h"
+#include "engine/baseline.h"
 #include "shipwatch/clock.h"
+#include "signal/presets.h"
 #include "worker/inner.h"
 
-#define LOG "worker/poller"
-#define TEXT_MAX 300
+#define LOG               "worker/poller"
+#define TEXT_MAX          300
+#define REFERENCE_TIMEOUT (5 * SW_SECOND)
 
-struct probe {
+struct round {
 	struct worker *w;
 	struct setup *setup;
 	struct sw_arena a;
-	const char *aggregate, *signal, *deployment;
+	const char *aggregate, *source, *deployment, *memory;
 	const struct sw_signal *plugin;
 	const void *conf;
+	struct sw_target about;   /* service, environment, sha, version */
+	struct sw_query *queries; /* that can be asked, filled from the preset */
+	size_t n;
+	sw_ms at;
+	size_t waiting; /* answers still to come */
+	struct sw_samples samples;
+	struct sw_past_ask *past; /* NULL: of now */
+	sw_dur step;              /* of the past */
+};
+
+struct question {
+	struct round *r;
 	struct sw_target target;
 };
 
-static void probe_end(struct probe *p, const struct sw_samples *ss)
+static void round_free(struct round *r)
+{
+	struct worker *w = r->w;
+
+	sw_setup_put(r->setup);
+	sw_arena_fini(&r->a);
+	free(r);
+	sw_worker_settled(w);
+}
+
+/* ---- now ---- */
+
+static const struct sw_query *round_query(const struct round *r, const char *signal)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (sw_streq(r->queries[i].signal, signal))
+			return &r->queries[i];
+	return NULL;
+}
+
+static void round_item(struct round *r, const struct sw_sample *s, struct sw_jw *jw)
+{
+	const struct sw_query *q = round_query(r, s->signal);
+	bool whole = q && q->list && s->reading == SW_R_OK; /* its text is JSON of a bounded size */
+	const char *text = s->text && !whole
+	                       ? sw_arena_strndup(&r->a, s->text, sw_utf8_cut(s->text, strlen(s->text), TEXT_MAX))
+	                       : s->text;
+
+	sw_jw_obj(jw, NULL);
+	sw_jw_str(jw, "signal", s->signal);
+	sw_jw_int(jw, "at", s->at);
+	sw_jw_str(jw, "r", sw_reading_name(s->reading));
+	if (s->reading == SW_R_OK)
+		sw_jw_num(jw, "v", s->value);
+	if (s->reading == SW_R_OK && s->count > 0)
+		sw_jw_num(jw, "n", s->count);
+	sw_jw_opt(jw, "text", text);
+	sw_jw_obj_end(jw);
+	sw_meters_probe(r->w, r->source, sw_reading_name(s->reading));
+	if (s->reading == SW_R_OK)
+		SW_DEBUG(LOG, "%s: %s %g%s%s", r->aggregate, s->signal, s->value, text ? ": " : "", text ? text : "");
+	else
+		SW_DEBUG(LOG, "%s: %s %s%s%s", r->aggregate, s->signal, sw_reading_name(s->reading), text ? ": " : "",
+		         text ? text : "");
+}
+
+static void round_end(struct round *r)
 {
 	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
-	struct worker *w = p->w;
 	struct sw_jw jw;
 
 	sw_jw_init(&jw, &b);
 	sw_jw_obj(&jw, NULL);
 	sw_jw_str(&jw, "t", "samples");
-	sw_jw_str(&jw, "dep", p->deployment);
+	sw_jw_str(&jw, "src", r->source);
+	sw_jw_str(&jw, "dep", r->deployment);
 	sw_jw_arr(&jw, "items");
-	for (size_t i = 0; i < ss->n; i++) {
-		const struct sw_sample *s = &ss->items[i];
-
-		sw_jw_obj(&jw, NULL);
-		sw_jw_str(&jw, "signal", s->signal);
-		sw_jw_int(&jw, "at", s->at);
-		sw_jw_str(&jw, "r", sw_reading_name(s->reading));
-		if (s->reading == SW_R_OK)
-			sw_jw_num(&jw, "v", s->value);
-		if (s->text)
-			sw_jw_str(&jw, "text", sw_arena_strndup(&p->a, s->text, sw_utf8_cut(s->text, strlen(s->text), TEXT_MAX)));
-		sw_jw_obj_end(&jw);
-		sw_meters_probe(w, p->signal, sw_reading_name(s->reading));
-		SW_DEBUG(LOG, "%s: %s %s%s%s", p->aggregate, s->signal,
-		         s->reading != SW_R_OK ? sw_reading_name(s->reading) : s->value > 0 ? "healthy" : "failing",
-		         s->text ? ": " : "", s->text ? s->text : "");
-	}
+	for (size_t i = 0; i < r->samples.n; i++)
+		round_item(r, &r->samples.items[i], &jw);
 	sw_jw_arr_end(&jw);
+	if (r->samples.memory && strlen(r->samples.memory) <= SW_MEMORY_MAX)
+		sw_jw_str(&jw, "mem", r->samples.memory);
 	sw_jw_obj_end(&jw);
-	sw_outbox_append(w, p->aggregate, sw_buf_str(&b), false, NULL);
-	sw_setup_put(p->setup);
-	sw_arena_fini(&p->a);
-	free(p);
-	sw_worker_settled(w);
+	sw_outbox_append(r->w, r->aggregate, sw_buf_str(&b), false, NULL);
+	round_free(r);
 }
 
-static void probe_none(struct probe *p, enum sw_reading r, const char *why)
+static void round_sample(struct round *r, const char *signal, enum sw_reading reading, const char *why)
 {
-	struct sw_samples ss = { .a = &p->a };
-	struct sw_sample *s = sw_samples_add(&ss, p->signal, sw_bus_now(p->w->bus), r, 0);
+	struct sw_sample *s = sw_samples_add(&r->samples, signal, r->at, reading, 0);
 
-	s->text = why;
-	probe_end(p, &ss);
+	if (s)
+		s->text = sw_arena_strdup(&r->a, why);
 }
 
-static void probe_did(void *arg, const struct sw_result *res)
+/* The same for everything that was asked. */
+static void round_none(struct round *r, const struct sw_target *t, enum sw_reading reading, const char *why)
 {
-	struct probe *p = arg;
-	struct sw_samples ss = { .a = &p->a };
+	if (!t->n_queries)
+		round_sample(r, r->source, reading, why);
+	for (size_t i = 0; i < t->n_queries; i++)
+		round_sample(r, t->queries[i].signal, reading, why);
+}
+
+static void question_did(void *arg, const struct sw_result *res)
+{
+	struct question *qu = arg;
+	struct round *r = qu->r;
 	struct sw_err err = SW_ERR_INIT;
+	size_t before = r->samples.n;
 
-	if (p->plugin->read(p->conf, &p->target, res, &ss, &err) < 0 || !ss.n)
-		probe_none(p, SW_R_ERROR, err.text[0] ? err.text : "no answer that can be read");
+	if (r->plugin->read(r->conf, &qu->target, res, &r->samples, &err) < 0 || r->samples.n == before)
+		round_none(r, &qu->target, SW_R_ERROR, err.text[0] ? err.text : "no answer that can be read");
+	for (size_t i = before; i < r->samples.n; i++) {
+		struct sw_sample *s = &r->samples.items[i];
+
+		if (qu->target.n_queries)
+			s->at = r->at;
+		else
+			s->signal = r->source; /* a reference is asked as health is */
+	}
+	if (--r->waiting == 0)
+		round_end(r);
+}
+
+static void round_ask(struct round *r, const struct sw_query *queries, size_t n)
+{
+	struct question *qu = SW_ARENA_NEW(&r->a, struct question);
+	struct sw_err err = SW_ERR_INIT;
+	struct sw_job job = { 0 };
+
+	qu->r = r;
+	qu->target = r->about;
+	qu->target.queries = queries;
+	qu->target.n_queries = n;
+	qu->target.memory = r->memory;
+	if (r->plugin->ask(r->conf, &qu->target, r->at, &r->a, &job, &err) < 0) {
+		round_none(r, &qu->target, SW_R_ERROR, err.text);
+		return;
+	}
+	r->waiting++;
+	sw_do_job(r->w, &job, &(struct sw_do_for){ 0 }, question_did, qu);
+}
+
+static void round_begin(struct round *r)
+{
+	bool each = sw_streq(r->source, "prometheus");
+
+	if (!sw_streq(r->source, "health") && !sw_streq(r->source, "reference") && !r->n) {
+		round_end(r); /* nothing of it can be asked: said already */
+		return;
+	}
+	for (size_t i = 0; each && i < r->n; i++)
+		round_ask(r, &r->queries[i], 1);
+	if (!each)
+		round_ask(r, r->queries, r->n);
+	if (!r->waiting)
+		round_end(r);
+}
+
+/* ---- the past ---- */
+
+static void past_send(struct round *r, const char *msg)
+{
+	sw_outbox_append(r->w, r->aggregate, msg, true, NULL);
+	round_free(r);
+}
+
+static void past_missing(struct round *r, const char *signal, const char *why, bool again)
+{
+	SW_DEBUG(LOG, "%s: no past of %s: %s", r->aggregate, signal, why);
+	past_send(r, sw_baseline_missing(r->deployment, signal, r->step, why, again, &r->a));
+}
+
+static void past_did(void *arg, const struct sw_result *res)
+{
+	struct question *qu = arg;
+	struct round *r = qu->r;
+	const char *signal = qu->target.queries->signal;
+	struct sw_err err = SW_ERR_INIT;
+	struct sw_past past = { 0 };
+	int rc = r->plugin->past(r->conf, &qu->target, res, &r->a, &past, &err);
+
+	if (rc < 0)
+		past_missing(r, signal, err.text, rc != -EBADMSG);
 	else
-		probe_end(p, &ss);
+		past_send(r, sw_baseline_message(r->deployment, signal, &past, r->past, &r->a));
+}
+
+static void past_ask(struct round *r)
+{
+	struct question *qu = SW_ARENA_NEW(&r->a, struct question);
+	struct sw_err err = SW_ERR_INIT;
+	struct sw_job job = { 0 };
+
+	qu->r = r;
+	qu->target = r->about;
+	qu->target.queries = r->queries;
+	qu->target.n_queries = 1;
+	qu->target.from = r->past->from;
+	qu->target.to = r->past->to;
+	if (r->plugin->ask(r->conf, &qu->target, r->at, &r->a, &job, &err) < 0)
+		past_missing(r, r->queries->signal, err.text, false);
+	else
+		sw_do_job(r->w, &job, &(struct sw_do_for){ 0 }, past_did, qu);
+}
+
+/* A source that keeps no past: what we kept of it ourselves. */
+static void past_loaded(void *arg, int rc, const struct sw_loaded *l)
+{
+	struct round *r = arg;
+	const struct sw_query *q = r->queries;
+	struct sw_past past = { 0 };
+
+	if (rc < 0) {
+		past_missing(r, q->signal, "Redis does not answer", true);
+		return;
+	}
+	sw_baseline_of_ring("", 0, r->past->from, r->past->to, r->step, &r->a, &past);
+	for (size_t i = 0; r->past->rings[i] && i < SW_COUNT(l->rings); i++)
+		if (l->rings[i].p)
+			sw_baseline_of_ring(l->rings[i].p, l->rings[i].n, r->past->from, r->past->to, r->step, &r->a,
+			                    &past);
+	past_send(r, sw_baseline_message(r->deployment, q->signal, &past, r->past, &r->a));
+}
+
+static void past_begin(struct round *r)
+{
+	struct sw_load *load;
+
+	if (!r->n) {
+		past_missing(r, r->samples.n ? r->samples.items[0].signal : r->source,
+		             r->samples.n && r->samples.items[0].text ? r->samples.items[0].text : "nothing is asked",
+		             false);
+		return;
+	}
+	if (r->past->to < r->past->from) {
+		past_missing(r, r->queries->signal, "there is no time before it", false);
+		return;
+	}
+	if (r->plugin->past) {
+		past_ask(r);
+		return;
+	}
+	load = SW_ARENA_NEW(&r->a, struct sw_load);
+	*load = (struct sw_load){ .aggregate = r->aggregate, .rings = r->past->rings };
+	sw_bus_load(r->w->bus, load, past_loaded, r);
+}
+
+/* ---- what a step wants, as our own ---- */
+
+static struct sw_past_ask *past_copy(struct sw_arena *a, const struct sw_past_ask *from)
+{
+	struct sw_past_ask *p = SW_ARENA_NEW(a, struct sw_past_ask);
+	const char **rings;
+	size_t n = 0;
+
+	*p = *from;
+	p->holes = (const sw_ms(*)[2])sw_arena_memdup(a, from->n_holes ? (const void *)from->holes : "",
+	                                              from->n_holes * sizeof *from->holes);
+	p->looks = (const unsigned *)(void *)sw_arena_memdup(a, from->n_looks ? (const void *)from->looks : "",
+	                                                     from->n_looks * sizeof *from->looks);
+	while (from->rings && from->rings[n] && n < SW_COUNT(((struct sw_loaded *)0)->rings))
+		n++;
+	rings = SW_ARENA_ARRAY(a, const char *, n + 1);
+	for (size_t i = 0; i < n; i++)
+		rings[i] = sw_arena_strdup(a, from->rings[i]);
+	p->rings = rings;
+	return p;
+}
+
+static struct sw_query query_copy(struct sw_arena *a, const struct sw_query *from)
+{
+	struct sw_query q = *from;
+
+	q.signal = sw_arena_strdup(a, from->signal);
+	q.prometheus = sw_arena_strdup(a, from->prometheus);
+	q.bad = sw_arena_strdup(a, from->bad);
+	q.all = sw_arena_strdup(a, from->all);
+	q.scrape = sw_arena_strdup(a, from->scrape);
+	return q;
+}
+
+/* Settings of the source at the place; NULL: there are none. */
+static const void *source_conf(struct round *r, const struct sw_place *place)
+{
+	if (sw_streq(r->source, "reference")) {
+		struct sw_health_conf *c = SW_ARENA_NEW(&r->a, struct sw_health_conf);
+
+		/* any answer but a failing one says that our own network is up */
+		*c = (struct sw_health_conf){ .url = r->setup->cfg->reference,
+			                      .timeout = REFERENCE_TIMEOUT,
+			                      .status_min = 200,
+			                      .status_max = 499 };
+		return c->url ? c : NULL;
+	}
+	if (!place)
+		return NULL;
+	if (sw_streq(r->source, "prometheus"))
+		return place->prometheus.url ? &place->prometheus : NULL;
+	if (sw_streq(r->source, "scrape"))
+		return place->scrape.url ? &place->scrape : NULL;
+	return sw_streq(r->source, "health") && place->health.url ? &place->health : NULL;
+}
+
+/* The queries that can be asked; what cannot be gets its sample at once. A past has one, also of a source that needs no
+ * query. */
+static void round_queries(struct round *r, const struct sw_io *io, size_t first, size_t n)
+{
+	bool prometheus = sw_streq(r->source, "prometheus"), measured = prometheus || sw_streq(r->source, "scrape");
+
+	if (!measured && !r->past)
+		return;
+	r->queries = SW_ARENA_ARRAY(&r->a, struct sw_query, n + 1);
+	for (size_t i = first; i < first + n; i++) {
+		struct sw_query q = query_copy(&r->a, &io->queries[i]);
+		const struct sw_query *filled = &q;
+		struct sw_err err = SW_ERR_INIT;
+
+		if (r->conf && measured && !(r->past && !r->plugin->past)) {
+			const struct sw_measure_conf *c = r->conf;
+
+			filled = sw_preset_fill(&q, c->preset, prometheus ? SW_PRESET_PROMETHEUS : SW_PRESET_SCRAPE,
+			                        &r->a, &err);
+		}
+		if (r->conf && filled)
+			r->queries[r->n++] = *filled;
+		else
+			round_sample(r, q.signal, SW_R_ABSENT, r->conf ? err.text : "nothing to ask is configured");
+	}
+}
+
+static void round_run(struct worker *w, struct setup *setup, const char *aggregate, const struct sw_io *io,
+                      size_t first, size_t n)
+{
+	struct round *r = sw_calloc(1, sizeof *r);
+	const struct sw_place *place = NULL;
+
+	w->ios++;
+	r->w = w;
+	r->setup = sw_setup_get(setup);
+	r->aggregate = sw_arena_strdup(&r->a, aggregate);
+	r->source = sw_arena_strdup(&r->a, io->source);
+	r->deployment = sw_arena_strdup(&r->a, io->deployment);
+	r->memory = sw_arena_strdup(&r->a, io->memory);
+	r->about.sha = sw_arena_strdup(&r->a, io->sha);
+	r->about.version = sw_arena_strdup(&r->a, io->version);
+	r->at = sw_bus_now(w->bus);
+	r->samples.a = &r->a;
+	if (io->kind == SW_IO_PAST) {
+		r->past = past_copy(&r->a, io->past);
+		r->step = io->queries[first].step;
+	}
+	if (sw_place_of_aggregate(&r->a, aggregate, &r->about.service, &r->about.environment))
+		place = sw_places_find(&setup->cfg->places, r->about.service, r->about.environment, &r->a);
+	r->plugin = sw_signal_find(sw_streq(io->source, "reference") ? "health" : io->source);
+	r->conf = r->plugin ? source_conf(r, place) : NULL;
+	round_queries(r, io, first, n);
+	if (!r->conf && !r->samples.n)
+		round_sample(r, r->source, SW_R_ABSENT, "nothing to ask is configured");
+	if (r->past)
+		past_begin(r);
+	else if (r->conf)
+		round_begin(r);
+	else
+		round_end(r);
 }
 
 void sw_poller_run(struct worker *w, struct setup *setup, const char *aggregate, const struct sw_io *io)
 {
-	struct probe *p = sw_calloc(1, sizeof *p);
-	struct sw_err err = SW_ERR_INIT;
-	const struct sw_place *place = NULL;
-	struct sw_job job = { 0 };
+	const size_t most = SW_COUNT(((struct sw_samples *)0)->items);
+	size_t n = io->kind == SW_IO_PAST ? SW_MIN(io->n_queries, (size_t)1) : io->n_queries;
+	size_t first = 0;
 
-	w->ios++;
-	p->w = w;
-	p->setup = sw_setup_get(setup);
-	p->aggregate = sw_arena_strdup(&p->a, aggregate);
-	p->signal = sw_arena_strdup(&p->a, io->signal);
-	p->deployment = sw_arena_strdup(&p->a, io->deployment);
-	p->target.sha = sw_arena_strdup(&p->a, io->sha);
-	p->target.version = sw_arena_strdup(&p->a, io->version);
-	p->plugin = sw_signal_find(io->signal);
-	if (sw_place_of_aggregate(&p->a, aggregate, &p->target.service, &p->target.environment))
-		place = sw_places_find(&setup->cfg->places, p->target.service, p->target.environment, &p->a);
-	if (!place || !p->plugin || !place->health.url) {
-		probe_none(p, SW_R_ABSENT, "nothing to ask is configured");
-		return;
-	}
-	p->conf = &place->health;
-	if (p->plugin->ask(p->conf, &p->target, sw_bus_now(w->bus), &p->a, &job, &err) < 0) {
-		probe_none(p, SW_R_ERROR, err.text);
-		return;
-	}
-	sw_do_job(w, &job, &(struct sw_do_for){ 0 }, probe_did, p);
+	do {
+		size_t now = SW_MIN(n - first, most);
+
+		round_run(w, setup, aggregate, io, first, now);
+		first += now;
+	} while (first < n);
 }

@@ -1,7 +1,6 @@
 /* A configuration made ready for the engine: rules loaded, channels and actions as the engine sees them; and pinned rules. */
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/str.h"
 #include "shipwatch/clock.h"
@@ -50,26 +49,57 @@ void sw_pinned_fini(struct worker *w)
 	w->pinned = (struct sw_map)SW_MAP_INIT;
 }
 
-/* The offset of the configured zone at a moment. TZ is the process's; our own texts are all in UTC or with an offset given. */
-int sw_setup_tz_offset(const struct sw_config *cfg, sw_ms now)
-{
-	time_t t = (time_t)(now / 1000);
-	const char *old = getenv("TZ");
-	struct tm tm;
+/* ---- what is written once ---- */
 
-	if (!cfg->timezone)
-		return 0;
-	if (!old || strcmp(old, cfg->timezone) != 0) {
-		(void)setenv("TZ", cfg->timezone, 1);
-		tzset();
-	}
-	return localtime_r(&t, &tm) ? (int)tm.tm_gmtoff : 0;
+#define KEPT_BYTES ((size_t)64 << 20)
+
+static const char *setup_kept(void *arg, const char *key)
+{
+	return sw_map_get(&((struct worker *)arg)->kept, key);
+}
+
+void sw_kept_fini(struct worker *w)
+{
+	struct sw_map_entry *e;
+
+	for (size_t i = 0; (e = sw_map_next(&w->kept, &i)) != NULL;)
+		free(e->value);
+	sw_map_fini(&w->kept);
+	w->kept = (struct sw_map)SW_MAP_INIT;
+	w->kept_bytes = 0;
+}
+
+void sw_kept_add(struct worker *w, const char *key, const char *text)
+{
+	size_t n = text ? strlen(text) + 1 : 0;
+
+	if (!text || !sw_starts(key, "past:") || sw_map_get(&w->kept, key))
+		return;
+	if (w->kept_bytes + n > KEPT_BYTES)
+		sw_kept_fini(w); /* those in use are read once more */
+	(void)sw_map_set(&w->kept, key, sw_strdup(text));
+	w->kept_bytes += n;
 }
 
 static void setup_log(const struct sw_diags *d)
 {
 	for (const struct sw_diag *x = d->first; x; x = x->next)
 		sw_log(x->warning ? SW_LOG_WARN : SW_LOG_ERROR, LOG, "%s", x->text);
+}
+
+void sw_worker_check_queries(const struct sw_rules *rules, struct sw_diags *d)
+{
+	for (size_t i = 0; i < rules->n_signals; i++) {
+		const struct sw_signal_def *def = &rules->signals[i];
+		struct sw_ynode at = { .file = def->file, .line = def->line, .col = 1 };
+
+		for (const struct sw_signal *const *p = sw_signals; *p; p++) {
+			struct sw_err err = SW_ERR_INIT;
+
+			if ((*p)->check && (*p)->check(&def->query, &err) < 0)
+				sw_diag_error(d, &at, "signal \"%s\": %s", def->name, err.text);
+		}
+	}
 }
 
 static int setup_rules(struct setup *s)
@@ -88,8 +118,10 @@ static int setup_rules(struct setup *s)
 		r = sw_rules_load((const char *const *)c->rules, &names, &s->rules, &d);
 	else
 		r = sw_rules_load_text("<safe rules>", sw_rules_safe, strlen(sw_rules_safe), NULL, &s->rules, &d);
+	if (r == 0)
+		sw_worker_check_queries(s->rules, &d);
 	setup_log(&d);
-	return r;
+	return d.errors ? -EINVAL : r;
 }
 
 int sw_setup_new(struct worker *w, struct sw_config *cfg, struct setup **ret)
@@ -123,10 +155,10 @@ int sw_setup_new(struct worker *w, struct sw_config *cfg, struct setup **ret)
 		acts[i] = (struct sw_engine_action){ .name = c->name, .dry_run = c->dry_run || cfg->dry_run, .timeout = c->timeout };
 	}
 	*e = (struct sw_engine){
-		.places = &cfg->places, .rules = s->rules, .pinned = setup_pinned, .arg = w,
+		.places = &cfg->places, .rules = s->rules, .pinned = setup_pinned, .kept = setup_kept, .reference = cfg->reference != NULL, .arg = w,
 		.channels = chans, .n_channels = cfg->n_channels, .actions = acts, .n_actions = cfg->n_actions,
 		.alerts = (const char *const *)cfg->alerts, .log_url = cfg->log_url, .public_url = cfg->public_url,
-		.tz_offset_s = sw_setup_tz_offset(cfg, sw_clock_wall()), .stuck_after = cfg->stuck_after,
+		.tz_offset_s = sw_config_tz_offset(cfg, sw_clock_wall()), .stuck_after = cfg->stuck_after,
 	};
 	*ret = s;
 	return 0;

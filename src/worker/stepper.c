@@ -305,6 +305,8 @@ static void lane_effects(struct sw_lane *l)
 	const struct sw_step *s = l->step;
 
 	lane_notes(l);
+	for (size_t i = 0; i < s->n_keeps; i++)
+		sw_kept_add(l->w, s->keeps[i].key, s->keeps[i].value);
 	for (size_t i = 0; i < s->n_timers; i++)
 		if (s->timers[i].due)
 			sw_worker_wake_at(l->w, s->timers[i].due);
@@ -313,6 +315,7 @@ static void lane_effects(struct sw_lane *l)
 
 		switch (io->kind) {
 		case SW_IO_PROBE:
+		case SW_IO_PAST:
 			sw_poller_run(l->w, l->setup, l->aggregate, io);
 			break;
 		case SW_IO_DELIVER:
@@ -415,6 +418,7 @@ static void lane_commit(struct sw_lane *l)
 	struct sw_tell *tells = SW_ARENA_ARRAY(&l->a, struct sw_tell, s->n_tells + 1);
 	struct sw_timer_set *timers = SW_ARENA_ARRAY(&l->a, struct sw_timer_set, s->n_timers + 1);
 	struct sw_ring_add *rings = SW_ARENA_ARRAY(&l->a, struct sw_ring_add, s->n_rings + 1);
+	struct sw_keep *keeps = SW_ARENA_ARRAY(&l->a, struct sw_keep, s->n_keeps + 1);
 	struct lane_entry *e = l->first;
 
 	for (size_t i = 0; i < l->run; i++, e = e->next)
@@ -425,10 +429,12 @@ static void lane_commit(struct sw_lane *l)
 		timers[i] = (struct sw_timer_set){ s->timers[i].name, s->timers[i].due };
 	for (size_t i = 0; i < s->n_rings; i++)
 		rings[i] = (struct sw_ring_add){ s->rings[i].ring, s->rings[i].bytes, sizeof s->rings[i].bytes };
+	for (size_t i = 0; i < s->n_keeps; i++)
+		keeps[i] = (struct sw_keep){ .key = s->keeps[i].key, .value = s->keeps[i].value, .ttl = s->keeps[i].ttl };
 	sw_bus_commit(l->w->bus, &(struct sw_change){
 		.aggregate = l->aggregate, .v = l->v, .state = s->state, .state_n = s->state_n, .ttl = s->ttl, .acks = acks,
 		.timers = timers, .n_timers = s->n_timers, .tells = tells, .n_tells = s->n_tells,
-		.rings = rings, .n_rings = s->n_rings, .journal = s->journal,
+		.rings = rings, .n_rings = s->n_rings, .keeps = keeps, .n_keeps = s->n_keeps, .journal = s->journal,
 		.fails_add = s->fails_add, .fails_del = s->fails_del,
 		.rules_hash = s->pin ? s->pin->hash : NULL, .rules_source = s->pin ? s->pin->source : NULL,
 		.rules_source_n = s->pin ? s->pin->source_n : 0,
@@ -520,6 +526,8 @@ static int lane_parse(struct sw_lane *l, const struct sw_loaded *ld, struct sw_s
 	}
 	for (size_t i = 0; i < l->n_keys; i++)
 		snaps[i] = (struct sw_snapshot){ l->keys[i], l->lost[i] ? NULL : sw_arena_strdup(&l->a, ld->keeps[plain++]) };
+	for (size_t i = 0; i < l->n_keys; i++)
+		sw_kept_add(l->w, snaps[i].key, snaps[i].value);
 	in->aggregate = l->aggregate;
 	in->msgs = msgs;
 	in->n_msgs = l->run;

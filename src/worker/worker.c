@@ -77,7 +77,7 @@ void sw_worker_note(struct worker *w, const char *file, const char *p, size_t n)
 
 static void worker_settle(struct worker *w)
 {
-	if (w->stopping && w->in_flight == 0 && w->ios == 0)
+	if (w->stopping && !w->reading && w->in_flight == 0 && w->ios == 0)
 		sw_loop_stop(w->loop);
 }
 
@@ -99,7 +99,7 @@ static void worker_stop(void *arg)
 	}
 	SW_INFO(LOG, "stopping: %zu entries and %zu requests in hand", w->in_flight, w->ios);
 	w->stopping = true;
-	sw_bus_read_stop(w->bus);
+	sw_bus_read_end(w->bus);
 	sw_timer_stop(&w->tick);
 	sw_timer_stop(&w->beat);
 	sw_timer_stop(&w->minute);
@@ -139,8 +139,10 @@ static void worker_read(void *arg, const struct sw_entry *entries, size_t n)
 {
 	struct worker *w = arg;
 
-	w->owed = true;
-	for (size_t i = 0; i < n && !w->stopping; i++) {
+	if (!n)
+		w->reading = false; /* all that was given to us is in hand */
+	w->owed = n > 0;
+	for (size_t i = 0; i < n; i++) {
 		if (entries[i].stream == SW_STREAM_WORK)
 			sw_stepper_add(w, &entries[i]);
 		else
@@ -207,6 +209,29 @@ static void worker_watchful(struct worker *w, const struct sw_tick *t)
 	w->rewound = t->rewound;
 }
 
+/* Each change is told once: that Redis may lose what it took, and that it takes nothing though it is there. */
+static void worker_redis(struct worker *w, int r)
+{
+	const char *weak = sw_bus_weakness(w->bus);
+	const struct sw_bus_info *info = sw_bus_info(w->bus);
+
+	if (weak && weak != w->weak)
+		SW_WARN(LOG, "%s: decisions may be lost with it", weak);
+	else if (!weak && w->weak)
+		SW_INFO(LOG, "Redis keeps what it takes again");
+	w->weak = weak;
+	if (r == -EIO || r == -ENOTCONN || r == -EAGAIN || r == -EROFS || r == w->tick_r)
+		return; /* the connection is told about elsewhere */
+	if (r < 0)
+		SW_ERROR(LOG, "Redis refuses the worker's housekeeping: %s; nothing is decided until it takes it again",
+		         info && info->maxmemory > 0 && info->used_memory >= info->maxmemory ? "its memory is full (maxmemory)"
+		         : *sw_bus_error(w->bus)                                            ? sw_bus_error(w->bus)
+		                                                                             : strerror(-r));
+	else
+		SW_INFO(LOG, "Redis takes the worker's housekeeping again");
+	w->tick_r = r;
+}
+
 static void worker_ticked(void *arg, int r, const struct sw_tick *t)
 {
 	struct worker *w = arg;
@@ -216,6 +241,7 @@ static void worker_ticked(void *arg, int r, const struct sw_tick *t)
 	w->ticking = false;
 	if (r == -ECANCELED || w->stopping)
 		return;
+	worker_redis(w, r);
 	if (r == 0) {
 		w->ticked = sw_clock_mono();
 		sw_meters_tick(w, t);
@@ -246,7 +272,7 @@ static void worker_minute(void *arg)
 {
 	struct worker *w = arg;
 
-	w->setup->engine.tz_offset_s = sw_setup_tz_offset(w->setup->cfg, sw_clock_wall()); /* summer time begins and ends */
+	w->setup->engine.tz_offset_s = sw_config_tz_offset(w->setup->cfg, sw_clock_wall()); /* summer time begins and ends */
 	sw_quiet_tick(w);
 	sw_timer_set(&w->minute, SW_MINUTE);
 }
@@ -429,6 +455,7 @@ void sw_worker_fini(struct worker *w)
 	sw_timer_stop(&w->deadline);
 	w->setup = sw_setup_put(w->setup);
 	sw_pinned_fini(w);
+	sw_kept_fini(w);
 	sw_meters_free(w->meters);
 }
 

@@ -22,6 +22,10 @@ struct sw_worker_options {
 	const char *version, *commit, *built; /* of the program; NULL: "unknown" */
 };
 
+struct sw_rules;
+/* What the signals of a set of rules ask, judged by the plug-ins that will ask it: mistakes are told where the signal stands. */
+void sw_worker_check_queries(const struct sw_rules *rules, struct sw_diags *d);
+
 /* Runs until SIGTERM or SIGINT; takes a reference of cfg of its own. Return: 0, or -errno when it could not start (already logged). */
 int sw_worker_run(struct sw_config *cfg, const struct sw_worker_options *opt);
 

@@ -365,7 +365,7 @@ SIZES = (
 class Payload:
     def __init__(self, folder, name, kind, event, recorded, own):
         self.name, self.kind, self.event = name, kind, event
-        path = os.path.join(ROOT, "../shared/payloads", recorded)
+        path = os.path.join(os.environ.get("SW_PAYLOADS") or os.path.join(ROOT, "../shared/payloads"), recorded)
         self.recorded = os.path.exists(path)
         if self.recorded:
             with open(path, encoding="utf-8") as f:

@@ -4,13 +4,16 @@ import json
 import os
 import subprocess
 import threading
+import time
 import unittest
+import xml.etree.ElementTree
 
 from harness import PROGRAM, SOURCE, Case, Gateway, Redis, built, sign_gitea, sign_github, sign_report, wait_for
 
 CONFIG = """
 sources:
   github: {secrets: [new-secret]}
+  alertmanager: {tokens: [alert-token]}
   gitlab: {tokens: [gitlab-token], signing_tokens: [whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQ=]}
   gitea: {secrets: [gitea-secret]}
   ci: {kind: report, secrets: [ci-secret]}
@@ -47,7 +50,7 @@ class Cli(Case):
 
     def test_help_and_mistakes_on_the_command_line(self):
         self.assertIn("exit code: 0", self.good("help"))
-        for command in ("up", "gateway", "worker", "check", "test", "status", "hold", "release", "cancel", "ack", "deploy", "dead", "sign",
+        for command in ("up", "gateway", "worker", "check", "test", "replay", "status", "hold", "release", "cancel", "ack", "deploy", "dead", "sign",
                         "test-health", "send", "render", "version"):
             self.assertIn("usage: shipwatch " + command, self.good(command, "--help"))
             self.assertIn("exit code: 0", self.good("help", command))
@@ -85,6 +88,16 @@ class Cli(Case):
         self.assertEqual(numbers, sorted(numbers))
         self.assertGreaterEqual(len(numbers), 2)
 
+    def test_check_tells_mistakes_of_both_at_once(self):
+        """Of the configuration and of its rules; names the rules use are not asked for when it is not known which there are."""
+        self.folder.write("rules.yaml", RULES.replace("is failing", "is filing") + "- {on: push, then: {alert: elsewhere}}\n")
+        path = self.folder.write("shipwatch.yaml", CONFIG.replace("[new-secret]", '["${NOT_SET}"]') + "rules: rules.yaml\n")
+        err = self.bad(1, "${NOT_SET}: this variable is not set", "check", "-c", path)
+        self.assertIn('did you mean "failing"?', err)
+        self.assertNotIn("elsewhere", err)
+        self.folder.write("shipwatch.yaml", CONFIG + "rules: rules.yaml\n")
+        self.bad(1, 'unknown channel "elsewhere"', "check", "-c", path)
+
     def test_check_warns_of_a_rollback_that_nothing_carries_out(self):
         self.folder.write("rules.yaml", RULES)
         path = self.folder.write("shipwatch.yaml", CONFIG + "rules: rules.yaml\n")
@@ -99,11 +112,15 @@ class Cli(Case):
 
     def test_rule_tests(self):
         scenario = os.path.join(SOURCE, "tests", "scenarios", "health.yaml")
-        self.assertIn(" 0 failed", self.good("test", scenario))
+        out = self.good("test", scenario)
+        self.assertIn(" 0 failed", out)
+        self.assertEqual(out, self.good("test", scenario))
         self.assertEqual(self.run_("test", scenario, "--run", "no test is called so")[0], 3)
+        self.assertIn("\n2 passed, 0 failed", self.good("test", scenario, "--run", "^(a good release|nothing answers)"))
+        self.bad(2, "wrong regular expression", "test", scenario, "--run", "(")
         path = self.folder.write("fails.yaml", "rules: |\n" + "".join("  " + x + "\n" for x in RULES.strip().splitlines()) + """
 tests:
-- name: expects what does not happen
+- name: expects <what> does "not" happen
   events: [{at: 0s, deployment: {service: web, env: prod, sha: a1a1a1a, id: "1", status: success}}]
   probes: {health: 'ok x40'}
   expect: [{rule: back, verdict: fail}]
@@ -112,6 +129,59 @@ tests:
         self.assertEqual(self.run_("test", path, scenario)[0], 1)
         self.bad(2, "broken.yaml", "test", self.folder.write("broken.yaml", "tests: [\n"), path)
         self.bad(2, "nowhere.yaml", "test", "nowhere.yaml")
+        code, out, _ = self.run_("test", path, scenario, "--json", "--junit", "junit.xml")
+        said = json.loads(out)
+        self.assertEqual((code, said["failed"], said["passed"]), (1, 1, 10))
+        self.assertIn("no verdict fail", said["tests"][0]["why"])
+        suites = xml.etree.ElementTree.parse(os.path.join(self.folder.path, "junit.xml")).getroot()
+        self.assertEqual([(x.get("tests"), x.get("failures")) for x in suites], [("1", "1"), ("10", "0")])
+        self.assertEqual(suites[0][0].get("name"), 'expects <what> does "not" happen')
+        self.assertIn("no verdict fail", suites[0][0][0].get("message"))
+        self.bad(2, "nowhere/junit.xml", "test", scenario, "--junit", "nowhere/junit.xml")
+
+    def test_coverage_of_rules(self):
+        test = """rules: |
+""" + "".join("  " + x + "\n" for x in RULES.strip().splitlines()) + """
+tests:
+"""
+        deployed = '  events: [{at: 0s, deployment: {service: web, env: prod, sha: a1a1a1a, id: "1", status: success}}]\n'
+        fires = "- name: fires\n" + deployed + "  probes: {health: 'ok x4 fail x60'}\n  expect: [{rule: back, fired: 1}]\n"
+        quiet = "- name: quiet\n" + deployed + "  probes: {health: 'ok x400'}\n  expect: [{rule: back, verdict: pass}]\n"
+        outage = "- name: outage\n" + deployed + "  probes: {health: 'ok x4 err x400'}\n  expect: [{never: [rollback]}]\n"
+        newer = "- name: newer\n" + deployed.replace("}}]", "}}, {at: 1m, deployment: {service: web, env: prod, sha: b2b2b2b, id: \"2\", " +
+                                                       "status: success}}]") + ("  probes: {health: 'ok x400'}\n" +
+                                                                               "  expect: [{rule: back, verdict: superseded}]\n")
+        words = ["fires", "quiet", "outage", "superseded"]
+        for i, more in enumerate(("", fires, quiet, outage, newer)):
+            test += more
+            path = self.folder.write("cover.yaml", test if more else test.replace("tests:", "tests: []"))
+            code, out, _ = self.run_("test", path, "--json")
+            self.assertEqual(code, 0 if more else 3)
+            row = json.loads(out)["coverage"][0]
+            self.assertEqual([row[x] for x in words], [k < i for k in range(4)], more)
+            self.assertEqual(self.run_("test", path, "--require-coverage")[0], 0 if i == 4 else 1)
+        self.assertRegex(self.good("test", path, "--coverage"), r"(?m)^back +yes +yes +yes +yes +\S*cover.yaml: rules:1$")
+        self.assertIn("1 of 1 rules are tested in all ways", self.good("test", path))
+        # what no test names, or what a test only happens to show, is not tested
+        path = self.folder.write("cover.yaml", test.replace("rule: back, fired: 1", "actions: [alert]"))
+        self.assertIn("0 of 1 rules", self.good("test", path))
+
+    def test_mistakes_in_rule_tests(self):
+        rules = "rules: |\n" + "".join("  " + x + "\n" for x in RULES.strip().splitlines())
+        for text, want in (
+                ("tests: [{name: a, expect: [{rule: bakc}]}]", 'no rule "bakc"'), ("tests: [{expect: []}]", "a test needs a name"),
+                ("tests: [{name: a}]", "proves nothing"), ("tests: [{name: a, expcet: [{fired: 1}], expect: [{fired: 1}]}]", 'did you mean "expect"'),
+                ("tests: [{name: a, expect: [{firde: 1}]}]", 'did you mean "fired"'), ("tests: [{name: a, expect: [{fired: one}]}]", "want a number"),
+                ("tests: [{name: a, expect: [{verdict: good}]}]", 'there is no "good"'), ("tests: [{name: a, expect: [fail]}]", "want {rule:"),
+                ("tests: [{name: a, expect: [{within: 5m}]}]", "within: want [from, to]"), ("tests: [{name: a, expect: [{at: 5}]}]", "at: want"),
+                ("tests: [{name: a, expect: [{never: [rolback]}]}]", 'unknown "rolback"'), ("test: []", 'did you mean "tests"'),
+                ("tests: [{name: a, series: {http_latency_p59: '1'}, expect: [{fired: 0}]}]", 'did you mean "http_latency_p50"'),
+                ("tests: [{name: a, series: {health: '1'}, expect: [{fired: 0}]}]", "health is said under probes"),
+                ("tests: [{name: a, probes: {health: 'good'}, expect: [{fired: 0}]}]", 'unknown probe "good"'),
+                ("tests: [{name: a, seed: x, expect: [{fired: 0}]}]", "seed: want a whole number"),
+                ("tests: [{name: a, action: maybe, expect: [{fired: 0}]}]", "action: want ok"),
+                ("interval: 1\ntests: []", "interval: want"), ("tests: {}", "want tests: a list")):
+            self.bad(2, want, "test", self.folder.write("wrong.yaml", rules + text + "\n"))
 
     def test_sign_is_what_the_gateway_takes(self):
         redis = self.start(Redis(self.folder))
@@ -119,7 +189,7 @@ tests:
         push = {"ref": "refs/heads/main", "before": "1" * 40, "after": "2" * 40, "repository": {"full_name": "acme/web"}, "commits": []}
         for kind, secret, path in (("github", "new-secret", "/hooks/github"), ("gitlab", "gitlab-token", "/hooks/gitlab"),
                                    ("gitlab", "whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQ=", "/hooks/gitlab"), ("gitea", "gitea-secret", "/hooks/gitea"),
-                                   ("report", "ci-secret", "/ci-report")):
+                                   ("report", "ci-secret", "/ci-report"), ("alertmanager", "alert-token", "/hooks/alertmanager")):
             body = json.dumps({"status": "success", "event": "job", "service": "web", "commit": "a" * 40} if kind == "report"
                               else dict(push, object_kind="push", kind=kind + secret)).encode()
             file = self.folder.write("body.json", body.decode())
@@ -127,7 +197,7 @@ tests:
             with self.subTest(kind=kind, secret=secret[:6]):
                 answer = g.request("POST", path, body, headers)
                 self.assertNotIn(answer.status, (401, 403), answer)
-                self.assertEqual(g.request("POST", path, body + b" ", headers).status if kind not in ("gitlab",) else 401, 401)
+                self.assertEqual(g.request("POST", path, body + b" ", headers).status if kind not in ("gitlab", "alertmanager") else 401, 401)
         body = b"{}"
         self.assertIn(sign_github("s", body)["X-Hub-Signature-256"], self.good("sign", "--kind", "github", "--secret", "s", stdin=body))
         self.assertIn(sign_gitea("s", body)["X-Gitea-Signature"], self.good("sign", "--kind", "gitea", stdin=body, env={"SHIPWATCH_SECRET": "s"}))
@@ -181,6 +251,10 @@ tests:
         shown = self.good("render", "robot", "hello there", "-c", path)
         self.assertIn("hello there", shown)
         self.assertNotIn("geheim", shown)
+        far = self.folder.write("far.yaml", CONFIG + "timezone: Asia/Shanghai\n")
+        hours = {time.strftime("%Y-%m-%d %H", time.gmtime(time.time() + 8 * 3600 + later)) for later in (0, 60)}
+        shown = self.good("render", "robot", "hello there", "-c", far)
+        self.assertTrue(any(hour in shown for hour in hours), shown)
         self.bad(1, 'no channel "oops", did you mean "ops"?', "send", "oops", "-c", path)
         self.bad(1, "cannot be read", "send", "ops", "-c", "nowhere.yaml")
 

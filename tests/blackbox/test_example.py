@@ -77,6 +77,18 @@ class Example(unittest.TestCase):
         codes = [self.ask("/")[0] for _ in range(20)]
         self.assertEqual(codes.count(500), 5)
 
+    def test_metrics_count_what_was_answered(self):
+        self.start("--error-pct", "50", "--delay-ms", "30")
+        for _ in range(4):
+            self.ask("/")
+        text = self.ask("/metrics")[1]
+        for line in ('http_requests_total{code="200",handler="/",method="GET"} 2', 'http_requests_total{code="500",handler="/",method="GET"} 2',
+                     'http_request_duration_seconds_bucket{handler="/",method="GET",le="0.025"} 0',
+                     'http_request_duration_seconds_bucket{handler="/",method="GET",le="+Inf"} 4', 'http_request_duration_seconds_count{handler="/",method="GET"} 4'):
+            self.assertIn(line + "\n", text)
+        self.assertRegex(text, r"\nprocess_resident_memory_bytes [1-9]\d+\n")
+        self.assertRegex(text, r"\nprocess_start_time_seconds [1-9]\d{9}\.\d{3}\n")
+
     def test_wrong_arguments_are_one_line(self):
         for argv in (["--delay-ms", "9x"], ["--health", "bad"], ["--listen", "nowhere"], ["--listen", "127.0.0.1:99999"]):
             with self.subTest(argv=argv):

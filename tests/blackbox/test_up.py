@@ -137,6 +137,18 @@ class Up(Case):
         self.assertEqual(self.status()["unclaimed"][0]["repo"], "acme/other")
         self.stop(p)
 
+    def test_a_place_that_is_misspelt(self):
+        """Told by hand of a place that no service has: recorded, neither watched nor alerted."""
+        p = self.demo()
+        told = subprocess.run([PROGRAM, "deploy", "demo", "production-2", "--sha", "abcdef1", "--state-dir", self.state], capture_output=True,
+                              timeout=60, check=True)
+        self.assertIn(b"is it configured?", told.stderr)
+        place = wait_for(lambda: self.status()["places"].get("demo/production-2"), "it is recorded")
+        self.assertEqual((len(place["deployments"]), place.get("watches", [])), (1, []))
+        subprocess.run([PROGRAM, "deploy", "demo", "prod", "--sha", "abcdef1", "--state-dir", self.state], capture_output=True, timeout=60, check=True)
+        wait_for(lambda: any(w["state"] != "done" for w in self.status()["places"]["demo/prod"]["watches"]), "the right one is watched")
+        self.stop(p)
+
     def test_killed_in_the_middle(self):
         p = self.demo()
         sha = self.curl(p)

@@ -16,6 +16,7 @@ static const struct { const struct sw_source *plugin; const char *header, *event
 	{ &sw_source_gitlab, "x-gitlab-event", "Job Hook" }, { &sw_source_gitlab, "x-gitlab-event", "Deployment Hook" },
 	{ &sw_source_gitlab, "x-gitlab-event", "System Hook" }, { &sw_source_gitea, "x-gitea-event", "push" },
 	{ &sw_source_gitea, "x-gitea-event", "create" }, { &sw_source_report, "x-shipwatch-timestamp", "1790000000" },
+	{ &sw_source_alertmanager, "authorization", "Bearer x" },
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

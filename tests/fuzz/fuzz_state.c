@@ -11,6 +11,11 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 static const char rules_text[] =
+	"signals: {db: {alertmanager: A}, size: {report: size}}\n"
+	"rules:\n"
+	"- {name: a, on: alarm, after: 2m, then: alert}\n"
+	"- {name: d, on: deploy-to-prod, if: 'db == 1 for 2 checks', then: [alert, rollback]}\n"
+	"- {name: z, on: deploy-to-prod, if: size > 5 for 2 checks, then: alert}\n"
 	"- {name: h, on: deploy-to-prod, if: health is failing for 3 checks, then: [alert, rollback]}\n"
 	"- {name: v, on: deploy-to-prod, if: 'health.version != deployment.sha for 2m', then: alert}\n"
 	"- {name: m, on: deploy-to-prod, if: 'changed(\"migrations/**\")', then: [alert, hold]}\n"

@@ -154,12 +154,13 @@ static inline void rig_reset(struct rig_reply *p)
 
 /* What a reader was given: in order, per stream. */
 struct rig_given { char id[48]; char *text; bool reclaimed, done; };
-struct rig_reader { struct sw_bus *bus; struct rig_given *given[2]; size_t n[2]; bool manual; };
+struct rig_reader { struct sw_bus *bus; struct rig_given *given[2]; size_t n[2]; unsigned ends; bool manual; };
 
 static inline void rig_read(void *arg, const struct sw_entry *e, size_t n)
 {
 	struct rig_reader *rd = arg;
 
+	rd->ends += n == 0;
 	for (size_t i = 0; i < n; i++) {
 		int s = e[i].stream;
 		struct rig_given *g;
@@ -176,7 +177,7 @@ static inline void rig_read(void *arg, const struct sw_entry *e, size_t n)
 			              e[i].body_n, (const char *)e[i].body, e[i].broken ? e[i].broken : "");
 		g->text = sw_buf_take(&b);
 	}
-	if (!rd->manual)
+	if (!rd->manual && n)
 		sw_bus_read_more(rd->bus);
 }
 

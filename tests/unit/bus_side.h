@@ -53,6 +53,29 @@ static inline int enqueue(struct side *s, const struct sw_entry_in *e)
 	return r;
 }
 
+static inline int append(struct side *s, const char *msg)
+{
+	struct rig_reply p = { 0 };
+	int r;
+
+	RIG_CALL(&p, sw_bus_append(s->bus, "place:a/b", msg, rig_done, &p));
+	r = p.r;
+	rig_reset(&p);
+	return r;
+}
+
+static inline struct sw_tick tick(struct side *s)
+{
+	struct rig_reply p = { 0 };
+	struct sw_tick t;
+
+	RIG_CALL(&p, sw_bus_tick(s->bus, rig_ticked, &p));
+	assert_int_equal(p.r, 0);
+	t = p.tick;
+	rig_reset(&p);
+	return t;
+}
+
 static inline void redis_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 static inline void redis_say(const char *fmt, ...)

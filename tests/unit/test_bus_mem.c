@@ -175,6 +175,23 @@ static void test_takeover(void **state)
 	assert_true(fix.rd.given[0][1].reclaimed);
 }
 
+/* An end is told, and what nobody was given is somebody else's at once. */
+static void test_read_end(void **state)
+{
+	(void)state;
+	sw_bus_read(fix.bus, "first", 10, rig_read, &fix.rd);
+	sw_bus_read_end(fix.bus);
+	(void)sw_bus_mem_run(fix.bus);
+	assert_int_equal(fix.rd.ends, 1);
+	CALL(sw_bus_append(fix.bus, "place:a/b", "{}", rig_done, &fix.p));
+	(void)sw_bus_mem_run(fix.bus);
+	assert_int_equal(fix.rd.n[0], 0);
+	sw_bus_read(fix.bus, "second", 10, rig_read, &fix.rd);
+	(void)sw_bus_mem_run(fix.bus);
+	assert_int_equal(fix.rd.n[0], 1);
+	assert_false(fix.rd.given[0][0].reclaimed);
+}
+
 static void test_rings_are_capped(void **state)
 {
 	struct sw_ring_add add = { "d:health", "0123456789abcdef", 16 };
@@ -198,6 +215,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_guards_in_time, open_fix, close_fix),
 		cmocka_unit_test_setup_teardown(test_timers_and_ttl, open_fix, close_fix),
 		cmocka_unit_test_setup_teardown(test_takeover, open_fix, close_fix),
+		cmocka_unit_test_setup_teardown(test_read_end, open_fix, close_fix),
 		cmocka_unit_test_setup_teardown(test_rings_are_capped, open_fix, close_fix),
 	};
 

@@ -4,29 +4,6 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
-static int append(struct side *s, const char *msg)
-{
-	struct rig_reply p = { 0 };
-	int r;
-
-	RIG_CALL(&p, sw_bus_append(s->bus, "place:a/b", msg, rig_done, &p));
-	r = p.r;
-	rig_reset(&p);
-	return r;
-}
-
-static struct sw_tick tick(struct side *s)
-{
-	struct rig_reply p = { 0 };
-	struct sw_tick t;
-
-	RIG_CALL(&p, sw_bus_tick(s->bus, rig_ticked, &p));
-	assert_int_equal(p.r, 0);
-	t = p.tick;
-	rig_reset(&p);
-	return t;
-}
-
 /* Commits an action of place a/b; the text of the reply, to be compared. */
 static void start(struct side *s, const char *action, const char *want)
 {
@@ -204,6 +181,43 @@ static void test_memory_full(void **state)
 	side_close(&s);
 }
 
+/* 200,000 timers: the last one that fits, the next is refused, giving one up goes on. 10,000 dead letters: the oldest go. */
+static void test_many(void **state)
+{
+	struct sw_timer_set timer = { "t", 9000000000000 };
+	struct sw_change c = { .aggregate = "place:a/b", .state = "{}", .state_n = 2, .timers = &timer, .n_timers = 1 };
+	struct rig_reply p = { 0 };
+	char reply[256];
+	struct side s;
+
+	(void)state;
+	side_open(&s, server.url, 0);
+	redis_say("EVAL \"for i=1,199999 do redis.call('ZADD','{sw}:timers',9e12,'place:x/y|'..i) end return 1\" 0");
+	RIG_CALL(&p, sw_bus_commit(s.bus, &c, rig_committed, &p));
+	assert_int_equal(p.r, SW_COMMIT_OK);
+	c.v = p.number;
+	timer.name = "another";
+	RIG_CALL(&p, sw_bus_commit(s.bus, &c, rig_committed, &p));
+	assert_int_equal(p.r, SW_COMMIT_REFUSED);
+	assert_non_null(strstr(sw_buf_str(&p.text), "reason=timers"));
+	timer = (struct sw_timer_set){ "t", 0 };
+	RIG_CALL(&p, sw_bus_commit(s.bus, &c, rig_committed, &p));
+	assert_int_equal(p.r, SW_COMMIT_OK);
+	redis_do(&server, "ZCARD {sw}:timers", reply, sizeof reply);
+	assert_string_equal(reply, ":199999\r\n");
+	redis_say("EVAL \"for i=1,9999 do redis.call('XADD','{sw}:dead',i..'-1','k','x') end return 1\" 0");
+	for (int i = 0; i < 2; i++) {
+		RIG_CALL(&p, sw_bus_dead_add(s.bus, "entry", "why", "{}", rig_done, &p));
+		assert_int_equal(p.r, 0);
+		redis_do(&server, "XLEN {sw}:dead", reply, sizeof reply);
+		assert_string_equal(reply, ":10000\r\n");
+	}
+	redis_do(&server, "XRANGE {sw}:dead - 1-1", reply, sizeof reply);
+	assert_string_equal(reply, "*0\r\n");
+	rig_reset(&p);
+	side_close(&s);
+}
+
 static void test_what_it_is(void **state)
 {
 	struct side s;
@@ -344,97 +358,6 @@ static void test_too_much_in_flight(void **state)
 		assert_int_equal(p[i].r, -ECANCELED);
 		rig_reset(&p[i]);
 	}
-}
-
-static void test_left_by_the_dead(void **state)
-{
-	struct side a, b;
-	struct rig_reply p = { 0 };
-	struct sw_entry_in e = entry("in", "in", SW_DAY);
-	static char big[70000];
-
-	(void)state;
-	side_open(&a, server.url, 0);
-	side_open(&b, server.url, 0);
-	a.rd.manual = true;
-	sw_bus_read(a.bus, "a", 10, rig_read, &a.rd);
-	assert_int_equal(append(&a, "{\"n\":1}"), 0);
-	RIG_UNTIL(a.rd.n[0] == 1); /* a pauses with it, and is never seen again */
-	e.body = big;
-	e.body_n = sizeof big;
-	assert_int_equal(enqueue(&b, &e), SW_ENQ_QUEUED);
-	redis_say("XREADGROUP GROUP w a COUNT 9 STREAMS {sw}:in >");
-	sw_bus_read(b.bus, "b", 10, rig_read, &b.rd);
-	(void)tick(&a);
-	(void)tick(&b);
-	(void)tick(&b);
-	redis_say("XCLAIM {sw}:work w a 0 %s IDLE 6000 JUSTID", a.rd.given[0][0].id);
-	(void)tick(&b);
-	assert_int_equal(b.rd.n[0], 0); /* a was there just now: slow is not dead */
-	redis_say("HSET {sw}:workers a 1000");
-	(void)tick(&b);
-	RIG_UNTIL(b.rd.n[0] == 1);
-	assert_true(b.rd.given[0][0].reclaimed);
-	assert_string_equal(b.rd.given[0][0].text, a.rd.given[0][0].text);
-	assert_int_equal(b.rd.n[1], 0); /* not idle for long enough */
-	for (int i = 1; i <= 5; i++) {
-		RIG_CALL(&p, sw_bus_trying(b.bus, SW_STREAM_WORK, b.rd.given[0][0].id, rig_int, &p));
-		assert_int_equal(p.number, i);
-	}
-	RIG_CALL(&p, sw_bus_bury(b.bus, SW_STREAM_WORK, b.rd.given[0][0].id, "poison", rig_done, &p));
-	assert_int_equal(p.r, 0);
-	assert_int_equal(tick(&b).dead_n, 1);
-	RIG_CALL(&p, sw_bus_query(b.bus, "dead list - 5", rig_json, &p));
-	assert_non_null(strstr(p.text.p, "poison"));
-	redis_say("EVAL \"local p=redis.call('XPENDING','{sw}:in','w','-','+',1) return redis.call('XCLAIM','{sw}:in','w','a',0,p[1][1],'IDLE',6000,'JUSTID')\" 0");
-	(void)tick(&b);
-	RIG_UNTIL(b.rd.n[1] == 1); /* with its body from beside the stream */
-	assert_non_null(strstr(b.rd.given[1][0].text, " 70000 "));
-	/* Given back: not before it lay for 5 s; then to whoever sweeps. */
-	RIG_CALL(&p, sw_bus_give_back(b.bus, SW_STREAM_IN, b.rd.given[1][0].id, rig_done, &p));
-	assert_int_equal(p.r, 0);
-	(void)tick(&b);
-	redis_say("XCLAIM {sw}:in w nobody 0 %s IDLE 6000 JUSTID", b.rd.given[1][0].id);
-	redis_say("DEL {sw}:body:%s", b.rd.given[1][0].id);
-	(void)tick(&b);
-	RIG_UNTIL(b.rd.n[1] == 2);
-	assert_true(b.rd.given[1][1].reclaimed);
-	assert_non_null(strstr(b.rd.given[1][1].text, "not there any more"));
-	rig_reset(&p);
-	side_close(&a);
-	side_close(&b);
-}
-
-/* A worker that starts again under its old name gets what its former life left, marked. */
-static void test_former_life(void **state)
-{
-	struct side s;
-
-	(void)state;
-	side_open(&s, server.url, 0);
-	for (int i = 0; i < 65; i++)
-		assert_int_equal(append(&s, "{}"), 0);
-	redis_say("XREADGROUP GROUP w me COUNT 35 STREAMS {sw}:work >");
-	redis_say("XREADGROUP GROUP w other COUNT 25 STREAMS {sw}:work >");
-	sw_bus_read(s.bus, "me", 10, rig_read, &s.rd);
-	RIG_UNTIL(s.rd.n[0] == 40); /* our own first, and the five that nobody had */
-	redis_say("EVAL \"for _, p in ipairs(redis.call('XPENDING','{sw}:work','w','-','+',100,'other')) do redis.call('XCLAIM','{sw}:work','w','other',0,p[1],'IDLE',6000,'JUSTID') end\" 0");
-	(void)tick(&s);
-	RIG_UNTIL(s.rd.n[0] == 65); /* one tick is enough for all of them */
-	for (size_t i = 0; i < 65; i++)
-		assert_int_equal(s.rd.given[0][i].reclaimed, i < 35 || i >= 40);
-	/* A consumer silent for an hour goes, but never with entries pending. */
-	redis_say("XGROUP CREATECONSUMER {sw}:work w old");
-	redis_say("HSET {sw}:workers old 1000 me 1000");
-	(void)tick(&s);
-	{
-		char reply[2000];
-
-		redis_do(&server, "XINFO CONSUMERS {sw}:work w", reply, sizeof reply);
-		assert_null(strstr(reply, "old"));
-		assert_non_null(strstr(reply, "me"));
-	}
-	side_close(&s);
 }
 
 static void test_rewound(void **state)
@@ -658,12 +581,11 @@ int main(void)
 		cmocka_unit_test_setup(test_connections_cut, fresh),
 		cmocka_unit_test_setup(test_stopped_and_gone, fresh),
 		cmocka_unit_test_setup(test_memory_full, fresh),
+		cmocka_unit_test_setup(test_many, fresh),
 		cmocka_unit_test_setup(test_what_it_is, fresh),
 		cmocka_unit_test_setup(test_nothing_half_written, fresh),
 		cmocka_unit_test_setup(test_batches, fresh),
 		cmocka_unit_test_setup(test_too_much_in_flight, fresh),
-		cmocka_unit_test_setup(test_left_by_the_dead, fresh),
-		cmocka_unit_test_setup(test_former_life, fresh),
 		cmocka_unit_test_setup(test_rewound, fresh),
 		cmocka_unit_test_setup(test_clock, fresh),
 		cmocka_unit_test_setup(test_spool_offset, fresh),

@@ -223,7 +223,6 @@ static void test_whole_check(const struct sw_config *c)
 static void test_later(void **state)
 {
 	static const char *const want[] = {
-		"s.yaml:29:9: prometheus: not in this version",
 		"s.yaml:41:20: action of kind gitlab: not in this version",
 		"s.yaml:44:1: pushgateway: not in this version",
 	};
@@ -241,8 +240,9 @@ static void test_later(void **state)
 	sw_diags_init(&d, &a);
 	assert_int_equal(sw_config_load_text("s.yaml", text, strlen(text), &plugins, &test_env, &c, &d), -EINVAL);
 	assert_null(c);
-	for (g = d.first; g; g = g->next, i++)
-		assert_string_equal(g->text, i < SW_COUNT(want) ? want[i] : "nothing more");
+	for (g = d.first; g; g = g->next)
+		if (!g->warning) /* the rota is not there */
+			assert_string_equal(g->text, i < SW_COUNT(want) ? want[i++] : "nothing more");
 	assert_int_equal(i, SW_COUNT(want));
 	sw_arena_fini(&a);
 }
@@ -307,6 +307,8 @@ static void test_mistakes(void **state)
 		{ SRC CHN SVC "people: {lin: {mobil: \"1\"}}\n",
 		  { "f:4:16: unknown key \"mobil\", did you mean \"mobile\"?" } },
 		{ SRC CHN SVC "oncall: {people: [lin]}\n", { "f:4:19: unknown person \"lin\"" } },
+		{ SRC CHN SVC "oncall: {url: \"https://rota.example.com/\"}\n",
+		  { "f:4:15: oncall: url: not in this version, name people or a file" } },
 		{ SRC CHN SVC "oncall: {}\n", { "f:4:9: oncall: want one of people, file and url" } },
 		{ SRC CHN SVC "timezone: Mars/Olympus\n",
 		  { "f:4:11: timezone: unknown \"Mars/Olympus\" (there is no /usr/share/zoneinfo/Mars/Olympus)" } },
@@ -358,7 +360,19 @@ static void test_mistakes(void **state)
 		{ WEB("rolback: undo"), { "f:3:56: unknown key \"rolback\", did you mean \"rollback\"?" } },
 		{ WEB("rollback: undo"), { "f:3:66: unknown action \"undo\"" } },
 		{ WEB("channels: [opz]"), { "f:3:67: unknown channel \"opz\", did you mean \"ops\"?" } },
-		{ WEB("prometheus: {url: \"http://p\"}"), { "f:3:56: prometheus: not in this version" } },
+		{ WEB("prometheus: {url: \"http://p\", preset: sprint-boot}"),
+		  { "f:3:94: unknown preset \"sprint-boot\", did you mean \"spring-boot\"?" } },
+		{ WEB("prometheus: {url: \"http://p\", token: t, user: u, password: p}"),
+		  { "f:3:86: want token, or user and password, not both" } },
+		{ WEB("prometheus: {url: \"http://p\", user: u}"), { "f:3:56: want user and password together" } },
+		{ WEB("prometheus: {url: \"http://p\", labels: 'job=\"a\" or up'}"),
+		  { "f:3:95: labels: want matchers such as job=\"web\",pod=~\"web-.*\"" } },
+		{ WEB("prometheus: {url: \"http://p\", labels: {a-b: x}}"), { "f:3:95: labels: want a name of letters, digits and _, got \"a-b\"" } },
+		{ WEB("prometheus: {url: \"http://p\", labels: [a]}"), { "f:3:94: labels: want a map, or matchers such as job=\"web\"" } },
+		{ WEB("prometheus: p:9090"), { "f:3:68: url: want an address that begins with http:// or https://, got \"p:9090\"" } },
+		{ WEB("metrics: {url: \"http://p\", window: 1m}"), { "f:3:83: unknown key \"window\"; there are url, preset, timeout, background, token, user, password" } },
+		{ WEB("metrics: {preset: envoy}"), { "f:3:56: metrics: no url, here or further out" } },
+		{ WEB("prometheus: {labels: {job: web}}"), { "f:3:56: prometheus: no url, here or further out" } },
 		{ WEB("deploys: pipelines"), { "f:3:65: deploys: unknown \"pipelines\", did you mean \"pipeline\"?" } },
 		{ WEB("limits: {p95: fast}"),
 		  { "f:3:70: limits.p95: want a number with its unit, such as 800ms, 5%, 12MiB, 20/s or 3" } },
@@ -515,6 +529,56 @@ static void test_write(const char *path, const char *text, mode_t mode)
 }
 
 /* Relative paths, the folder of rules, and who may read the file. */
+/* prometheus: and metrics: level by level; short forms; null turns off; what {service} becomes. */
+static void test_measures(void **state)
+{
+	static const char text[] =
+	    SRC CHN "defaults: {prometheus: {url: \"http://p:9090/{service}\", labels: {job: \"{service}\", q: 'a\"b\\'}, user: u, password: w}}\n"
+	            "services:\n"
+	            "  web:\n"
+	            "    repo: acme/web\n"
+	            "    prometheus: {preset: spring-boot, window: 30s, token: t}\n"
+	            "    metrics: \"http://{service}:9100/metrics\"\n"
+	            "    environments:\n"
+	            "      prod: {prometheus: {labels: ' job = \"x\", pod=~\"web-.*\" , '}, metrics: {timeout: 1s, preset: envoy}}\n"
+	            "      stage: {prometheus: \"https://u:secret@q/x?key=secret\", metrics: null}\n"
+	            "      dev: {prometheus: ~, metrics: ~}\n"
+	            "  \"*\": {repos: [\"all/*\"], environments: {prod: {health: \"http://h/\"}}}\n";
+	struct sw_arena a = { 0 };
+	struct sw_diags d;
+	struct sw_config *c = NULL;
+	const struct sw_place *p;
+	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+
+	sw_diags_init(&d, &a);
+	if (sw_config_load_text("f", text, sizeof text - 1, &plugins, &test_env, &c, &d) < 0)
+		fail_msg("%s", d.first->text);
+	p = &c->places.items[0];
+	assert_string_equal(p->prometheus.url, "http://p:9090/web");
+	assert_string_equal(p->prometheus.labels, " job = \"x\", pod=~\"web-.*\" , ");
+	assert_string_equal(p->prometheus.preset, "spring-boot");
+	assert_int_equal(p->prometheus.window, 30000);
+	assert_int_equal(p->prometheus.timeout, 10000);
+	assert_string_equal(p->prometheus.token, "t");
+	assert_null(p->prometheus.user);
+	assert_string_equal(p->scrape.url, "http://web:9100/metrics");
+	assert_int_equal(p->scrape.timeout, 1000);
+	assert_int_equal(p->scrape.background, SW_MINUTE);
+	p = &c->places.items[1];
+	assert_string_equal(p->prometheus.labels, "job=\"web\",q=\"a\\\"b\\\\\"");
+	assert_null(p->scrape.url);
+	sw_config_summary(c, p, &b);
+	assert_non_null(strstr(b.p, "; prometheus https://q/x (spring-boot); no rollback"));
+	p = &c->places.items[2];
+	assert_null(p->prometheus.url);
+	p = sw_places_find(&c->places, "a\"},b", "prod", &a);
+	assert_string_equal(p->prometheus.url, "http://p:9090/a\"},b");
+	assert_string_equal(p->prometheus.labels, "job=\"a_},b\",q=\"a\\\"b\\\\\"");
+	assert_string_equal(p->prometheus.password, "w");
+	sw_config_put(c);
+	sw_arena_fini(&a);
+}
+
 static void test_files(void **state)
 {
 	char dir[] = "/tmp/sw-config-XXXXXX";
@@ -564,6 +628,21 @@ static void test_files(void **state)
 	sw_arena_fini(&a);
 }
 
+static void test_timezone(void **state)
+{
+	static const struct { const char *zone; sw_ms at; int want; } rows[] = {
+		{ "UTC", 1795834429000, 0 }, { "Asia/Shanghai", 1795834429000, 8 * 3600 },
+		{ "Europe/Berlin", 1782777600000, 2 * 3600 }, { "Europe/Berlin", 1795834429000, 3600 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SW_COUNT(rows); i++) {
+		struct sw_config c = { .timezone = rows[i].zone };
+
+		assert_int_equal(sw_config_tz_offset(&c, rows[i].at), rows[i].want);
+	}
+}
+
 static void test_whole(void **state)
 {
 	struct sw_arena a = { 0 };
@@ -573,7 +652,8 @@ static void test_whole(void **state)
 
 	sw_diags_init(&d, &a);
 	assert_int_equal(sw_config_load_text("s.yaml", text, strlen(text), &plugins, &test_env, &c, &d), 0);
-	assert_int_equal(d.warnings, 0);
+	assert_int_equal(d.warnings, 1);
+	assert_true(sw_ends(d.first->text, "/rota.yaml: No such file or directory"));
 	test_whole_check(c);
 	sw_config_put(c);
 	sw_arena_fini(&a);
@@ -584,7 +664,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_smallest), cmocka_unit_test(test_whole),    cmocka_unit_test(test_later),
 		cmocka_unit_test(test_mistakes), cmocka_unit_test(test_warnings), cmocka_unit_test(test_inheritance),
-		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_measures), cmocka_unit_test(test_files), cmocka_unit_test(test_timezone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,7 +67,7 @@ static void count(void *arg, const char *func, sw_dur window, struct sw_value *r
 	*ret = (struct sw_value){ .type = SW_V_NUMBER, .num = (double)window / (double)SW_HOUR };
 }
 
-static const struct sw_signal_def defs[] = { { "a", SW_V_NUMBER, "a" }, { "b", SW_V_DURATION, "b" } };
+static const struct sw_signal_def defs[] = { { .name = "a", .type = SW_V_NUMBER, .report = "a" }, { .name = "b", .type = SW_V_DURATION, .report = "b" } };
 
 static const struct sw_expr *compile(struct sw_arena *a, const char *text)
 {

@@ -1,7 +1,7 @@
 /*
  * Golden cases of channels, actions and signals: tests/golden/{channel,action,signal}/<plug-in>/<case>/in.json →
  * want.txt, the requests that are made of it. in.json: conf (settings as in the configuration), now, size of the
- * message (full, half, line), and the alert, the act, or the target with the answer that came. SW_GOLDEN_WRITE=1 writes
+ * message (full, half, line), and the alert, the act, or the target (with its queries) and the answer that came. SW_GOLDEN_WRITE=1 writes
  * what came; read the diff.
  */
 #include <dirent.h>
@@ -20,6 +20,7 @@
 #include "base/yaml.h"
 #include "model/place.h"
 #include "plugins.h"
+#include "signal/presets.h"
 
 #define CASES 200
 #define PARTS 4
@@ -185,40 +186,150 @@ static void answer_read(const struct sw_jnode *in, struct sw_arena *a, struct sw
 		                   .body_n = strlen(body),
 		                   .detail = sw_jstr(n, "detail"),
 		                   .at = sw_jint(in, "now", 0) };
+	res->body_cut = sw_jbool(n, "body_cut", false);
+	if (sw_jstr(n, "type")) {
+		res->headers = SW_ARENA_NEW(a, struct sw_header);
+		*res->headers = (struct sw_header){ "content-type", sw_jstr(n, "type") };
+		res->n_headers = 1;
+	}
 	for (size_t i = 0; fault && i < SW_COUNT(faults); i++)
 		if (strcmp(faults[i], fault) == 0)
 			res->fault = (enum sw_fault)i;
 }
 
-/* Settings of a signal belong to its place; the only signal so far is health. */
+/* ---- signals: their settings belong to the place ---- */
+
+static const struct sw_health_conf *health_conf(const struct sw_jnode *c, struct sw_arena *a)
+{
+	struct sw_health_conf *conf = SW_ARENA_NEW(a, struct sw_health_conf);
+
+	*conf = (struct sw_health_conf){ .url = sw_jstr(c, "url"),
+		                         .timeout = sw_jint(c, "timeout", 0),
+		                         .version = sw_jstr(c, "version"),
+		                         .expect = sw_jstr(c, "expect"),
+		                         .status_min = (int)sw_jint(c, "status_min", 0),
+		                         .status_max = (int)sw_jint(c, "status_max", 0) };
+	return conf;
+}
+
+static const struct sw_measure_conf *measure_conf(const struct sw_jnode *c, struct sw_arena *a)
+{
+	struct sw_measure_conf *conf = SW_ARENA_NEW(a, struct sw_measure_conf);
+
+	*conf = (struct sw_measure_conf){ .url = sw_jstr(c, "url"),           .preset = sw_jstr(c, "preset"),
+		                          .labels = sw_jstr(c, "labels"),     .window = sw_jint(c, "window", 0),
+		                          .timeout = sw_jint(c, "timeout", 0), .user = sw_jstr(c, "user"),
+		                          .password = sw_jstr(c, "password"), .token = sw_jstr(c, "token") };
+	return conf;
+}
+
+static struct sw_query query_read(const struct sw_jnode *n, const struct sw_measure_conf *c, const struct sw_signal *of,
+                                  struct sw_arena *a)
+{
+	static const char *const reduces[] = { "single", "max", "sum", "avg", "any" };
+	struct sw_query q = { .signal = sw_jstr(n, "signal"),
+		              .bad_down = sw_jbool(n, "bad_down", false),
+		              .list = sw_jbool(n, "list", false),
+		              .prometheus = sw_jstr(n, "prometheus"),
+		              .bad = sw_jstr(n, "bad"),
+		              .all = sw_jstr(n, "all"),
+		              .scrape = sw_jstr(n, "scrape"),
+		              .step = sw_jint(n, "step", 15000) };
+	const struct sw_query *filled;
+	struct sw_err err;
+
+	for (size_t i = 0; i < SW_COUNT(reduces); i++)
+		if (sw_streq(reduces[i], sw_jstr(n, "reduce")))
+			q.reduce = (enum sw_reduce)i;
+	filled = sw_preset_fill(&q, c->preset, of == &sw_signal_scrape ? SW_PRESET_SCRAPE : SW_PRESET_PROMETHEUS, a, &err);
+	if (!filled)
+		fail_msg("%s", err.text);
+	return *filled;
+}
+
+static void target_read(const struct golden *g, const struct sw_jnode *t, const struct sw_measure_conf *c,
+                        struct sw_arena *a, struct sw_target *ret)
+{
+	const struct sw_jnode *list = sw_jget(t, "queries");
+	struct sw_query *queries = SW_ARENA_ARRAY(a, struct sw_query, list ? list->n + 1 : 1);
+
+	*ret = (struct sw_target){ .service = sw_jstr(t, "service"),
+		                   .environment = sw_jstr(t, "environment"),
+		                   .sha = sw_jstr(t, "sha"),
+		                   .queries = queries,
+		                   .memory = sw_jstr(t, "memory"),
+		                   .from = sw_jint(t, "from", 0),
+		                   .to = sw_jint(t, "to", 0) };
+	for (const struct sw_jnode *n = list ? list->child : NULL; n; n = n->next)
+		queries[ret->n_queries++] = query_read(n, c, g->signal, a);
+}
+
+/* A question that is a form is shown decoded too. */
+static void tell_question(const struct sw_job *job, struct sw_buf *out)
+{
+	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+	const char *q = job->body_n ? job->body : strchr(job->url, '?');
+
+	if (q && sw_pct_decode(&b, q, strlen(q), true) == 0)
+		sw_buf_printf(out, "-- decoded\n%s\n", sw_buf_str(&b));
+}
+
+static void tell_past(const struct sw_past *p, struct sw_buf *out)
+{
+	sw_buf_printf(out, "past from %lld step %lld: %zu points\n", (long long)p->from, (long long)p->step, p->n);
+	for (size_t i = 0; i < p->n; i++) {
+		sw_buf_printf(out, " %.6g", p->value[i]);
+		if (p->count)
+			sw_buf_printf(out, "/%.6g", p->count[i]);
+	}
+	sw_buf_printf(out, "\n%s\n", p->elements ? p->elements : "-");
+}
+
+static void tell_samples(const struct sw_samples *samples, struct sw_buf *out)
+{
+	for (size_t i = 0; i < samples->n; i++) {
+		const struct sw_sample *x = &samples->items[i];
+
+		sw_buf_printf(out, "%s at %lld: %s %.9g ", x->signal, (long long)x->at, sw_reading_name(x->reading), x->value);
+		if (x->count > 0)
+			sw_buf_printf(out, "of %.9g ", x->count);
+		sw_buf_printf(out, "%s\n", x->text ? x->text : "-");
+	}
+	if (samples->memory)
+		sw_buf_printf(out, "memory %s\n", samples->memory);
+}
+
 static void tell_signal(const struct golden *g, const struct sw_jnode *in, struct sw_arena *a, struct sw_buf *out)
 {
-	const struct sw_jnode *c = sw_jget(in, "conf"), *t = sw_jget(in, "target");
-	struct sw_health_conf conf = { .url = sw_jstr(c, "url"),
-		                       .timeout = sw_jint(c, "timeout", 0),
-		                       .version = sw_jstr(c, "version"),
-		                       .expect = sw_jstr(c, "expect"),
-		                       .status_min = (int)sw_jint(c, "status_min", 0),
-		                       .status_max = (int)sw_jint(c, "status_max", 0) };
-	struct sw_target target = { .service = sw_jstr(t, "service"),
-		                    .environment = sw_jstr(t, "environment"),
-		                    .sha = sw_jstr(t, "sha") };
+	const struct sw_measure_conf *measure = measure_conf(sw_jget(in, "conf"), a);
+	const void *conf = g->signal == &sw_signal_health ? (const void *)health_conf(sw_jget(in, "conf"), a) : measure;
 	struct sw_samples samples = { .a = a };
 	struct sw_err err = SW_ERR_INIT;
+	struct sw_target target;
+	struct sw_past past;
 	struct sw_result res;
 	struct sw_job job;
 
-	if (g->signal->ask(&conf, &target, sw_jint(in, "now", 0), a, &job, &err) < 0) {
+	target_read(g, sw_jget(in, "target"), measure, a, &target);
+	if (g->signal->ask(conf, &target, sw_jint(in, "now", 0), a, &job, &err) < 0) {
 		sw_buf_printf(out, "error: %s\n", err.text);
 		return;
 	}
 	tell_job(&job, a, out);
+	if (g->signal == &sw_signal_prometheus)
+		tell_question(&job, out);
 	answer_read(in, a, &res);
-	assert_int_equal(g->signal->read(&conf, &target, &res, &samples, &err), 0);
-	for (size_t i = 0; i < samples.n; i++)
-		sw_buf_printf(out, "%s at %lld: %s %g %s\n", samples.items[i].signal, (long long)samples.items[i].at,
-		              sw_reading_name(samples.items[i].reading), samples.items[i].value,
-		              samples.items[i].text ? samples.items[i].text : "-");
+	if (target.from) {
+		int r = g->signal->past(conf, &target, &res, a, &past, &err);
+
+		if (r < 0)
+			sw_buf_printf(out, "error %d: %s\n", r, err.text);
+		else
+			tell_past(&past, out);
+		return;
+	}
+	assert_int_equal(g->signal->read(conf, &target, &res, &samples, &err), 0);
+	tell_samples(&samples, out);
 }
 
 static void compare(const char *dir, const struct sw_buf *out)
@@ -302,6 +413,8 @@ int main(void)
 	static const struct sw_channel *const channels[] = { &sw_channel_dingtalk, &sw_channel_wecom,
 		                                             &sw_channel_webhook, &sw_channel_console };
 	static const struct sw_action *const actions[] = { &sw_action_http, &sw_action_exec };
+	static const struct sw_signal *const signals[] = { &sw_signal_health, &sw_signal_prometheus,
+		                                           &sw_signal_scrape };
 	static struct golden cases[CASES];
 	static struct CMUnitTest tests[CASES];
 	char folder[64];
@@ -315,7 +428,10 @@ int main(void)
 		(void)snprintf(folder, sizeof folder, "action/%s", actions[i]->base.name);
 		n = collect(&(struct golden){ .action = actions[i] }, folder, cases, tests, n);
 	}
-	n = collect(&(struct golden){ .signal = &sw_signal_health }, "signal/health", cases, tests, n);
+	for (size_t i = 0; i < SW_COUNT(signals); i++) {
+		(void)snprintf(folder, sizeof folder, "signal/%s", signals[i]->base.name);
+		n = collect(&(struct golden){ .signal = signals[i] }, folder, cases, tests, n);
+	}
 	if (!n)
 		return 1;
 	return _cmocka_run_group_tests("golden_channel", tests, n, NULL, NULL);

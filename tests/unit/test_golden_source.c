@@ -145,6 +145,7 @@ int main(void)
 	n = collect(root ? root : ".", "gitlab", &sw_source_gitlab, cases, tests, n);
 	n = collect(root ? root : ".", "gitea", &sw_source_gitea, cases, tests, n);
 	n = collect(root ? root : ".", "report", &sw_source_report, cases, tests, n);
+	n = collect(root ? root : ".", "alertmanager", &sw_source_alertmanager, cases, tests, n);
 	if (!n)
 		return 1;
 	return _cmocka_run_group_tests("golden_source", tests, n, NULL, NULL);

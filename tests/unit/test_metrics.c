@@ -48,6 +48,18 @@ static void test_print(void **state)
 	sw_metrics_free(m);
 }
 
+/* The start of a process is of no use to ten seconds. */
+static void test_moment(void **state)
+{
+	struct sw_metrics *m;
+
+	(void)state;
+	assert_int_equal(sw_metrics_new(1, &m), 0);
+	sw_metric_set(sw_metric_gauge(m, "sw_start_seconds", "Start.", NULL, 0, false), NULL, 1795834429.875);
+	expect_text(m, "# HELP sw_start_seconds Start.\n# TYPE sw_start_seconds gauge\nsw_start_seconds 1795834429.875\n");
+	sw_metrics_free(m);
+}
+
 static void test_bounded(void **state)
 {
 	struct sw_metrics *m;
@@ -105,7 +117,7 @@ static void test_processes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_print), cmocka_unit_test(test_bounded), cmocka_unit_test(test_processes),
+		cmocka_unit_test(test_print), cmocka_unit_test(test_moment), cmocka_unit_test(test_bounded), cmocka_unit_test(test_processes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -154,6 +154,52 @@ static void test_claim(void **state)
 	}
 }
 
+/* Alarms, and reports of no deployment. */
+static void test_meant(void **state)
+{
+	static const struct {
+		const char *name, *service, *environment, *repo, *want;
+	} cases[] = {
+		{ "by name", "web", "stage", NULL, "web/stage" },
+		{ "case is folded", "web", "STAGE", NULL, "web/stage" },
+		{ "other spelling", "web", "staging", NULL, "web/stage" },
+		{ "as the host calls it", "web", "production/hz", NULL, "web/prod-hz" },
+		{ "by tier", "web", "production", NULL, "web/prod-hz" },
+		{ "the name wins over the tier", "pay", "prod", NULL, "pay/prod" },
+		{ "all of the service", "web", NULL, NULL, "web/prod-hz web/stage" },
+		{ "no such environment", "web", "moon", NULL, "" },
+		{ "a service of the wildcard", "blog", "prod", NULL, "blog/prod" },
+		{ "the wildcard has no such environment", "blog", "stage", NULL, "" },
+		{ "no service", NULL, "prod", NULL, "" },
+		{ "by repository", NULL, NULL, "acme/web", "web/prod-hz web/stage" },
+		{ "by repository of the wildcard", NULL, NULL, "acme/blog", "blog/prod" },
+		{ "several services have it", NULL, NULL, "acme/mono", "" },
+		{ "one of them is named", "docs", NULL, "acme/mono", "docs/prod" },
+		{ "nobody's", NULL, "prod", "other/web", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SW_COUNT(cases); i++) {
+		const struct sw_event ev = { .kind = SW_EV_ALARM,
+			                     .service = cases[i].service,
+			                     .environment = cases[i].environment,
+			                     .repo = cases[i].repo };
+		const struct sw_place *found[4];
+		struct sw_buf b = SW_BUF_INIT;
+		struct sw_arena a = { 0 };
+		size_t n = sw_places_meant(&places, &ev, &a, found, SW_COUNT(found));
+
+		for (size_t k = 0; k < n; k++)
+			sw_buf_printf(&b, "%s%s/%s", k ? " " : "", found[k]->service, found[k]->environment);
+		if (strcmp(sw_buf_str(&b), cases[i].want) != 0)
+			fail_msg("%s: %s, want %s", cases[i].name, sw_buf_str(&b), cases[i].want);
+		if (n > 1)
+			assert_int_equal(sw_places_meant(&places, &ev, &a, found, 1), 1);
+		sw_buf_fini(&b);
+		sw_arena_fini(&a);
+	}
+}
+
 static void test_find(void **state)
 {
 	struct sw_arena a = { 0 };
@@ -252,8 +298,8 @@ static void test_overlap(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_claim), cmocka_unit_test(test_find),
-		                            cmocka_unit_test(test_overlap) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_claim), cmocka_unit_test(test_meant),
+		                            cmocka_unit_test(test_find), cmocka_unit_test(test_overlap) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

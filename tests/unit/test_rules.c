@@ -1,4 +1,4 @@
-/* Rules as text: mistakes with their place, the 32 rules engineers want, limits, and sets that come back the same. */
+/* Rules as text: mistakes with their place, the 32 rules engineers want, signals, budgets, and sets that come back the same. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,119 +12,80 @@
 #include "base/str.h"
 #include "rules/expr.h"
 
-/* ---- expressions: mistakes with their column, from 1 ---- */
+/* ---- the 32 rules of rules.md 1.3, as they stand there ---- */
 
-static const struct { const char *text, *want; } wrongs[] = {
-	{ "", "1: expression ends too early" },
-	{ "health is", "10: expected a state behind \"is\": healthy, failing, absent, stale, nan, error, too_few, unknown" },
-	{ "health is faling", "11: expected a state behind \"is\": healthy, failing, absent, stale, nan, error, too_few, unknown; did you mean \"failing\"?" },
-	{ "health", "1: health is no condition, did you mean \"health is failing\"?" },
-	{ "helth is failing", "1: unknown signal or field \"helth\", did you mean \"health\"?" },
-	{ "health.commit == \"x\"", "1: health has no \"commit\", did you mean \"health.version\"?" },
-	{ "b > 1500", "5: a duration is compared with a bare number, did you mean 1500ms?" },
-	{ "b > 2", "5: a duration is compared with a bare number, did you mean 2s?" },
-	{ "b > 5%", "1: a duration cannot be compared with a ratio" },
-	{ "branch > \"x\"", "1: a string has no order, use == or !=" },
-	{ "branch = \"x\"", "8: a single \"=\" compares nothing, did you mean \"==\"?" },
-	{ "a > 4 for", "10: expected how long or how often (1 to 32): for 30s, for 3 checks, for 3 of 5 checks" },
-	{ "a > 4 for 0 checks", "11: expected how long or how often (1 to 32): for 30s, for 3 checks, for 3 of 5 checks" },
-	{ "a > 4 for 33 checks", "11: expected how long or how often (1 to 32): for 30s, for 3 checks, for 3 of 5 checks" },
-	{ "a > 4 for 3", "12: expected \"checks\" or \"of\": for 3 checks, for 3 of 5 checks, for 30s" },
-	{ "a > 4 for 3 of 2 checks", "16: expected a number of checks, at least as many as before \"of\" and at most 32" },
-	{ "a > 4 a", "7: expected the end, \"and\" or \"or\" here" },
-	{ "(a > 4", "7: expected \")\" here" },
-	{ "a > 'x'", "5: strings stand in double quotes" },
-	{ "a > \"x", "5: string is not closed" },
-	{ "branch =~ /x", "11: regular expression is not closed" },
-	{ "branch =~ /(/", "11: wrong regular expression: missing closing parenthesis at its byte 1" },
-	{ "a =~ /x/", "1: a number cannot be matched, only a string" },
-	{ "a > 4kg", "6: unknown unit, want us ms s m h d w B KB MB GB KiB MiB GiB rps rpm % pp or x" },
-	{ "a > 2pp", "5: points (pp) stand only behind baseline + or -" },
-	{ "averge(a, 5m) > 1", "1: unknown function \"averge\"" },
-	{ "avg(a) > 1", "1: avg wants a signal and a length of time: avg(health, 5m)" },
-	{ "avg(branch, 5m) > 1", "5: avg wants a signal here" },
-	{ "avg(a, 5) > 1", "8: avg wants a length of time here, such as 5m" },
-	{ "any(branch, .title == \"x\")", "5: any wants a list here, such as commits" },
-	{ ".title == \"x\"", "1: \".title\" stands only inside any() or all()" },
-	{ "a + branch > 1", "1: a number and a string cannot be calculated with" },
-	{ "not a", "5: not wants a condition, this is a number" },
-	{ "a is failing", "1: only health can be healthy or failing" },
-	{ "branch in \"main\"", "11: expected a list here" },
-	{ "metrics.x > 1 and limits.y > 2 and labels.z == 1", "36: a string cannot be compared with a number" },
-	{ "http_latency_p95 > 1500ms", "1: http_latency_p95 needs a prometheus or scrape signal source: not in this version" },
-	{ "http_latencyp95 > 1500ms", "1: unknown signal or field \"http_latencyp95\", did you mean \"http_latency_p95\"?" },
-	{ "a > baseline +50%", "5: baseline needs values from before the deployment: not in this version" },
-};
-
-static const struct sw_signal_def defs[] = { { "a", SW_V_NUMBER, "a" }, { "b", SW_V_DURATION, "b" } };
-
-static void test_wrongs(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < SW_COUNT(wrongs); i++) {
-		struct sw_arena a = { 0 };
-		struct sw_err err = SW_ERR_INIT;
-		const struct sw_expr *e;
-
-		if (sw_expr_compile(&a, wrongs[i].text, defs, 2, &e, &err) == 0)
-			fail_msg("%s: no mistake", wrongs[i].text);
-		if (strcmp(err.text, wrongs[i].want) != 0)
-			fail_msg("%s:\n  got  %s\n  want %s", wrongs[i].text, err.text, wrongs[i].want);
-		sw_arena_fini(&a);
-	}
-}
-
-/* ---- the 32 rules (what this version has not is one mistake; with all of it built they load) ---- */
-
-static const struct { const char *text; bool now; } seeds[] = {
-	{ "http_latency_p95 > 1500ms for 3 checks", false }, { "health is failing for 3 checks", true }, { "health is failing for 3 of 5 checks", true },
-	{ "regressed(http_latency_p95, by=20%, alpha=1%)", false }, { "http_latency_p95 > baseline +50% and http_latency_p95 > 300ms", false },
-	{ "error_rate > baseline +200% and error_rate > 1% and requests(5m) >= 200", false }, { "error_rate > baseline + 2pp for 1m", false },
-	{ "regressed(error_rate, by=2x, alpha=0.5%)", false }, { "any(endpoints, .p95 > 3x baseline and .requests > 50)", false },
-	{ "requests(5m) < 0.5 * baseline", false }, { "requests(5m) == 0", false }, { "http_latency_p95 is absent for 2m", false },
-	{ "signal_source(\"prometheus\") is unknown for 1m", false }, { "memory_rss > baseline +30% for 10m", false }, { "restarts(5m) >= 3", false },
-	{ "new_error_types > 0 and error_rate > 0.5%", false }, { "health.version != deployment.sha for 2m", true }, { "coverage < baseline - 2pp", false },
-	{ "job.duration > baseline +50% for 3 times", false }, { "branch == \"main\" and not flaky(job.name)", false }, { "branch == \"main\"", true },
-	{ "tag =~ /^v[0-9]+[.][0-9]+[.][0-9]+$/ and user not in teams.release", true }, { "tier == \"prod\" and not within(windows.release)", true },
-	{ "within(windows.freeze) and not has(labels.hotfix)", true }, { "deploys(1h) >= 4", true }, { "flaps(health) > 30%", false },
-	{ "previous.verdict in [\"superseded\", \"fail\"]", true }, { "health is failing for 3 checks or error_rate > 1%", false },
-	{ "changed(\"migrations/**\")", true }, { "sha in bad_shas", true }, { "failing_services(10m) >= 3", true },
-	{ "(http_latency_p95 < 1500ms and error_rate < 1% and health is healthy) for 4m", false },
+static const struct { const char *on, *cond, *then, *more; unsigned warnings; } seeds[] = {
+	{ "deploy-to-prod", "http_latency_p95 > 1500ms for 3 checks", "rollback", "", 1 }, /* without min_requests */
+	{ "deploy-to-prod", "health is failing for 3 checks", "rollback", "", 0 },
+	{ "deploy-to-prod", "health is failing for 3 of 5 checks", "rollback", "", 0 },
+	{ "deploy-to-prod", "regressed(http_latency_p95, by=20%, alpha=1%)", "rollback", "", 1 },
+	{ "deploy-to-prod", "http_latency_p95 > baseline +50% and http_latency_p95 > 300ms", "alert", "", 0 },
+	{ "deploy-to-prod", "error_rate > baseline +200% and error_rate > 1% and requests(5m) >= 200", "rollback", "", 0 },
+	{ "deploy-to-prod", "error_rate > baseline + 2pp for 1m", "alert", "", 0 },
+	{ "deploy-to-prod", "regressed(error_rate, by=2x, alpha=0.5%)", "rollback", "", 1 },
+	{ "deploy-to-prod", "any(endpoints, .p95 > 3x baseline and .requests > 50)", "alert", "", 0 },
+	{ "deploy-to-prod", "requests(5m) < 0.5 * baseline", "alert", "", 0 },
+	{ "deploy-to-prod", "requests(5m) == 0", "alert", "", 0 },
+	{ "deploy-to-prod", "http_latency_p95 is absent for 2m", "alert", "", 0 },
+	{ "deploy-to-prod", "signal_source(\"prometheus\") is unknown for 1m", "[hold, alert: ops]", "", 0 },
+	{ "deploy-to-prod", "memory_rss > baseline +30% for 10m", "alert", "watch: 60m", 0 },
+	{ "deploy-to-prod", "restarts(5m) >= 3", "rollback", "", 0 },
+	{ "deploy-to-prod", "new_error_types > 0 and error_rate > 0.5%", "alert", "", 0 },
+	{ "deploy-to-prod", "health.version != deployment.sha for 2m", "alert", "", 0 },
+	{ "report", "coverage < baseline - 2pp", "alert", "", 0 },
+	{ "job", "job.duration > baseline +50% for 3 times", "alert", "", 0 },
+	{ "pipeline-failed", "branch == \"main\" and not flaky(job.name)", "alert", "mention: [authors]", 0 },
+	{ "pipeline-failed", "branch == \"main\"", "alert", "dedupe: until pipeline-fixed", 0 },
+	{ "tag", "tag =~ /^v[0-9]+[.][0-9]+[.][0-9]+$/ and user not in teams.release", "alert: security", "", 0 },
+	{ "deploy-started", "tier == \"prod\" and not within(windows.release)", "alert", "", 0 },
+	{ "deploy-started", "within(windows.freeze) and not has(labels.hotfix)", "alert: security", "", 0 },
+	{ "deploy-stuck", NULL, "alert", "", 0 },
+	{ "deploy-to-prod", "deploys(1h) >= 4", "[hold, alert]", "", 0 },
+	{ "deploy-to-prod", "flaps(health) > 30%", "alert", "", 0 },
+	{ "deploy-superseded", "previous.verdict in [\"superseded\", \"fail\"]", "alert", "mention: [authors]", 0 },
+	{ "rollback-finished", "health is failing for 3 checks or error_rate > 1%", "alert", "severity: critical", 0 },
+	{ "deploy-to-prod", "changed(\"migrations/**\")", "alert", "", 0 },
+	{ "deploy-to-prod", "sha in bad_shas", "alert", "severity: critical", 0 },
+	{ "deploy-to-prod", "failing_services(10m) >= 3", "[hold, alert]", "", 0 },
+	{ "deploy-to-prod", "(http_latency_p95 < 1500ms and error_rate < 1% and health is healthy) for 4m", "{label: good, alert: release}", "", 0 },
 };
 
 static void test_seeds(void **state)
 {
-	static const char lists[] = "teams: {release: [lin]}\nwindows: {release: {days: mon-thu, from: \"09:00\", to: \"17:00\"},\n"
-				    "  freeze: [{days: fri-sun, from: \"18:00\", to: \"08:00\"}]}\n";
-	struct sw_arena a = { 0 };
-	struct sw_ynode *root;
-	struct sw_diags d;
+	static const char lists[] = "lists:\n  teams: {release: [lin]}\n  windows: {release: {days: mon-thu, from: \"09:00\", to: \"17:00\"},\n"
+				    "    freeze: [{days: fri-sun, from: \"18:00\", to: \"08:00\"}]}\nrules:\n";
 
 	(void)state;
-	sw_diags_init(&d, &a);
-	assert_int_equal(sw_yaml_parse(&a, "lists", lists, strlen(lists), NULL, &root, &d), 0);
 	for (size_t i = 0; i < SW_COUNT(seeds); i++) {
-		struct scope sc = { .a = &a, .lists = root };
-		struct sw_expr *e;
-		struct wrong w = { 0 };
-		int r = sw_expr_make(seeds[i].text, &sc, &e, &w);
+		struct sw_arena a = { 0 };
+		struct sw_buf b = SW_BUF_INIT;
+		struct sw_rules *r, *again;
+		struct sw_diags d;
+		struct sw_err err;
 
-		if ((r == 0) != seeds[i].now)
-			fail_msg("%s: %s", seeds[i].text, w.text);
-		if (r < 0 && !strstr(w.text, "not in this version"))
-			fail_msg("%s: %s", seeds[i].text, w.text);
-		if (r == 0)
-			sw_expr_fini(e);
-		sc.all_built = true;
-		if (sw_expr_make(seeds[i].text, &sc, &e, &w) < 0)
-			fail_msg("%s: %s", seeds[i].text, w.text);
-		sw_expr_fini(e);
+		sw_buf_printf(&b, "%s- on: %s\n", lists, seeds[i].on);
+		if (seeds[i].cond)
+			sw_buf_printf(&b, "  if: '%s'\n", seeds[i].cond);
+		sw_buf_printf(&b, "  then: %s\n  %s\n", strstr(seeds[i].then, ": ") && seeds[i].then[0] == 'a' ? sw_arena_printf(&a, "{%s}", seeds[i].then) : seeds[i].then,
+		              seeds[i].more);
+		sw_diags_init(&d, &a);
+		if (sw_rules_load_text("f.yaml", sw_buf_str(&b), b.n, NULL, &r, &d) < 0)
+			fail_msg("%s", d.first->text);
+		if (d.warnings != seeds[i].warnings)
+			fail_msg("%s: %u warnings: %s", seeds[i].cond, d.warnings, d.first ? d.first->text : "");
+		assert_int_equal(sw_rules_load_source(r->source, r->source_n, &again, &err), 0);
+		assert_string_equal(r->hash, again->hash);
+		assert_int_equal(r->items[0].watches, again->items[0].watches);
+		sw_rules_put(again);
+		sw_rules_put(r);
+		sw_buf_fini(&b);
+		sw_arena_fini(&a);
 	}
-	sw_arena_fini(&a);
 }
 
 /* ---- files ---- */
 
+#define S(name, rest) "signals: {" name ": {" rest "}}\nrules: []\n"
 #define R(rest) "- {name: r, on: deploy-to-prod, " rest "}\n"
 
 static const struct { const char *text, *want; } files[] = {
@@ -152,9 +113,44 @@ static const struct { const char *text, *want; } files[] = {
 	{ R("mention: [nobody], then: alert"), "f.yaml:1:42: unknown person or role \"nobody\", want deployer, authors, oncall or a name of people:" },
 	{ R("dedupe: forever, then: alert"), "f.yaml:1:41: want dedupe: 1h, or dedupe: until <trigger>, such as until pipeline-fixed" },
 	{ R("no_data: maybe, then: alert"), "f.yaml:1:42: want no_data: inconclusive, fail, pass or last(2m)" },
-	{ R("min_requests: 5, then: alert"), "f.yaml:1:33: min_requests needs the signal requests: not in this version" },
+	{ R("min_requests: 5, then: alert"), "f.yaml:1:33: min_requests: this rule watches no signal" },
+	{ R("if: failing_services(10m) > 3, min_requests: 5, then: alert"), "f.yaml:1:64: min_requests: this rule watches no signal" },
+	{ R("weight: 0, then: alert"), "f.yaml:1:41: weight: want more than 0" },
+	{ R("weight: lots, then: alert"), "f.yaml:1:41: weight: want a number, got \"lots\"" },
+	{ R("watch: {evry: 5s}, if: health is failing, then: alert"), "f.yaml:1:41: unknown key \"evry\", did you mean \"every\"?" },
 	{ R("repeat: 10m, then: alert"), "f.yaml:1:33: repeat: not in this version" },
-	{ "signals: {x: {prometheus: q}}\nrules: []\n", "f.yaml:1:14: signal \"x\": prometheus queries are not in this version" },
+	{ "- name: r\n  on: push\n  if: failing_services(10m) > 3\n  then: alert\n",
+	  "f.yaml:3:7: only deployments can be watched: a rule on push cannot ask for what a watch sees" },
+	{ S("x", "unit: s"), "f.yaml:1:14: signal \"x\": say where it comes from: prometheus, counts, scrape, report or alertmanager" },
+	{ S("x", "report: x, prometheus: q"),
+	  "f.yaml:1:14: signal \"x\" comes from one place: prometheus or counts (with scrape beside it), report or alertmanager" },
+	{ S("x", "prometheus: q, counts: {bad: a, all: b}"),
+	  "f.yaml:1:14: signal \"x\" comes from one place: prometheus or counts (with scrape beside it), report or alertmanager" },
+	{ S("x", "prometheus: q, unit: sec"), "f.yaml:1:36: unit: unknown word \"sec\", want s, ratio, bytes, rate, number or count" },
+	{ S("x", "prometheus: q, unit: ms"), "f.yaml:1:36: unit: unknown word \"ms\", did you mean \"s\"?" },
+	{ S("x", "prometheus: q, unit: percent"), "f.yaml:1:36: unit: unknown word \"percent\", did you mean \"ratio\"?" },
+	{ S("x", "prometheus: q, bad: upp"), "f.yaml:1:35: bad: unknown word \"upp\", did you mean \"up\"?" },
+	{ S("x", "prometheus: q, reduce: summ"), "f.yaml:1:38: reduce: unknown word \"summ\", did you mean \"sum\"?" },
+	{ S("x", "prometheus: q, flor: 5"), "f.yaml:1:30: unknown key \"flor\", did you mean \"floor\"?" },
+	{ S("x", "prometheus: q, unit: s, floor: 20"), "f.yaml:1:46: floor: the signal is a duration, did you mean 20ms?" },
+	{ S("x", "prometheus: q, unit: s, floor: 20%"), "f.yaml:1:46: floor: the signal is a duration, this is a ratio" },
+	{ S("x", "prometheus: q, floor: lots"), "f.yaml:1:37: floor: want a number with its unit, such as 20ms, 0.1% or 5" },
+	{ S("x", "prometheus: q, most: [1]"), "f.yaml:1:36: most: want a number with its unit" },
+	{ S("x", "prometheus: q, step: 15"), "f.yaml:1:36: step: want a length of time with its unit, such as 15s" },
+	{ S("x", "prometheus: q, step: 2h"), "f.yaml:1:36: step: want 1s to 1h" },
+	{ S("x", "report: x, step: 15s"), "f.yaml:1:26: step belongs to signals of prometheus and scrape" },
+	{ S("x", "prometheus: {a: b}"), "f.yaml:1:27: prometheus: want a query, put it in single quotes: '…'" },
+	{ S("x", "counts: {bad: a}"), "f.yaml:1:23: counts: want {bad: '…', all: '…'}, two queries that count" },
+	{ S("x", "unit: s, counts: {bad: a, all: b}"), "f.yaml:1:32: counts: bad of all is a ratio, the signal is a duration" },
+	{ S("x", "unit: s, alertmanager: Disk"), "f.yaml:1:38: alertmanager: an alert is 1 while it fires and 0 else, a number" },
+	{ S("http_latency_p95", "unit: bytes"), "f.yaml:1:36: unit: http_latency_p95 is built in as a duration, give a signal of another unit another name" },
+	{ S("http_latency_p95", "floor: 5"), "f.yaml:1:37: floor: the signal is a duration, did you mean 5s?" },
+	{ S("health", "floor: 5"), "f.yaml:1:11: health is asked at the health address of an environment, it has no row here" },
+	{ S("branch", "report: x"), "f.yaml:1:11: \"branch\" has a meaning in expressions already, give the signal another name" },
+	{ S("baseline", "report: x"), "f.yaml:1:11: \"baseline\" has a meaning in expressions already, give the signal another name" },
+	{ S("x-y", "report: x"), "f.yaml:1:11: a signal has a name of letters, digits and _, got \"x-y\"" },
+	{ "signals: {x: 5}\nrules: []\n", "f.yaml:1:14: signal \"x\": want a map such as {unit: s, prometheus: '…'}" },
+	{ "triggers: {t: health is failing}\nrules: [{on: t, then: alert}]\n", "f.yaml:1:15: a trigger asks about events, signals belong into if of a rule" },
 	{ "rulez: []\n", "f.yaml:1:1: unknown key \"rulez\", did you mean \"rules\"?" },
 	{ "rules: 5\n", "f.yaml:1:8: want a list of rules" },
 	{ "- 5\n", "f.yaml:1:3: want a rule: {on: …, if: …, then: …}" },
@@ -177,6 +173,8 @@ static void test_files(void **state)
 			fail_msg("%s: no mistake", files[i].text);
 		if (!d.first || strcmp(d.first->text, files[i].want) != 0)
 			fail_msg("%s\n  got  %s\n  want %s", files[i].text, d.first ? d.first->text : "(nothing)", files[i].want);
+		if (d.errors != 1) /* one mistake, one line */
+			fail_msg("%s\n  also %s", files[i].text, d.first->next->text);
 		sw_arena_fini(&a);
 	}
 }
@@ -195,6 +193,12 @@ static struct sw_rules *load(const char *text, unsigned warnings)
 	return r;
 }
 
+static void near(double got, double want)
+{
+	if (got < want - 1e-9 || got > want + 1e-9)
+		fail_msg("%g, want %g", got, want);
+}
+
 static void test_defaults(void **state)
 {
 	struct sw_rules *r = load("- {on: deploy-to-prod, if: health is failing, then: [alert: oncall, rollback]}\n- {on: push, then: alert}\n", 0);
@@ -209,31 +213,163 @@ static void test_defaults(void **state)
 	assert_int_equal(x->no_data, SW_ND_INCONCLUSIVE);
 	assert_string_equal(x->signals[0], "health");
 	assert_string_equal(x->then[0].channels[0], "oncall");
-	assert_int_equal(sw_expr_holds(x->cond), 1); /* "is failing" holds for 3 checks */
+	assert_int_equal(sw_expr_holds(x->cond), 1); /* "is failing" is decided by CUSUM */
+	near(x->weight, 1);
 	assert_false(r->items[1].watches);
 	assert_int_equal(r->items[1].severity, SW_SEV_WARNING);
 	r = sw_rules_put(r);
 }
 
-static void test_warnings(void **state)
+/* ---- signals ---- */
+
+static void test_signals(void **state)
 {
+	struct sw_rules *r = load("signals:\n"
+	                          "  http_latency_p95: {floor: 50ms, prometheus: 'histogram_quantile(0.95, sum by (le)(rate(x_bucket{$labels}[1m])))'}\n"
+	                          "  error_rate: {unit: ratio, bad: up, floor: 0.2%, counts: {bad: 'sum(increase(x{$labels,code=~\"5..\"}[15s]))',\n"
+	                          "                                                           all: 'sum(increase(x{$labels}[15s]))'}}\n"
+	                          "  queue_length: {unit: count, bad: up, step: 30s, floor: 5, most: 1000, reduce: max, prometheus: 'x', scrape: 'queue_length'}\n"
+	                          "  hit_share: {bad: down, counts: {bad: 'a', all: 'b'}}\n"
+	                          "  bundle_size: {report: bundle_size, unit: bytes}\n"
+	                          "  disk: {alertmanager: DiskFull}\n"
+	                          "rules:\n" R("if: queue_length > 3 and hit_share < 5% and bundle_size > 3MiB and disk == 1, then: alert"),
+	                          0);
+	const struct sw_signal_def *s = sw_rules_signal(r, "http_latency_p95");
+
 	(void)state;
-	sw_rules_put(load(R("if: 'branch == \"a\" or branch == \"b\" and tag == null', then: alert"), 1));
-	sw_rules_put(load(R("if: 'branch == \"a\" or (branch == \"b\" and tag == null)', then: alert"), 0));
-	sw_rules_put(load(R("if: 'branch =~ /x*/', then: alert"), 1));
-	sw_rules_put(load(R("watch: 1m, if: health is failing for 2m, then: alert"), 1));
+	assert_true(s->type == SW_V_DURATION && s->latency && s->file && s->floor > 0.0499 && s->floor < 0.0501); /* what it does not say is kept */
+	assert_int_equal(s->query.step, 15 * SW_SECOND);
+	assert_non_null(strstr(s->query.prometheus, "{$labels}"));
+	s = sw_rules_signal(r, "error_rate");
+	assert_true(s->query.bad && s->query.all && !s->query.prometheus && s->most == 1);
+	s = sw_rules_signal(r, "queue_length");
+	assert_true(s->type == SW_V_NUMBER && s->summed && s->query.reduce == SW_REDUCE_MAX && s->query.step == 30 * SW_SECOND && s->most == 1000);
+	assert_string_equal(s->query.signal, "queue_length");
+	assert_string_equal(s->query.scrape, "queue_length");
+	assert_int_equal(s->line, 5);
+	s = sw_rules_signal(r, "hit_share");
+	assert_true(s->type == SW_V_RATIO && s->query.bad_down);
+	assert_string_equal(sw_rules_signal(r, "bundle_size")->report, "bundle_size");
+	assert_string_equal(sw_rules_signal(r, "disk")->alarm, "DiskFull");
+	assert_null(sw_rules_signal(r, "http_latency_p95")->report);
+	assert_null(sw_rules_signal(r, "nothing"));
+	assert_null(sw_rules_signal(NULL, "http_latency_p95")->file);
+	assert_int_equal(r->items[0].n_then, 1);
+	sw_rules_put(r);
+}
+
+/* ---- what a rule needs ---- */
+
+static void test_needs(void **state)
+{
+	struct sw_rules *r = load(
+	        "- name: a\n  on: deploy-to-prod\n  then: alert\n  min_requests: 200\n"
+	        "  if: http_latency_p95 > 3x baseline and any(endpoints, .p95 > baseline +50%) and delta(memory_rss, baseline) > 1GiB\n"
+	        "- {name: b, on: deploy-to-prod, then: alert, if: 'requests(5m) < 3 and error_rate > 1%', min_requests: 9}\n"
+	        "- {name: c, on: deploy-to-prod, then: alert, if: 'signal_source(\"prometheus\") is unknown'}\n"
+	        "- {name: d, on: deploy-to-prod, then: alert, if: 'deploys(1h) >= 4'}\n"
+	        "- {name: e, on: deploy-to-prod, then: alert, if: 'flaps(health) > 30%'}\n"
+	        "- {name: f, on: deploy-to-prod, then: alert, if: 'regressed(error_rate, by=2pp, baseline=1h, test=\"rank\")'}\n"
+	        "- {name: g, on: deploy-to-prod, then: alert, if: 'failing_services(10m) >= 3'}\n", 0);
+	const struct sw_rule *x = r->items;
+	const struct sw_regressed_ask *ask;
+
+	(void)state;
+	assert_string_equal(x[0].signals[0], "http_latency_p95");
+	assert_string_equal(x[0].signals[1], "endpoints");
+	assert_string_equal(x[0].signals[2], "memory_rss");
+	assert_string_equal(x[0].signals[3], "requests");
+	assert_null(x[0].signals[4]);
+	assert_true(sw_expr_needs_baseline(x[0].cond, "http_latency_p95") && sw_expr_needs_baseline(x[0].cond, "endpoints"));
+	assert_true(sw_expr_needs_baseline(x[0].cond, "memory_rss") && !sw_expr_needs_baseline(x[0].cond, "requests"));
+	assert_null(x[1].signals[2]); /* requests once */
+	assert_true(x[2].watches && !x[2].signals[0] && !x[3].watches && x[4].watches && x[5].watches && x[6].watches && !x[6].signals[0]);
+	assert_string_equal(x[4].signals[0], "health");
+	assert_string_equal(x[5].signals[0], "error_rate");
+	ask = sw_expr_regressed(x[5].cond)[0];
+	assert_true(ask->by_points && ask->by > 0.0199 && ask->by < 0.0201 && ask->alpha == 0 && ask->test == SW_TEST_RANK);
+	assert_int_equal(ask->baseline, SW_HOUR);
+	assert_null(sw_expr_regressed(x[5].cond)[1]);
+	assert_null(sw_expr_regressed(x[0].cond)[0]);
+	sw_rules_put(r);
+}
+
+/* ---- the budget of false alarms ---- */
+
+static void test_budget(void **state)
+{
+#define STAT(name, on, then, rest) "- {name: " name ", on: " on ", then: " then ", min_requests: 9, if: '" rest "}\n"
+	struct sw_rules *r = load(STAT("a", "deploy-to-prod", "rollback", "regressed(error_rate)'")
+	                          STAT("b", "deploy-to-prod", "rollback", "regressed(http_latency_p95)', weight: 3")
+	                          STAT("c", "deploy-to-prod", "rollback", "regressed(http_latency_p99, alpha=0.5%)'")
+	                          STAT("d", "deploy-to-prod", "alert", "regressed(error_rate) or regressed(http_latency_p95)'")
+	                          STAT("e", "deploy-to-staging", "alert", "regressed(error_rate)'")
+	                          STAT("f", "deploy", "alert", "regressed(error_rate)'")
+	                          STAT("g", "deploy-to-prod", "alert", "error_rate > 5%'"), 0);
+	const struct sw_rules_budget *b;
+	struct sw_arena a = { 0 };
+
+	(void)state;
+	near(r->items[0].alpha, 0.0025); /* 1 % by weight 1 : 3 */
+	near(r->items[1].alpha, 0.0075);
+	near(r->items[2].alpha, 0);      /* says its own */
+	near(r->items[3].alpha, 0.0125); /* half of 5 %, for two calls */
+	near(r->items[4].alpha, 0.025);
+	near(r->items[5].alpha, 0.025);
+	near(r->items[6].alpha, 0);
+	near(r->items[1].weight, 3);
+	assert_int_equal(sw_rules_budgets(r, &a, &b), 4);
+	assert_string_equal(b[0].trigger, "deploy-to-prod");
+	assert_true(b[0].rollback && b[0].rules == 3 && !b[1].rollback && b[1].rules == 2);
+	near(b[0].alpha, 0.015);
+	near(b[1].alpha, 0.05);
+	assert_string_equal(b[2].trigger, "deploy-to-staging");
+	near(b[2].alpha, 0.05);
+	sw_rules_put(r);
+	sw_arena_fini(&a);
+}
+
+/* ---- the examples of the design ---- */
+
+static void test_design(void **state)
+{
+	static const char text[] =
+		"- {on: deploy-to-prod, if: http_latency_p95 > 1500ms, then: rollback}\n"
+		"- name: prod-health\n  on: deploy-to-prod\n  watch: 5m\n  if: health is failing for 3 checks\n  then: [alert, rollback]\n"
+		"- name: prod-errors\n  on: deploy-to-prod\n  where: service == \"web\" or service matches /^pay-/\n  watch: 5m\n"
+		"  if: error_rate > baseline +200% for 30s and requests(5m) >= 200\n  then: [alert: oncall, rollback]\n"
+		"  severity: critical\n  runbook: https://wiki.example.com/web-errors\n"
+		"- name: prod-slower\n  on: deploy-to-prod\n  watch: 5m\n  if: regressed(http_latency_p95, by=20%, alpha=1%)\n  then: alert\n"
+		"- name: main-is-red\n  on: pipeline-failed\n  after: 2m\n  if: branch == \"main\"\n  then: alert\n"
+		"- {name: deploy-failed, on: deploy-failed, then: alert}\n"
+		"- name: p95-limit\n  on: deploy-to-prod\n  watch: {for: 5m, every: 15s, delay: 30s}\n  if: http_latency_p95 > 1500ms for 3 checks\n"
+		"  then: [rollback, alert: oncall]\n  min_requests: 200\n";
+	struct sw_rules *r = load(text, 1);
+
+	(void)state;
+	assert_int_equal(sw_expr_holds(r->items[0].cond), 1); /* a plain comparison that leads to a rollback holds for 3 checks */
+	assert_int_equal(sw_expr_holds(r->items[2].cond), 2);
+	assert_int_equal(sw_expr_holds(r->items[3].cond), 0);
+	assert_int_equal(r->items[6].every, 15 * SW_SECOND);
+	assert_int_equal(r->items[6].min_requests, 200);
+	sw_rules_put(r);
 }
 
 static void test_comes_back(void **state)
 {
-	struct sw_rules *r = load("lists: {teams: {release: [lin]}}\nrules:\n" R("if: 'user in teams.release', then: alert"), 0), *again;
+	struct sw_rules *r = load("lists: {teams: {release: [lin]}}\nsignals: {q: {prometheus: 'sum(x{a=\"b\"})', floor: 5}}\nrules:\n"
+	                          R("if: 'user in teams.release', then: alert") "- {name: q, on: deploy, if: q > 2x baseline, then: alert, min_requests: 5}\n", 0),
+			*again;
 	struct sw_err err;
 
 	(void)state;
 	assert_int_equal(sw_rules_load_source(r->source, r->source_n, &again, &err), 0);
 	assert_string_equal(r->hash, again->hash);
-	assert_int_equal(again->n, 1);
+	assert_int_equal(again->n, 2);
 	assert_string_equal(again->items[0].name, "r");
+	assert_string_equal(again->items[1].signals[1], "requests");
+	assert_string_equal(sw_rules_signal(again, "q")->query.prometheus, "sum(x{a=\"b\"})");
+	near(sw_rules_signal(again, "q")->floor, 5);
 	assert_non_null(sw_rules_find(again, "r"));
 	sw_rules_put(again);
 	sw_rules_put(r);
@@ -258,50 +394,6 @@ static void test_safe(void **state)
 	sw_arena_fini(&a);
 }
 
-/* ---- limits: at, and one past ---- */
-
-static int compile(const char *text)
-{
-	struct sw_arena a = { 0 };
-	struct sw_err err;
-	const struct sw_expr *e;
-	int r = sw_expr_compile(&a, text, defs, 2, &e, &err);
-
-	sw_arena_fini(&a);
-	return r;
-}
-
-static void test_limits(void **state)
-{
-	(void)state;
-	for (int past = 0; past <= 1; past++) {
-		struct sw_buf b = SW_BUF_INIT;
-
-		sw_buf_cat(&b, "branch == \""); /* bytes */
-		while (b.n < EXPR_BYTES - 1 + (size_t)past)
-			sw_buf_putc(&b, 'x');
-		sw_buf_putc(&b, '"');
-		assert_int_equal(compile(sw_buf_str(&b)) < 0, past);
-		sw_buf_reset(&b);
-		for (int i = 0; i < EXPR_DEPTH - 1 + past; i++) /* depth */
-			sw_buf_putc(&b, '(');
-		sw_buf_cat(&b, "a > 1");
-		for (int i = 0; i < EXPR_DEPTH - 1 + past; i++)
-			sw_buf_putc(&b, ')');
-		assert_int_equal(compile(sw_buf_str(&b)) < 0, past);
-		sw_buf_reset(&b);
-		for (int i = 0; i < SW_HOLDS_MAX + past; i++) /* holds */
-			sw_buf_printf(&b, "%sa > %d for 2 checks", i ? " and " : "", i);
-		assert_int_equal(compile(sw_buf_str(&b)) < 0, past);
-		sw_buf_reset(&b);
-		sw_buf_cat(&b, "true"); /* parts: n operands and n - 1 ands */
-		for (int i = 0; i < (EXPR_NODES - 1) / 2 + past; i++)
-			sw_buf_cat(&b, " or true");
-		assert_int_equal(compile(sw_buf_str(&b)) < 0, past);
-		sw_buf_fini(&b);
-	}
-}
-
 static void test_many(void **state)
 {
 	struct sw_buf b = SW_BUF_INIT;
@@ -319,9 +411,9 @@ static void test_many(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_wrongs), cmocka_unit_test(test_seeds), cmocka_unit_test(test_files), cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_warnings), cmocka_unit_test(test_comes_back), cmocka_unit_test(test_safe), cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_seeds),  cmocka_unit_test(test_files),  cmocka_unit_test(test_defaults), cmocka_unit_test(test_signals),
+		cmocka_unit_test(test_needs),  cmocka_unit_test(test_budget), cmocka_unit_test(test_design),   cmocka_unit_test(test_comes_back),
+		cmocka_unit_test(test_safe),   cmocka_unit_test(test_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -395,10 +395,30 @@ static void as_json_and_back(void **state)
 	assert_int_equal(copy.news, SW_NEWS_NOTICE);
 }
 
+/* The engine's words are translated, who it was stays. */
+static void test_who_replaced_it(void **state)
+{
+	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+	struct sw_alert al = whole();
+
+	(void)state;
+	al.news = SW_NEWS_ROLLBACK_SKIPPED;
+	al.rollback_state = "skipped";
+	al.rollback_detail = "a newer deployment succeeded (mei)";
+	check(&al, SW_MARKUP_PLAIN, 18000, &b);
+	assert_non_null(strstr(b.p, "a newer deployment succeeded (mei)"));
+	al.locale = SW_LOCALE_ZH;
+	check(&al, SW_MARKUP_PLAIN, 18000, &b);
+	assert_non_null(strstr(b.p, "更新的部署已成功 (mei)"));
+	al.rollback_detail = "job 77 (of 80)";
+	check(&al, SW_MARKUP_PLAIN, 18000, &b);
+	assert_non_null(strstr(b.p, "job 77 (of 80)"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(hostile_text_in_each_field),
+		cmocka_unit_test(test_who_replaced_it), cmocka_unit_test(hostile_text_in_each_field),
 		cmocka_unit_test(hostile_text_in_all_fields_at_once),
 		cmocka_unit_test(any_budget),
 		cmocka_unit_test(the_rest_is_counted),

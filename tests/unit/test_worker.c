@@ -52,6 +52,7 @@ static struct {
 	int chat_refusals;     /* so many posts are answered 503 first */
 	int later_refusals;    /* the same of later parts of a message */
 	int later;
+	int beats;
 } world;
 
 static const char *header(const struct sw_job *job, const char *name)
@@ -98,6 +99,8 @@ static void world_answer(const struct sw_job *job, struct sw_result *res)
 			return;
 		}
 		world_chat(job);
+	} else if (sw_starts(job->url, "http://beat.test/")) {
+		world.beats++;
 	} else if (sw_starts(job->url, "http://undo.test/")) {
 		world.undone++;
 		world.bad = false;
@@ -434,6 +437,96 @@ static void test_hold(void **state)
 	config_end(cfg);
 }
 
+static void note_watches(void *arg, int r, const char *json)
+{
+	int *n = arg;
+
+	assert_int_equal(r, 0);
+	for (*n = 0; (json = strstr(json, "\"rule\":\"r")); json++)
+		++*n;
+}
+
+/* 64 rules watch a deployment at once, however large that makes its place; one more does not. Each of them gives its verdict. */
+static void test_watches_limit(void **state)
+{
+	(void)state;
+	for (int rules = 64; rules <= 65; rules++) {
+		SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+		struct sw_config *cfg;
+		int n = -1;
+
+		for (int i = 0; i < rules; i++)
+			sw_buf_printf(&b, "- {name: r%d, on: deploy-to-prod, watch: 1m, if: health is failing for 3 checks, then: alert}\n", i);
+		cfg = config_with(sw_buf_str(&b));
+		story_begin();
+		rig_begin(cfg);
+		rig_run(cfg, RIG_EPOCH + 20 * SW_SECOND);
+		deploy("01A", 1, SHA_A);
+		rig_run(cfg, rig.now + 10 * SW_SECOND);
+		sw_bus_query(rig.bus, "aggregate place:web/prod", note_watches, &n);
+		while (n < 0)
+			assert_true(sw_loop_turn(rig.loop, false) >= 0);
+		assert_int_equal(n, 64);
+		rig_run(cfg, rig.now + 2 * SW_MINUTE);
+		sw_buf_reset(&b);
+		sw_meters_text(rig.w, &b);
+		assert_non_null(strstr(sw_buf_str(&b), "shipwatch_verdicts_total{verdict=\"pass\"} 64\n"));
+		story_end();
+		config_end(cfg);
+	}
+}
+
+/* The heartbeat is of the housekeeping: when that stands still it has to stop, or nobody would ever learn of it. */
+static void test_heartbeat(void **state)
+{
+	struct sw_config *cfg = config_new();
+
+	(void)state;
+	cfg->heartbeat.url = "http://beat.test/ping";
+	cfg->heartbeat.every = SW_MINUTE;
+	story_begin();
+	rig_begin(cfg);
+	rig_run(cfg, RIG_EPOCH + 10 * SW_MINUTE + SW_SECOND);
+	assert_in_range(world.beats, 10, 11);
+	sw_timer_stop(&rig.w->tick);
+	world.beats = 0;
+	rig_run(cfg, rig.now + 10 * SW_MINUTE);
+	assert_int_equal(world.beats, 0);
+	story_end();
+	config_end(cfg);
+}
+
+static bool silent(void)
+{
+	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+
+	sw_meters_text(rig.w, &b);
+	return strstr(sw_buf_str(&b), "shipwatch_source_silent{source=\"ci\"} 1\n") != NULL;
+}
+
+/* A source that sent nothing for silent_after; a worker that begins anew asks what the others heard. */
+static void test_silent_source(void **state)
+{
+	struct sw_config *cfg = config_new();
+
+	(void)state;
+	cfg->sources[0].silent_after = SW_HOUR;
+	story_begin();
+	rig_begin(cfg);
+	rig_run(cfg, RIG_EPOCH + 59 * SW_MINUTE);
+	assert_false(silent());
+	deploy("01A", 1, SHA_A);
+	rig_run(cfg, rig.now + 59 * SW_MINUTE);
+	assert_false(silent());
+	rig_run(cfg, rig.now + 3 * SW_MINUTE);
+	assert_true(silent());
+	deploy("01B", 2, SHA_B);
+	rig_run(cfg, rig.now + 2 * SW_MINUTE);
+	assert_false(silent());
+	story_end();
+	config_end(cfg);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -445,6 +538,9 @@ int main(void)
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_pinned_rules),
 		cmocka_unit_test(test_hold),
+		cmocka_unit_test(test_watches_limit),
+		cmocka_unit_test(test_heartbeat),
+		cmocka_unit_test(test_silent_source),
 		cmocka_unit_test(test_faults),
 	};
 

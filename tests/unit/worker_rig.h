@@ -243,6 +243,7 @@ static void rig_read_more(struct sw_bus *b)
 	rig.in_bus = false;
 }
 
+static void rig_read_end(struct sw_bus *b) { sw_bus_read_end(rig.bus); }
 static void rig_read_stop(struct sw_bus *b) { sw_bus_read_stop(rig.bus); }
 static void rig_bus_free(struct sw_bus *b) { (void)b; }
 static bool rig_up(const struct sw_bus *b) { return true; }
@@ -251,7 +252,7 @@ static const struct sw_bus_info *rig_info(const struct sw_bus *b) { return sw_bu
 
 static const struct bus_ops rig_ops = {
 	.free = rig_bus_free, .up = rig_up, .now = rig_now, .info = rig_info, .read = rig_read, .read_more = rig_read_more,
-	.read_stop = rig_read_stop, .intake = rig_intake, .load = rig_load, .commit = rig_commit, .append = rig_append,
+	.read_end = rig_read_end, .read_stop = rig_read_stop, .intake = rig_intake, .load = rig_load, .commit = rig_commit, .append = rig_append,
 	.tick = rig_tick, .trying = rig_trying, .bury = rig_bury, .give_back = rig_give_back, .rules = rig_rules,
 };
 

@@ -13,9 +13,14 @@ for tag, key in pairs({ w = WORK, i = IN }) do
 		if name == me then
 			if ARGV[3] == 'm' then
 				other = '0'
-				for _, e in ipairs(call('XPENDING', key, 'w', '-', '+', 1000, me)) do
-					if not known[tag .. ':' .. e[1]] and #ids < max then ids[#ids + 1] = e[1] end
-				end
+				local from, page = '-', nil
+				repeat
+					page = call('XPENDING', key, 'w', from, '+', 1000, me)
+					for _, e in ipairs(page) do
+						if not known[tag .. ':' .. e[1]] and #ids < max then ids[#ids + 1] = e[1] end
+						from = '(' .. e[1]
+					end
+				until #page < 1000 or #ids >= max
 			end
 		elseif (tonumber(call('HGET', K .. 'workers', name) or 0) or 0) < now - 5000 then
 			for _, e in ipairs(call('XPENDING', key, 'w', 'IDLE', 5000, '-', '+', max, name)) do ids[#ids + 1] = e[1] end

@@ -1,0 +1,98 @@
+"""A Redis that is wrong, full, read-only or forgetful, at start and later: one clear line of each role, and nothing accepted is lost."""
+import json
+import unittest
+
+from harness import Case, Gateway, Redis, Role, sign_github, wait_for
+
+CONFIG = """
+gateway: {workers: 1}
+sources: {github: {secrets: [a-secret]}}
+channels: {ops: {kind: console}}
+services: {web: {repo: acme/web, environments: {prod: "http://127.0.0.1:9/health"}}}
+"""
+PUSH = json.dumps({"ref": "refs/heads/main", "before": "1" * 40, "after": "2" * 40, "commits": [], "head_commit": None,
+                   "repository": {"full_name": "acme/web"}, "pusher": {"name": "lin"}}).encode()
+
+
+class Trouble(Case):
+    def up(self, *options, prepare=()):
+        self.redis = self.start(Redis(self.folder, *options))
+        for command in prepare:
+            self.redis(*command)
+        self.config = self.folder.write("shipwatch.yaml", CONFIG)
+        self.gateway = self.start(Gateway(self.config, "--redis", self.redis.url, "--state-dir", self.folder("gateway")))
+
+    def worker(self, wait=True):
+        return self.start(Role("worker", self.config, "--redis", self.redis.url, "--state-dir", self.folder("worker"), wait=wait))
+
+    def post(self, delivery):
+        a = self.gateway.post("/hooks/github", PUSH, sign_github("a-secret", PUSH, "push", delivery))
+        self.assertEqual((a.status, a.json["status"]), (202, "queued"))
+
+    def redis_check(self):
+        a = self.gateway.request("GET", "/health")
+        self.assertEqual(a.status, 200, "the spool takes it")
+        return a.json["checks"]["redis"]
+
+    def drained(self, n):
+        wait_for(lambda: self.gateway.metric("shipwatch_spool_bytes") == 0, "the spool is drained")
+        self.assertEqual(self.redis("XINFO", "STREAM", "{sw}:in")[1], n)
+
+    def test_full_later(self):
+        self.up()
+        self.gateway.wait_log("^Redis is there")
+        self.post("f-1")
+        self.redis("CONFIG", "SET", "maxmemory", "1")
+        self.post("f-2")
+        self.post("f-3")
+        self.gateway.wait_log("^Redis takes nothing: its memory is full.*; deliveries go to the spool")
+        self.assertRegex(self.redis_check()["reason"], "memory is full")
+        self.redis("CONFIG", "SET", "maxmemory", "0")
+        self.gateway.wait_log("^Redis takes deliveries again")
+        self.drained(3)
+        self.assertEqual(self.redis_check()["status"], "ok")
+        self.assertEqual(len(self.gateway.entries(msg="^Redis takes nothing")), 1, "told once")
+
+    def test_full_at_start(self):
+        self.up("--maxmemory", "1")
+        w = self.worker(wait=False)
+        w.wait_log("^Redis refuses the worker's housekeeping: its memory is full.*; nothing is decided until")
+        self.redis("CONFIG", "SET", "maxmemory", "0")
+        w.wait_log("^Redis takes the worker's housekeeping again")
+        w.wait_ready()
+
+    def test_wrong_type(self):
+        self.up(prepare=[("SET", "{sw}:in", "something else")])
+        self.post("w-1")
+        self.gateway.wait_log("^Redis takes nothing: WRONGTYPE")
+        w = self.worker(wait=False)
+        w.wait_log("^Redis refuses the worker's housekeeping: WRONGTYPE")
+        self.redis("DEL", "{sw}:in")
+        self.gateway.wait_log("^Redis takes deliveries again")
+        w.wait_log("queued|push of acme/web")
+
+    def test_read_only(self):
+        self.up()
+        self.gateway.wait_log("^Redis is there")
+        w = self.worker()
+        self.redis("REPLICAOF", "127.0.0.1", "1")
+        self.post("r-1")
+        self.gateway.wait_log("^Redis is away: .*(READONLY|replica)")
+        w.wait_log("^Redis is not reached .*(READONLY|replica)")
+        self.redis("REPLICAOF", "NO", "ONE")
+        w.wait_log("push of acme/web")
+
+    def test_that_throws_away(self):
+        self.up("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
+        self.gateway.wait_log("^Redis is not set to maxmemory-policy noeviction")
+        self.assertRegex(self.redis_check()["reason"], "noeviction")
+        self.worker().wait_log("^Redis is not set to maxmemory-policy noeviction")
+
+    def test_that_does_not_sync(self):
+        self.up("--appendonly", "no")
+        self.gateway.wait_log("^Redis is not set to appendonly yes and appendfsync always; deliveries are synced in the spool first")
+        self.worker().wait_log("^Redis is not set to appendonly yes and appendfsync always")
+
+
+if __name__ == "__main__":
+    unittest.main()
