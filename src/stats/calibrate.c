@@ -10,7 +10,7 @@
 #define CLIP 1e6         /* of detector values, so that they fit a float whatever came in */
 #define THURSDAY 4       /* 1970-01-01 */
 #define NEAR_HOUR SW_HOUR
-#define USUAL 0.99
+#define USUAL 0.995 /* two of 281: a height that a service had once in a day is an event, twice is a habit */
 
 struct run {
 	const struct sw_history *h;

@@ -47,7 +47,7 @@ struct sw_calibration {
 	float centre[SW_LOOKS_MAX], scale[SW_LOOKS_MAX]; /* of the trimmed mean's difference at look k: [k-1]; scale > 0 */
 	float most[SW_DETECTORS][SW_PSEUDO_MAX];         /* largest over the looks from SW_LOOK_FIRST on */
 	/* how high the signal often is by itself just before: the median of the last SW_GUARD_AGAIN points before, minus the trimmed
-	 * mean of the baseline, which one in a hundred pseudo-deployments exceeds; >= 0; values only */
+	 * mean of the baseline, which one in two hundred pseudo-deployments exceeds; >= 0; values only */
 	float usual_before;
 };
 
