@@ -146,7 +146,8 @@ void sw_bus_intake(struct sw_bus *bus, const struct sw_intake *in, sw_done_cb cb
 struct sw_load {
 	const char *aggregate;
 	const char *const *rings;   /* "<deployment>:<signal>", NULL-ended or NULL */
-	const char *const *keeps;   /* keys below {sw}: ("sha:…", "pushes:…"), NULL-ended or NULL; lists come as a JSON array text (their items are JSON) */
+	const char *const *keeps;   /* keys below {sw}: ("sha:…", "pushes:…"), NULL-ended or NULL; lists come as a JSON array text (their items are JSON),
+	                               of another aggregate its state */
 };
 struct sw_loaded {
 	int64_t v;                  /* 0: does not exist */

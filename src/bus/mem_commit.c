@@ -102,8 +102,11 @@ void mem_load(struct sw_bus *bus, const struct sw_load *in, sw_load_cb cb, void 
 		d->rings[i].p = copy;
 		d->rings[i].n = n;
 	}
-	for (size_t i = 0; in->keeps && in->keeps[i]; i++)
-		d->keeps[i] = mem_keep_text(m, in->keeps[i], &l->arena);
+	for (size_t i = 0; in->keeps && in->keeps[i]; i++) {
+		struct mem_agg *other = mem_agg(m, in->keeps[i]);
+
+		d->keeps[i] = other ? sw_arena_strndup(&l->arena, other->s, other->n) : mem_keep_text(m, in->keeps[i], &l->arena);
+	}
 }
 
 /* ---- commit ---- */

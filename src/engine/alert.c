@@ -8,12 +8,17 @@
  *
  * 1. One kind of news is told once: its delivery id is its key.
  * 2. A channel sends one message at a time, in order; each try has a number, a late answer to an older try says nothing.
- * 3. A try without an answer in its time counts as ambiguous: it is repeated once, marked as a possible repeat.
+ * 3. A critical alert whose rule says `repeat` is told again until somebody has it in hand or it is over; from the third time on the
+ *    fallback channels are told as well.
+ * 4. What a silence holds back is looked up when a message is about to be sent. It waits for the end of the silence, and is dropped
+ *    when the alert was over by then.
+ * 5. A try without an answer in its time counts as ambiguous: it is repeated once, marked as a possible repeat.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "base/str.h"
+#include "engine/silences.h"
 #include "engine/step.h"
 #include "shipwatch/err.h"
 #include "shipwatch/job.h"
@@ -26,13 +31,16 @@
 #define TRIES_MAX      6
 #define FIRING_MAX_AGE (15 * SW_MINUTE)
 #define OTHER_MAX_AGE  (60 * SW_MINUTE)
+#define REMINDERS_MAX  12
+#define REMINDERS_ALONE 2                /* then the fallback channels are told, too */
+#define SILENCE_LOOK   SW_MINUTE         /* a silence may be ended before its time */
 
 /* One message on its way to one channel. */
 struct item {
 	const char *delivery, *channel;
 	int64_t seq;             /* number of the try under way; 0: none yet */
 	int tries, ambiguous, size;
-	bool sending, repeat, fallback;
+	bool sending, repeat, fallback, silenced;
 	sw_ms due;               /* waiting: next try; sending: time-out */
 	sw_ms since;
 };
@@ -52,6 +60,11 @@ struct alert_state {
 	int64_t seq;
 	sw_ms tick_due;
 	const char *acked_by;
+	const struct sw_jnode *channels; /* of the firing message */
+	sw_dur repeat;
+	int reminders;
+	sw_ms remind_due;        /* 0: no more */
+	bool over;               /* resolved or closed */
 	bool began;              /* a try was begun in this step: one a commit, its guard is the commit's */
 };
 
@@ -63,6 +76,11 @@ static void alert_read(const struct sw_jnode *n, struct alert_state *st)
 	st->seq = sw_jint(n, "seq", 0);
 	st->tick_due = sw_jint(n, "tick_due", 0);
 	st->acked_by = sw_jstr(n, "acked_by");
+	st->channels = sw_jget(n, "channels");
+	st->repeat = sw_jint(n, "repeat", 0);
+	st->reminders = (int)sw_jint(n, "reminders", 0);
+	st->remind_due = sw_jint(n, "remind_due", 0);
+	st->over = sw_jbool(n, "over", false);
 	EACH(x, n, "told") if (st->n_told < ALERT_NEWS)
 		st->told[st->n_told++] = (struct told){ .delivery = sw_jstr(x, "delivery"), .news = sw_jstr(x, "news"),
 		                                        .alert = sw_jget(x, "alert"), .roles = sw_jget(x, "roles"), .at = sw_jint(x, "at", 0),
@@ -72,7 +90,7 @@ static void alert_read(const struct sw_jnode *n, struct alert_state *st)
 			.delivery = sw_jstr(x, "delivery"), .channel = sw_jstr(x, "channel"), .seq = sw_jint(x, "seq", 0),
 			.tries = (int)sw_jint(x, "tries", 0), .ambiguous = (int)sw_jint(x, "ambiguous", 0), .size = (int)sw_jint(x, "size", 0),
 			.sending = sw_jbool(x, "sending", false), .repeat = sw_jbool(x, "repeat", false),
-			.fallback = sw_jbool(x, "fallback", false), .due = sw_jint(x, "due", 0), .since = sw_jint(x, "since", 0) };
+			.fallback = sw_jbool(x, "fallback", false), .silenced = sw_jbool(x, "silenced", false), .due = sw_jint(x, "due", 0), .since = sw_jint(x, "since", 0) };
 }
 
 static bool alert_wanted(const struct alert_state *st, const char *delivery)
@@ -94,6 +112,14 @@ static void alert_write(struct step *s, const struct alert_state *st)
 	sw_jw_int(&w, "seq", st->seq);
 	sw_jw_int(&w, "tick_due", st->tick_due);
 	sw_jw_opt(&w, "acked_by", st->acked_by);
+	if (st->remind_due) {
+		sw_jw_node(&w, "channels", st->channels);
+		sw_jw_int(&w, "repeat", st->repeat);
+		sw_jw_int(&w, "reminders", st->reminders);
+		sw_jw_int(&w, "remind_due", st->remind_due);
+	}
+	if (st->over)
+		sw_jw_bool(&w, "over", true);
 	sw_jw_arr(&w, "told");
 	for (size_t i = 0; i < st->n_told; i++) {
 		const struct told *t = &st->told[i];
@@ -103,7 +129,7 @@ static void alert_write(struct step *s, const struct alert_state *st)
 		sw_jw_str(&w, "news", t->news);
 		sw_jw_int(&w, "at", t->at);
 		sw_jw_bool(&w, "critical", t->critical);
-		if (alert_wanted(st, t->delivery)) { /* the text is kept while somebody still waits for it */
+		if (alert_wanted(st, t->delivery) || (st->remind_due && sw_streq(t->news, "firing"))) { /* the text is kept while somebody still waits for it */
 			sw_jw_node(&w, "alert", t->alert);
 			if (t->roles)
 				sw_jw_node(&w, "roles", t->roles);
@@ -125,6 +151,8 @@ static void alert_write(struct step *s, const struct alert_state *st)
 		sw_jw_bool(&w, "sending", q->sending);
 		sw_jw_bool(&w, "repeat", q->repeat);
 		sw_jw_bool(&w, "fallback", q->fallback);
+		if (q->silenced)
+			sw_jw_bool(&w, "silenced", true);
 		sw_jw_int(&w, "due", q->due);
 		sw_jw_int(&w, "since", q->since);
 		sw_jw_obj_end(&w);
@@ -208,9 +236,93 @@ static int alert_news(struct step *s, struct alert_state *st, const struct sw_jn
 	st->told[st->n_told++] = (struct told){ .delivery = delivery, .news = news, .alert = al, .roles = sw_jget(m, "roles"), .at = s->now,
 	                                        .critical = sw_streq(sw_jstr(al, "severity"), "critical") };
 	EACH(c, m, "channels") if (c->type == SW_J_STRING) alert_enqueue(s, st, delivery, c->text, false);
+	if (sw_streq(news, "resolved") || sw_streq(news, "closed")) {
+		st->over = true;
+		st->remind_due = 0;
+	} else if (sw_streq(news, "firing") && sw_jint(m, "repeat", 0) > 0 && sw_jget(m, "channels")) {
+		st->channels = sw_jget(m, "channels");
+		st->repeat = sw_jint(m, "repeat", 0);
+		st->remind_due = s->now + st->repeat;
+	}
 	if (!sw_jget(m, "channels") || !sw_jget(m, "channels")->n)
 		sw_step_note(s, SW_NOTE_ERROR, sw_jstr(al, "ci_run_id"), NULL, "alert %s goes to no channel", delivery);
 	return 0;
+}
+
+/* ---- reminders ---- */
+
+/* The firing message again, as other news under a key of its own. */
+static const struct sw_jnode *alert_as(struct step *s, const struct sw_jnode *firing, const char *news, const char *delivery, const char *detail)
+{
+	struct sw_buf b = SW_BUF_INIT;
+	struct sw_jnode *ret = NULL;
+	struct sw_jw w;
+
+	sw_jw_init(&w, &b);
+	sw_jw_obj(&w, NULL);
+	for (const struct sw_jnode *x = firing->child; x; x = x->next)
+		if (!sw_streq(x->key, "news") && !sw_streq(x->key, "delivery") && !(detail && sw_streq(x->key, "summary")))
+			sw_jw_node(&w, x->key, x);
+	sw_jw_str(&w, "news", news);
+	sw_jw_str(&w, "delivery", delivery);
+	sw_jw_opt(&w, "summary", detail);
+	sw_jw_obj_end(&w);
+	if (sw_jtree_parse(s->a, sw_buf_str(&b), b.n, 100000, &ret, NULL) < 0)
+		ret = NULL;
+	sw_buf_fini(&b);
+	return ret;
+}
+
+/* Tells those who were told of the firing; far: and those behind them. */
+static void alert_tell(struct step *s, struct alert_state *st, const char *news, const char *detail, bool far)
+{
+	const struct told *firing = NULL;
+	struct told *slot = NULL;
+	const char *delivery;
+
+	for (size_t i = 0; i < st->n_told; i++) {
+		if (sw_streq(st->told[i].news, "firing") && st->told[i].alert)
+			firing = &st->told[i];
+		if (sw_streq(st->told[i].news, "reminder") && !alert_wanted(st, st->told[i].delivery))
+			slot = &st->told[i]; /* the last reminder is history */
+	}
+	if (!slot && st->n_told < ALERT_NEWS)
+		slot = &st->told[st->n_told++];
+	if (!firing || !slot)
+		return;
+	delivery = sw_arena_printf(s->a, "%s-%s-%d", firing->delivery, news, st->reminders);
+	*slot = (struct told){ .delivery = delivery, .news = news, .alert = alert_as(s, firing->alert, news, delivery, detail), .roles = firing->roles,
+	                       .at = s->now, .critical = firing->critical };
+	for (const struct sw_jnode *c = st->channels ? st->channels->child : NULL; c; c = c->next) {
+		const struct sw_engine_channel *conf = alert_channel(s, c->text);
+
+		alert_enqueue(s, st, delivery, c->text, false);
+		if (far && conf && conf->fallback)
+			alert_enqueue(s, st, delivery, conf->fallback, true);
+	}
+}
+
+static void alert_remind(struct step *s, struct alert_state *st)
+{
+	if (!st->remind_due || s->now < st->remind_due)
+		return;
+	st->reminders++;
+	alert_tell(s, st, "reminder", NULL, st->reminders > REMINDERS_ALONE);
+	st->remind_due = st->reminders < REMINDERS_MAX ? s->now + st->repeat : 0;
+}
+
+static void alert_ack(struct step *s, struct alert_state *st, const struct sw_jnode *m)
+{
+	const char *who = sw_jstr(m, "who") ? sw_jstr(m, "who") : "somebody";
+
+	if (st->acked_by)
+		return; /* the first one has it */
+	st->acked_by = who;
+	sw_step_note(s, SW_NOTE_INFO, NULL, NULL, "%s is in the hands of %s", s->in->aggregate, who);
+	if (!st->remind_due)
+		return;
+	alert_tell(s, st, "acked", sw_arena_printf(s->a, "%s", who), false);
+	st->remind_due = 0;
 }
 
 /* ---- trying ---- */
@@ -413,7 +525,7 @@ static int alert_message(struct step *s, struct alert_state *st, const struct sw
 	if (sw_streq(t, "sent"))
 		alert_sent(s, st, m);
 	else if (sw_streq(t, "cmd") && sw_streq(sw_jstr(m, "do"), "ack"))
-		st->acked_by = sw_jstr(m, "who") ? sw_jstr(m, "who") : "somebody";
+		alert_ack(s, st, m);
 	else if (!sw_streq(t, "timer") && !sw_streq(t, "send"))
 		return sw_err_set(s->err, EBADMSG, "unknown message \"%.40s\" to an alert", t ? t : "");
 	return 0;
@@ -426,6 +538,29 @@ static bool item_behind(const struct alert_state *st, size_t i)
 		if (sw_streq(st->queue[k].channel, st->queue[i].channel))
 			return true;
 	return false;
+}
+
+/* Held back by a silence? Then it waits, or goes when nobody needs it any more. */
+static bool item_silenced(struct step *s, struct alert_state *st, struct item *q)
+{
+	const struct told *t = alert_told(st, q->delivery);
+	sw_ms until = 0;
+	bool known;
+	const char *why = t && t->alert ? sw_silences_hold(s, t->alert, &until, &known) : NULL;
+
+	if (!why) {
+		if (q->silenced)
+			q->since = s->now; /* its age is counted from when it could be said */
+		q->silenced = false;
+		return false;
+	}
+	if (!q->silenced)
+		ALERT_NOTE(s, st, SW_NOTE_INFO, q->delivery, "channel %s: alert=%s is held back, %s", q->channel, q->delivery, why);
+	q->silenced = true;
+	q->due = SW_MIN(until, s->now + SILENCE_LOOK);
+	if (st->over)
+		item_drop(st, q);
+	return true;
 }
 
 static void alert_begin(struct step *s, struct alert_state *st)
@@ -452,6 +587,12 @@ static void alert_begin(struct step *s, struct alert_state *st)
 		}
 		if (st->began)
 			continue;
+		if (item_silenced(s, st, q)) {
+			i = (size_t)-1; /* it may be gone */
+			continue;
+		}
+		if (s->out->n_needs)
+			return;
 		item_begin(s, st, q);
 	}
 }
@@ -470,7 +611,10 @@ int sw_alert_step(struct step *s)
 		if (r < 0)
 			return r;
 	}
+	alert_remind(s, st);
 	alert_begin(s, st);
+	if (st->remind_due)
+		next = st->remind_due;
 	for (size_t i = 0; i < st->n_queue; i++) {
 		const struct item *q = &st->queue[i];
 
