@@ -22,7 +22,7 @@ static const struct sw_command commands[] = {
 	{ "explain", "why a watch ended as it did", sw_cli_explain },
 	{ "export-test", "what happened, as a test of the rule", sw_cli_export_test },
 	{ "label", "says what a deployment really was: good or bad", sw_cli_label },
-	{ "dead", "what could not be handled: list, show", sw_cli_dead },
+	{ "dead", "what could not be handled: list, show, retry, drop", sw_cli_dead },
 	{ "silence", "messages held back for a while: add, list, end", sw_cli_silence },
 	{ "sign", "headers for trying a hook with curl", sw_cli_sign },
 	{ "test-health", "is the service up, and the version the one just built", sw_cli_test_health },

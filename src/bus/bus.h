@@ -240,6 +240,10 @@ void sw_bus_dead_add(struct sw_bus *bus, const char *kind, const char *reason, c
 
 /* ---- operators ---- */
 
+/* A dead letter goes: again: what it was about is tried once more (an event is taken in again, a message goes to its aggregate, an
+ * undeliverable alert to its channel). Value: 0 done, 1 there is no such letter, 2 nothing of it can be tried again */
+void sw_bus_dead_end(struct sw_bus *bus, const char *id, bool again, sw_int_cb cb, void *arg);
+
 /* who: name of the person; on everything (scope NULL) or "service" or "service/env". r: 0 or -errno */
 void sw_bus_hold(struct sw_bus *bus, const char *scope, bool on, const char *who, const char *why, sw_done_cb cb, void *arg);
 /* A text reply: JSON; NULL with r 0: there is no such thing; -EINVAL: no such query. dead list: newest first; from: "-" or the id

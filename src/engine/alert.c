@@ -121,6 +121,31 @@ static void alert_ack(struct step *s, struct alert_state *st, const struct sw_jn
 	st->remind_due = 0;
 }
 
+/* A person sends a dead letter again: {"channel":…, "delivery":…, "alert":…}. Long gone or not, its text is in the letter. */
+static int alert_again(struct step *s, struct alert_state *st, const struct sw_jnode *dead)
+{
+	const struct sw_jnode *al = sw_jget(dead, "alert");
+	const char *delivery = sw_jstr(dead, "delivery"), *channel = sw_jstr(dead, "channel");
+	struct told *t;
+
+	if (!delivery || !channel || !sw_jstr(al, "news"))
+		return sw_err_set(s->err, EBADMSG, "a dead letter without its alert");
+	t = sw_alert_told(st, delivery);
+	if (!t && st->n_told == ALERT_NEWS) {
+		sw_step_note(s, SW_NOTE_ERROR, sw_jstr(al, "ci_run_id"), sw_jstr(al, "watch_id"), "more than %d news of one alert, \"%s\" is not told",
+		             ALERT_NEWS, delivery);
+		return 0;
+	}
+	if (!t) {
+		t = &st->told[st->n_told++];
+		*t = (struct told){ .delivery = delivery, .news = sw_jstr(al, "news"), .at = s->now,
+		                    .critical = sw_streq(sw_jstr(al, "severity"), "critical") };
+	}
+	t->alert = al;
+	sw_deliveries_add(s, st, delivery, channel, false);
+	return 0;
+}
+
 /* ---- the step ---- */
 
 static int alert_message(struct step *s, struct alert_state *st, const struct sw_jnode *m)
@@ -129,6 +154,8 @@ static int alert_message(struct step *s, struct alert_state *st, const struct sw
 
 	if (sw_streq(t, "news"))
 		return alert_news(s, st, m);
+	if (sw_streq(t, "again"))
+		return alert_again(s, st, sw_jget(m, "dead"));
 	if (sw_streq(t, "sent"))
 		sw_deliveries_sent(s, st, m);
 	else if (sw_streq(t, "cmd") && sw_streq(sw_jstr(m, "do"), "ack"))

@@ -291,6 +291,27 @@ class MainPath(Case):
         wait_for(lambda: self.robots.told("prod-health"), "what is still so is told", LONG)
         self.assertIn("over", self.command("silence", "list").stdout)
 
+    def test_dead_letter_is_sent_again(self):
+        """What a robot refuses is a dead letter; when a person sends it again it arrives, and the letter is gone."""
+        self.up()
+        self.robots.script({"to": "dingtalk", "errcode": 40035, "errmsg": "invalid parameter", "times": 1})
+        self.deploy_good()
+        self.deploy_bad()
+        wait_for(self.robots.hooks, "the rollback hook is asked", LONG)
+
+        def dead():
+            return json.loads(self.command("dead", "list", "--json").stdout)
+        letter = wait_for(dead, "the refused message is a dead letter", LONG)[0]
+        self.assertEqual(letter["kind"], "alert")
+        text = json.loads(json.loads(self.command("dead", "show", letter["id"], "--json").stdout)["message"])
+        self.assertEqual(text["channel"], "oncall")
+        before = len(self.robots.told(text["alert"]["rule"]))
+        again = self.command("dead", "retry", letter["id"])
+        self.assertEqual((again.returncode, again.stdout), (0, f"dead letter {letter['id']} is sent again\n"))
+        wait_for(lambda: len(self.robots.told(text["alert"]["rule"])) > before, "it arrives", LONG)
+        self.assertEqual(dead(), [])
+        self.assertEqual(self.command("dead", "retry", letter["id"]).returncode, 1)
+
     def test_reload_is_all_or_nothing(self):
         self.up()
         good = self.folder("shipwatch.yaml")
