@@ -49,7 +49,7 @@ bool sw_baseline_days_wanted(const struct sw_past *past, const struct sw_past_as
 {
 	size_t first = past_baseline(past, ask);
 
-	return ask->n_days && !past_counted(past) && values_valid(past->value + first, past->n - first) >= BASELINE_VALID;
+	return ask->n_days && past->n && !past_counted(past) && values_valid(past->value + first, past->n - first) >= BASELINE_VALID;
 }
 
 static void past_holes(struct sw_past *past, const struct sw_past_ask *ask)
@@ -208,7 +208,7 @@ static void record_write(struct sw_jw *w, const struct sw_past *past, struct sw_
 	sw_jw_int(w, "step", past->step);
 	sw_jw_int(w, "history", (int64_t)values_valid(past->value, past->n));
 	sw_jw_int(w, "holes", (int64_t)ask->n_holes);
-	record_numbers(w, "v", past->value + first, past->n - first);
+	record_numbers(w, "v", past->n ? past->value + first : NULL, past->n - first);
 	if (counted)
 		record_numbers(w, "c", past->count + first, past->n - first);
 	sw_jw_opt(w, "elements", past->elements);
