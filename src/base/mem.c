@@ -131,7 +131,7 @@ static void arena_grow(struct sw_arena *a, size_t n)
 	a->head = c;
 }
 
-void *sw_arena_alloc(struct sw_arena *a, size_t n)
+static void *arena_take(struct sw_arena *a, size_t n)
 {
 	struct sw_arena_chunk *c;
 	void *p;
@@ -145,7 +145,12 @@ void *sw_arena_alloc(struct sw_arena *a, size_t n)
 	p = c->data + c->used;
 	c->used += n;
 	a->used_bytes += n;
-	return memset(p, 0, n);
+	return p;
+}
+
+void *sw_arena_alloc(struct sw_arena *a, size_t n)
+{
+	return memset(arena_take(a, n), 0, n);
 }
 
 char *sw_arena_strdup(struct sw_arena *a, const char *s)
@@ -155,10 +160,11 @@ char *sw_arena_strdup(struct sw_arena *a, const char *s)
 
 char *sw_arena_memdup(struct sw_arena *a, const void *from, size_t n)
 {
-	char *p = sw_arena_alloc(a, n + 1);
+	char *p = arena_take(a, n + 1);
 
 	if (n)
 		memcpy(p, from, n);
+	p[n] = '\0';
 	return p;
 }
 
@@ -169,8 +175,9 @@ char *sw_arena_strndup(struct sw_arena *a, const char *s, size_t n)
 	if (!s)
 		return NULL;
 	n = strnlen(s, n);
-	p = sw_arena_alloc(a, n + 1);
+	p = arena_take(a, n + 1);
 	memcpy(p, s, n);
+	p[n] = '\0';
 	return p;
 }
 
@@ -184,7 +191,7 @@ char *sw_arena_printf(struct sw_arena *a, const char *fmt, ...)
 	va_copy(again, ap);
 	n = vsnprintf(small, sizeof small, fmt, ap);
 	SW_ASSERT(n >= 0);
-	p = sw_arena_alloc(a, (size_t)n + 1);
+	p = arena_take(a, (size_t)n + 1);
 	if ((size_t)n < sizeof small)
 		memcpy(p, small, (size_t)n + 1);
 	else

@@ -92,6 +92,8 @@ struct reader {
 };
 
 struct enq_item;
+struct taken;
+struct intake_list { struct taken *first, **last; struct sw_defer flush; };
 
 struct remote {
 	struct sw_bus base;
@@ -110,6 +112,7 @@ struct remote {
 	size_t n_items;
 	int64_t bytes;
 	struct sw_defer flush;
+	struct intake_list intakes;
 	int64_t journal_mean;
 	sw_ms tick_now;            /* of the last tick, and when that was here: what the next may be */
 	sw_dur tick_boot;
@@ -143,6 +146,9 @@ void op_done(void *arg, int r, const struct sw_rep *rep);       /* for op_send: 
 void op_number(void *arg, int r, const struct sw_rep *rep);
 void op_text(void *arg, int r, const struct sw_rep *rep);
 void remote_now_set(struct remote *b, sw_ms now);
+void put_tells(struct sw_cmd *cmd, const struct sw_tell *t, size_t n);
+void put_keeps(struct sw_cmd *cmd, const struct sw_keep *k, size_t n);
+int64_t remote_journal_max(struct remote *b, const char *journal); /* journal: written next, counts in the mean; may be NULL */
 
 /* enqueue.c */
 void remote_enqueue(struct sw_bus *bus, const struct sw_entry_in *e, sw_enqueue_cb cb, void *arg);
@@ -150,6 +156,11 @@ void remote_drain(struct sw_bus *bus, const char *gateway, const struct sw_entry
 void remote_gateway(struct sw_bus *bus, const char *gateway, int64_t spool_bytes, sw_int_cb cb, void *arg);
 void enqueue_flush(void *remote);
 void enqueue_cancel(struct remote *b);               /* what still waits: -ECANCELED */
+
+/* taken.c */
+void remote_intake(struct sw_bus *bus, const struct sw_intake *in, sw_done_cb cb, void *arg);
+void intake_flush(void *remote);
+void intake_cancel(struct remote *b);                /* what still waits: -ECANCELED */
 
 /* query.c */
 void remote_query(struct sw_bus *bus, const char *what, sw_text_cb cb, void *arg);

@@ -178,8 +178,12 @@ static void step_journal(struct step *s)
 	sw_jw_opt(&w, "refused", s->in->refused);
 	sw_jw_opt(&w, "hold", s->in->hold);
 	sw_jw_arr(&w, "in");
-	for (size_t i = 0; i < s->in->n_msgs; i++)
-		sw_jw_node(&w, NULL, s->in->msgs[i]);
+	for (size_t i = 0; i < s->in->n_msgs; i++) {
+		if (s->in->texts)
+			sw_jw_raw(&w, NULL, s->in->texts[i], strlen(s->in->texts[i]));
+		else
+			sw_jw_node(&w, NULL, s->in->msgs[i]);
+	}
 	sw_jw_arr_end(&w);
 	if (s->in->fails && s->in->fails->n)
 		sw_jw_node(&w, "fails", s->in->fails);

@@ -78,6 +78,7 @@ struct sw_step_in {
 	const char *aggregate;
 	const struct sw_jnode *state;  /* NULL: new */
 	const struct sw_jnode *const *msgs;
+	const char *const *texts;   /* msgs as they came, for the journal; NULL: written anew from msgs */
 	size_t n_msgs;
 	const struct sw_snapshot *snaps;
 	size_t n_snaps;

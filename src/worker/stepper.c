@@ -510,6 +510,7 @@ static void lane_needs(struct sw_lane *l)
 static int lane_parse(struct sw_lane *l, const struct sw_loaded *ld, struct sw_step_in *in, struct sw_err *err)
 {
 	const struct sw_jnode **msgs = SW_ARENA_ARRAY(&l->a, const struct sw_jnode *, l->run);
+	const char **texts = SW_ARENA_ARRAY(&l->a, const char *, l->run);
 	struct sw_snapshot *snaps = SW_ARENA_ARRAY(&l->a, struct sw_snapshot, l->n_keys + 1);
 	struct lane_entry *e = l->first;
 	struct sw_jnode *node;
@@ -521,6 +522,7 @@ static int lane_parse(struct sw_lane *l, const struct sw_loaded *ld, struct sw_s
 		if (r < 0)
 			return -EBADMSG;
 		msgs[i] = node;
+		texts[i] = e->msg;
 		if (!l->ev)
 			l->ev = sw_jget(node, "ev");
 	}
@@ -530,6 +532,7 @@ static int lane_parse(struct sw_lane *l, const struct sw_loaded *ld, struct sw_s
 		sw_kept_add(l->w, snaps[i].key, snaps[i].value);
 	in->aggregate = l->aggregate;
 	in->msgs = msgs;
+	in->texts = texts;
 	in->n_msgs = l->run;
 	in->snaps = snaps;
 	in->n_snaps = l->n_keys;

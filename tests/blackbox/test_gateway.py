@@ -306,6 +306,37 @@ class Durability(GatewayCase):
         self.assertEqual(taken - set(kept), set())
         self.assertEqual(len(kept), len(set(kept)))
 
+    def test_leaves_the_spool_under_load(self):
+        """Deliveries never pause, and all the same they soon go to Redis again without the way through the spool."""
+        g = self.up()
+        stop = threading.Event()
+
+        def post(k):
+            i = 0
+            while not stop.is_set():
+                i += 1
+                self.assertEqual(self.github(g, delivery=f"{k}-{i}").status, 202)
+        threads = [threading.Thread(target=post, args=(k,)) for k in range(8)]
+        for t in threads:
+            t.start()
+        try:
+            self.redis.stop()
+            wait_for(lambda: len(g.entries(msg="^spooled from")) > 200, "deliveries are spooled")
+            self.redis.start()
+            wait_for(lambda: g.metric("shipwatch_redis_up") == 1, "Redis is there again")
+            n = len(g.entries(msg="^queued from"))
+            wait_for(lambda: len(g.entries(msg="^queued from")) > n + 100, "deliveries go to Redis")
+        finally:
+            stop.set()
+            for t in threads:
+                t.join()
+        wait_for(lambda: g.metric("shipwatch_spool_bytes") == 0, "the spool is drained")
+        kept = self.deliveries()
+        self.assertEqual(len(kept), len(set(kept)))
+        for k in range(8):
+            mine = [d for d in kept if d.startswith(f"{k}-")]
+            self.assertEqual(mine, [f"{k}-{i + 1}" for i in range(len(mine))], "in order")
+
     def test_no_spool_no_promise(self):
         g = self.up(state=False)
         self.assertEqual(self.github(g, delivery="n-1").status, 202)
