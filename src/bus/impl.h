@@ -29,6 +29,7 @@ struct bus_ops {
 	void (*bury)(struct sw_bus *bus, enum sw_stream s, const char *id, const char *reason, sw_done_cb cb, void *arg);
 	void (*give_back)(struct sw_bus *bus, enum sw_stream s, const char *id, sw_done_cb cb, void *arg);
 	void (*dead_add)(struct sw_bus *bus, const char *kind, const char *reason, const char *body, sw_done_cb cb, void *arg);
+	void (*dead_end)(struct sw_bus *bus, const char *id, bool again, sw_int_cb cb, void *arg);
 	void (*hold)(struct sw_bus *bus, const char *scope, bool on, const char *who, const char *why, sw_done_cb cb, void *arg);
 	void (*query)(struct sw_bus *bus, const char *what, sw_text_cb cb, void *arg);
 	void (*rules)(struct sw_bus *bus, const char *hash, sw_text_cb cb, void *arg);
@@ -48,8 +49,9 @@ struct sw_bus { const struct bus_ops *ops; };
 void bus_digest(const char *source, const char *text, unsigned char ret[BUS_DIGEST]);
 /* "dead list + 20" into words; returns how many. Cut into buf. */
 size_t bus_words(const char *what, char buf[256], const char *words[4]);
-/* {"id":…,"kind":…,…,"body":…} from the fields of a dead letter. */
 struct bus_field { const char *name, *value; size_t n; };
+const struct bus_field *bus_field(const struct bus_field *f, size_t n, const char *name); /* NULL: there is none */
+/* {"id":…,"kind":…,…,"body":…} from the fields of a dead letter. */
 void bus_dead_json(struct sw_buf *out, const char *id, const struct bus_field *f, size_t n, const void *kept, size_t kept_n);
 
 /* What lineage and counter this process has seen, in a small file. */

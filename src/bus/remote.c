@@ -398,6 +398,18 @@ static void remote_dead_add(struct sw_bus *bus, const char *kind, const char *re
 	op_send(o, &cmd, op_done);
 }
 
+static void remote_dead_end(struct sw_bus *bus, const char *id, bool again, sw_int_cb cb, void *arg)
+{
+	struct op *o = op_new(bus, arg);
+	struct sw_cmd cmd;
+
+	o->cb.number = cb;
+	sw_cmd_script(&cmd, SW_SCRIPT_DEAD_END);
+	sw_cmd_str(&cmd, id);
+	sw_cmd_int(&cmd, again);
+	op_send(o, &cmd, op_number);
+}
+
 static void remote_hold(struct sw_bus *bus, const char *scope, bool on, const char *who, const char *why, sw_done_cb cb, void *arg)
 {
 	struct op *o = op_new(bus, arg);
@@ -478,7 +490,7 @@ static const struct bus_ops remote_ops = {
 	.read = reader_read, .read_more = reader_more, .read_end = reader_end, .read_stop = reader_stop,
 	.intake = remote_intake, .load = remote_load, .commit = remote_commit, .append = remote_append,
 	.tick = remote_tick, .remember = remote_remember, .trying = remote_trying, .bury = remote_bury, .give_back = remote_give_back,
-	.dead_add = remote_dead_add, .hold = remote_hold, .query = remote_query, .rules = remote_rules,
+	.dead_add = remote_dead_add, .dead_end = remote_dead_end, .hold = remote_hold, .query = remote_query, .rules = remote_rules,
 };
 
 int bus_remote_new(struct sw_loop *loop, const struct sw_bus_options *opt, struct sw_bus **ret, struct sw_err *err)

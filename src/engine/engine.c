@@ -9,6 +9,7 @@
 
 #include "base/hmac.h"
 #include "base/str.h"
+#include "engine/silences.h"
 #include "engine/step.h"
 #include "shipwatch/err.h"
 
@@ -225,6 +226,8 @@ int sw_engine_step(const struct sw_engine *e, const struct sw_step_in *in, struc
 		r = sw_line_step(&s);
 	else if (sw_starts(in->aggregate, "alert:"))
 		r = sw_alert_step(&s);
+	else if (sw_streq(in->aggregate, SILENCES_KEY))
+		r = sw_silences_step(&s);
 	else
 		r = sw_err_set(err, EBADMSG, "no such kind of aggregate: \"%.60s\"", in->aggregate);
 	if (r < 0)

@@ -8,10 +8,11 @@
  *  4. Missing is never read as good and never as bad.
  *  5. A decision is committed before anything is sent; what is sent has an id made from the decision.
  *
- * Three kinds of aggregates, named by what stands before the colon:
+ * Four kinds of aggregates, named by what stands before the colon:
  *   place:<service>/<environment>   deployments, watches, the action     place.c deployment.c watch.c act.c
  *   line:<source>/<repo>/<ref>      runs of one line of development      line.c
  *   alert:<id>                      one alert's life and its deliveries  alert.c
+ *   silences:all                    what people do not want to hear      silences.c
  *
  * Messages (JSON, member "t"):
  *   fact {how, ev}            an event that concerns this aggregate                       from intake
@@ -25,7 +26,7 @@
  *   send {ch}                 begin the next delivery of this channel                     to itself
  *   sent {ch, n, class, …}    what became of it                                           from I/O
  *   go {act}                  begin the action                                            to itself
- *   cmd {do, …, who}          an operator: cancel, hold, release, ack, abandon            from the CLI
+ *   cmd {do, …, who}          an operator: cancel, hold, release, label, ack, silence, end  from the CLI
  */
 #ifndef SW_ENGINE_ENGINE_H
 #define SW_ENGINE_ENGINE_H

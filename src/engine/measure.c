@@ -432,7 +432,8 @@ static enum sw_truth measure_regressed(void *arg, const struct sw_regressed_ask 
 	}
 	in = (struct sw_regress){
 		.kind = sw_baseline_kind(def->latency, b->count != NULL), .tier = tiers[ask->test],
-		.down = def->query.bad_down, .y = y, .by = after_by(def, ask), .floor = def->floor, .alpha = ask->alpha > 0 ? ask->alpha : f->rule->alpha,
+		.down = def->query.bad_down, .y = y, .by = after_by(def, ask),
+		.floor = ask->by > 0 || b->count == NULL ? def->floor : SW_MAX(def->floor, SW_FLOOR_ERRORS), .alpha = ask->alpha > 0 ? ask->alpha : f->rule->alpha,
 		.overlap = f->place && f->place->prometheus.window ? (double)f->place->prometheus.window / (double)f->watch->every : 1,
 		.looks = (size_t)SW_MIN(f->rule->watch_for / f->watch->every, (sw_dur)SW_LOOKS_MAX), .requests = f->requests,
 		.requests_least = (double)f->rule->min_requests };

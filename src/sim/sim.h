@@ -78,6 +78,7 @@ void sw_sim_wake(struct sim_world *w);
 /* An event as intake would hand it on. */
 void sw_sim_event(struct sim_world *w, const struct sw_event *ev);
 void sw_sim_append(struct sim_world *w, const char *aggregate, const char *msg);
+void sw_sim_ack(struct sim_world *w); /* somebody has every alert there is in hand */
 /*
  * Lets time pass to `until`, doing all that is due in order. asleep: nothing is done before `until` (a stopped worker).
  * Return: 0, or -errno of a step with err.

@@ -481,7 +481,9 @@ static int world_step(struct sim_world *w, const struct sim_message *m, struct s
 			for (size_t i = 0; i < out->n_needs && in.n_snaps < SW_COUNT(snaps); i++) {
 				const char *key = sw_arena_strdup(&a, out->needs[i]);
 
-				snaps[in.n_snaps++] = (struct sw_snapshot){ key, keep_text(sw_map_get(&w->keeps, key), &a) };
+				const struct sim_aggregate *other = sw_map_get(&w->aggregates, key);
+
+				snaps[in.n_snaps++] = (struct sw_snapshot){ key, other ? other->state : keep_text(sw_map_get(&w->keeps, key), &a) };
 			}
 			continue;
 		}
@@ -615,4 +617,13 @@ void sw_sim_engine(struct sw_engine *e, struct sw_rules *rules, const struct sw_
 		if (places->items[i].rollback)
 			engine_action(e, actions, places->items[i].rollback);
 	}
+}
+
+void sw_sim_ack(struct sim_world *w)
+{
+	struct sw_map_entry *e;
+
+	for (size_t i = 0; (e = sw_map_next(&w->aggregates, &i));)
+		if (sw_starts(e->key, "alert:"))
+			sw_sim_append(w, e->key, "{\"t\":\"cmd\",\"do\":\"ack\",\"who\":\"test\"}");
 }

@@ -171,6 +171,17 @@ class Answers(GatewayCase):
         headers = list(sign_github("new-secret", PUSH, delivery="t-1").items()) + [("Content-Type", "application/json"), ("X-Hub-Signature-256", "sha256=00")]
         self.assertEqual(g.request("POST", "/hooks/github", PUSH, headers).status, 401)
 
+    def test_a_secret_is_not_kept(self):
+        """What is a secret by itself is needed to let a sender in, and stays out of Redis; two of it are two stories."""
+        g = self.up()
+        body = json.dumps({"object_kind": "push", "ref": "refs/heads/main"})
+        self.assertEqual(g.post("/hooks/gitlab", body, sign_gitlab("gitlab-token")).status, 202)
+        self.assertEqual(len(self.redis.entries()), 1)
+        for _, fields in self.redis.entries():
+            self.assertNotIn(b"gitlab-token", b"".join(fields.values()))
+        twice = [*sign_gitlab("gitlab-token").items(), ("X-Gitlab-Token", "gitlab-token"), ("Content-Type", "application/json")]
+        self.assertEqual(g.request("POST", "/hooks/gitlab", body, twice).status, 401)
+
     def test_health(self):
         g = self.up()
         a = g.request("GET", "/health")
