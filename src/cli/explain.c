@@ -398,7 +398,7 @@ int sw_cli_explain(int argc, char **argv)
 		if (x.n_rows)
 			rows_print(&t, &x, all);
 		else
-			(void)printf("\nno reading since the deployment is kept\n");
+			(void)printf("\n%s\n", x.n_signals ? "no reading since the deployment is kept" : "its condition asks for no signal; what it saw is not kept");
 		limits_print(&x);
 	}
 	sw_rules_put(rules);

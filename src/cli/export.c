@@ -599,14 +599,17 @@ static void expect_print(struct export *e, enum exact exact, const char *verdict
 static void file_print(struct export *e, enum exact exact, const char *verdict)
 {
 	const struct sw_explanation *x = e->x;
+	const struct sw_explain_signal *g = x->signals;
 	sw_dur more = exact == EXACT_PLAYED ? NO_DATA : 0, length = more + (e->end - e->heard + AFTER + SW_SECOND) / SW_SECOND * SW_SECOND;
 
 	sw_buf_reset(&e->b);
 	sw_buf_printf(&e->b, "# %s/%s: what the watch of rule %s saw. 0s is %s; the deployment ended %s later.\n", x->service, x->environment, x->rule,
 	              sw_found_time(e->t, e->start), sw_found_dur(e->t, SW_MAX(e->d->finished - e->start, 0)));
+	while (e->filled && !g->pseudo)
+		g++;
 	if (e->filled)
 		sw_buf_printf(&e->b, "# Of the time before the deployment the last %s are kept; what stands before them under `history` is noise like them.\n",
-		              sw_found_dur(e->t, (e->x->n_signals ? e->began - e->x->signals[0].points_from : 0) / SW_MINUTE * SW_MINUTE));
+		              sw_found_dur(e->t, (e->began - g->points_from) / SW_MINUTE * SW_MINUTE));
 	rules_print(e);
 	sw_buf_printf(&e->b, "interval: %s\n", sw_found_dur(e->t, e->step));
 	place_print(e);
