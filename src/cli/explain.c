@@ -99,6 +99,8 @@ static void before_print(struct sw_talk *t, const struct sw_explanation *x)
 			(void)printf(": %s", g->why);
 		if (g->pseudo)
 			(void)printf("; calibrated on %u deployments in play out of %zu readings", g->pseudo, g->history);
+		if (g->n_days)
+			(void)printf("; compared with %zu earlier days", g->n_days);
 		(void)putchar('\n');
 	}
 }
@@ -276,6 +278,7 @@ static void json_before(struct sw_jw *w, const struct sw_explanation *x)
 		sw_jw_int(w, "of", (int64_t)g->baseline);
 		sw_jw_int(w, "pseudo_deployments", g->pseudo);
 		sw_jw_int(w, "history_readings", (int64_t)g->history);
+		sw_jw_int(w, "earlier_days", (int64_t)g->n_days);
 		sw_jw_obj_end(w);
 	}
 	sw_jw_arr_end(w);

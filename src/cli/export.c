@@ -308,18 +308,73 @@ static void points_fit(struct export *e, const double *v, size_t n, double *ret_
 	*ret_spread = SW_MIN(1.4826 * x[m / 2], 4.0);
 }
 
-static void filler_print(struct export *e, const struct sw_explain_signal *g, const double *points, struct sw_buf *b)
+/* The slot of a moment; those before the test are negative. */
+static sw_ms slot_of(const struct export *e, sw_ms at)
 {
-	size_t n = g->history > g->valid ? (g->history - g->valid) * (size_t)(g->points_step / e->step) : 0;
+	sw_dur d = at - e->start;
+
+	return d >= 0 ? d / e->step : -((e->step - 1 - d) / e->step);
+}
+
+/* From slot *pos up to the one of `until` a value, NaN: nothing known. */
+static void fill(struct export *e, double v, sw_ms until, sw_ms *pos, struct sw_buf *b)
+{
+	SW_CLEANUP(sw_buf_fini) struct sw_buf token = SW_BUF_INIT;
+	sw_ms to = slot_of(e, until);
+
+	if (to <= *pos)
+		return;
+	if (isfinite(v))
+		number_print(&token, v);
+	else
+		sw_buf_cat(&token, "_");
+	run_print(b, sw_buf_str(&token), (size_t)(to - *pos));
+	*pos = to;
+}
+
+/* Earlier days, oldest first: of the time before the medians of its parts, each as long as the part was, and what came after as it was. */
+static void days_print(struct export *e, const struct sw_explain_signal *g, sw_ms *pos, struct sw_buf *b)
+{
+	sw_dur length = (sw_dur)g->baseline * g->points_step;
+
+	for (size_t i = g->n_days; i-- > 0;) {
+		const struct baseline_day *d = &g->days[i];
+		sw_dur back = d->back * SW_DAY;
+
+		if (i == g->n_days - 1)
+			*pos = slot_of(e, g->points_from - back);
+		fill(e, NAN, g->points_from - back, pos, b);
+		for (size_t k = 0; k < d->m; k++)
+			fill(e, d->x[k], g->points_from - back + (sw_dur)(k + 1) * length / (sw_dur)d->m, pos, b);
+		fill(e, NAN, g->day_after - back, pos, b);
+		for (size_t k = 0; k < d->n; k++)
+			fill(e, d->y[k], g->day_after - back + (sw_dur)(k + 1) * g->points_step, pos, b);
+	}
+}
+
+/* What comes before the baseline: earlier days, and noise for what a calibration was made of. */
+static void filler_print(struct export *e, const struct sw_explain_signal *g, bool counts, struct sw_buf *b)
+{
+	sw_ms end = slot_of(e, g->points_from), pos = end;
+	sw_dur length = g->pseudo && g->history > g->valid ? (sw_dur)(g->history - g->valid) * g->points_step : 0;
 	double level, spread;
 
-	if (!g->pseudo || n < 2)
+	if (!counts)
+		days_print(e, g, &pos, b);
+	if (length && pos == end && !b->n)
+		pos = slot_of(e, g->points_from - length);
+	else if (length)
+		fill(e, NAN, g->points_from - length, &pos, b);
+	else
+		fill(e, NAN, g->points_from, &pos, b);
+	if (!length || end - pos < 2)
 		return;
-	points_fit(e, points, g->baseline, &level, &spread);
+	points_fit(e, counts ? g->counts : g->points, g->baseline, &level, &spread);
+	sw_buf_cat(b, b->n ? " " : "");
 	number_print(b, level);
 	if (spread > 0.0005)
 		sw_buf_printf(b, "~%.1f%%", spread * 100);
-	sw_buf_printf(b, "x%zu", n - 1);
+	sw_buf_printf(b, "x%lld", (long long)(end - pos - 1));
 	e->filled = true;
 }
 
@@ -507,7 +562,6 @@ enum part { PART_HISTORY, PART_SERIES, PART_PROBES, PARTS };
 static void part_print(struct export *e, enum part part, const struct sw_explain_signal *g, bool counts, bool *any)
 {
 	static const char *const names[] = { "history", "series", "probes" };
-	const double *points = counts ? g->counts : g->points;
 	sw_ms from = e->start, until = e->end + AFTER;
 	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
 
@@ -518,7 +572,7 @@ static void part_print(struct export *e, enum part part, const struct sw_explain
 		while (from > g->points_from)
 			from -= e->step;
 		if (g->def->type != SW_V_LIST)
-			filler_print(e, g, points, &b);
+			filler_print(e, g, counts, &b);
 	}
 	if (e->x->closed)
 		until = SW_MIN(until, e->x->closed + e->step);
@@ -608,8 +662,9 @@ static void file_print(struct export *e, enum exact exact, const char *verdict)
 	while (e->filled && !g->pseudo)
 		g++;
 	if (e->filled)
-		sw_buf_printf(&e->b, "# Of the time before the deployment the last %s are kept; what stands before them under `history` is noise like them.\n",
-		              sw_found_dur(e->t, (e->began - g->points_from) / SW_MINUTE * SW_MINUTE));
+		sw_buf_printf(&e->b, "# Of the time before the deployment the last %s are kept; what stands before them under `history` is noise like them%s.\n",
+		              sw_found_dur(e->t, (e->began - g->points_from) / SW_MINUTE * SW_MINUTE),
+		              g->n_days ? ", and the same minutes of earlier days" : "");
 	rules_print(e);
 	sw_buf_printf(&e->b, "interval: %s\n", sw_found_dur(e->t, e->step));
 	place_print(e);

@@ -98,7 +98,7 @@ struct sw_io {
 	const struct sw_query *queries;
 	size_t n_queries;
 	const char *memory;            /* PROBE: what the source left with its last answer, or NULL */
-	/* PAST: one query, from..to; where the source keeps none: the readings of these rings, oldest first */
+	/* PAST: one query, from..to, and the same of earlier days; where the source keeps none: the readings of these rings, oldest first */
 	const struct sw_past_ask *past;
 	/* DELIVER */
 	const char *channel;
@@ -123,7 +123,14 @@ struct sw_past_ask {
 	bool bad_down;
 	int tz_offset_s;
 	const char *const *rings;      /* NULL-ended */
+	/*
+	 * The same clock window of earlier days, for the control of regressed(): of day k = 1..n_days what lies from day_from to day_to
+	 * less k times 24 h, in the same steps; from day_after on it is compared with what came after the deployment. 0: none.
+	 */
+	unsigned n_days;
+	sw_ms day_from, day_after, day_to;
 };
+#define SW_PAST_DAYS 7
 
 enum sw_note_level { SW_NOTE_DEBUG, SW_NOTE_INFO, SW_NOTE_WARN, SW_NOTE_ERROR };
 struct sw_note { enum sw_note_level level; const char *text, *ci_run_id, *watch_id; };

@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "engine/baseline.h"
 #include "engine/place.h"
 #include "shipwatch/err.h"
 
@@ -168,6 +167,9 @@ static void signal_before(struct explain *x, struct sw_explain_signal *g)
 	g->elements = base->elements;
 	g->points_from = base->from;
 	g->points_step = base->step;
+	g->days = base->days;
+	g->n_days = base->n_days;
+	g->day_after = base->day_after;
 	signal_calibrations(x, base, g);
 }
 

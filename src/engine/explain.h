@@ -2,7 +2,7 @@
 #ifndef SW_ENGINE_EXPLAIN_H
 #define SW_ENGINE_EXPLAIN_H
 
-#include "engine/engine.h"
+#include "engine/baseline.h"
 
 #define SW_EXPLAIN_ROWS   500
 #define SW_EXPLAIN_BEFORE 400 /* of them up to the verdict, the newest; the rest is what came after it */
@@ -26,6 +26,9 @@ struct sw_explain_signal {
 	size_t n;
 	size_t baseline, valid, history;  /* points of the baseline, of them read; readings of the whole past; 0: no past */
 	unsigned pseudo;                  /* pseudo-deployments it is calibrated with; 0: none */
+	const struct baseline_day *days;  /* the same minutes of earlier days, for a control */
+	size_t n_days;
+	sw_ms day_after;
 	const double *points, *counts;    /* of the baseline, NaN: missing; counts NULL: not known */
 	const char *elements;             /* of a list */
 	sw_ms points_from;

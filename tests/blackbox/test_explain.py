@@ -284,11 +284,34 @@ rules:
         w = self.verdict(1, "prod-slower")
         self.assertEqual(w["verdict"], "fail", w)
         out = self.explained(w["id"])
-        self.assertRegex(out, r"(?m)^  http_latency_p95 +[\d.]+ms, of 240 readings 1s apart; calibrated on \d+ deployments in play out of \d+ readings$")
+        self.assertRegex(out, r"(?m)^  http_latency_p95 +[\d.]+ms, of 240 readings 1s apart; calibrated on \d+ deployments in play out of \d+ readings; compared with 7 earlier days$")
         self.assertRegex(out, r"(?m)^ +\+\d+s  true +regressed\(http_latency_p95, by=20%\) +true +900ms +[\d.]+ms +[\d.]+x .* tier A$")
         text, _ = self.exported(w["id"])
         self.assertIn("noise like them", text)
         self.assertIn("verdict: fail, reason: evidence", text)
+
+    def test_as_on_other_days(self):
+        """It happens every day at this time: no fail, and the exported test has the days."""
+        self.begin("""
+- name: prod-slower
+  on: deploy-to-prod
+  watch: {for: 15s, every: 1s, delay: 1s}
+  if: regressed(http_latency_p95, by=20%)
+  then: alert
+""")
+        began, usual = time.time(), noise(0.3, 0.1)
+        self.answers.past["latency"] = lambda t: usual(t) * (3 if t < began - 3600 and (t - began) % 86400 < 600 else 1)
+        self.deploy(1)
+        self.answers.now["latency"] = 0.9
+        w = self.verdict(1, "prod-slower")
+        self.assertEqual((w["verdict"], w["reason"]), ("pass", "evidence"), w)
+        out = self.explained(w["id"])
+        self.assertRegex(out, r"(?m)^  http_latency_p95 .*; compared with 7 earlier days$")
+        self.assertRegex(out, r"(?m) as on other days; .*on 7 earlier days at this time: \+")
+        text, said = self.exported(w["id"])
+        self.assertIn("and the same minutes of earlier days", text)
+        self.assertIn("verdict: pass, reason: evidence", text)
+        self.assertEqual(said, "")
 
     def test_it_was_so_before(self):
         self.begin("""
