@@ -196,7 +196,7 @@ static void check_budget(const struct sw_rules *rules, struct sw_buf *b)
 
 	for (size_t i = 0; i < n; i++)
 		sw_buf_printf(b, "%s: %zu statistical rule%s; of 100 good deployments a month at most %.3g %s by chance\n", list[i].trigger, list[i].rules,
-		              list[i].rules == 1 ? "" : "s", 100 * list[i].alpha, list[i].rollback ? "taken back" : "alerted about");
+		              list[i].rules == 1 ? "" : "s", 100 * list[i].alpha, list[i].rollback ? "are taken back" : "are alerted about");
 	sw_arena_fini(&a);
 }
 

@@ -78,12 +78,20 @@ static void status_place(const char *name, const struct sw_jnode *state, int64_t
 	}
 	(void)putchar('\n');
 	for (const struct sw_jnode *w = watches ? watches->child : NULL; w; w = w->next) {
-		if (sw_streq(sw_jstr(w, "state"), "done"))
-			continue;
-		(void)printf("  watch %s by \"%s\": %s%s%s", sw_jstr(w, "id"), sw_jstr(w, "rule"), sw_jstr(w, "state"),
-		             sw_jstr(w, "verdict") ? ", " : "", sw_jstr(w, "verdict") ? sw_jstr(w, "verdict") : "");
-		if (!sw_jstr(w, "verdict") && sw_jint(w, "until", 0) > now) /* one that follows what it found has no end set */
+		bool done = sw_streq(sw_jstr(w, "state"), "done");
+		const char *verdict = sw_jstr(w, "verdict"), *reason = sw_jstr(w, "reason");
+
+		if (done && !sw_streq(sw_jstr(w, "dep"), sw_jstr(last, "id")))
+			continue; /* of deployments before: their verdicts were told */
+		(void)printf("  watch %s by \"%s\": ", sw_jstr(w, "id"), sw_jstr(w, "rule"));
+		if (verdict)
+			(void)printf("%s (%s)%s", verdict, reason ? reason : "", done ? "" : ", following");
+		else
+			(void)printf("%s", sw_jstr(w, "state"));
+		if (!verdict && sw_jint(w, "until", 0) > now)
 			(void)printf(", ends in %s", status_age(sw_jint(w, "until", now) - now, age, sizeof age));
+		if (done && sw_jint(w, "ended", 0))
+			(void)printf(", %s ago", status_age(now - sw_jint(w, "ended", now), age, sizeof age));
 		(void)putchar('\n');
 	}
 }
@@ -188,7 +196,7 @@ static int status_json(struct sw_talk *t, const struct sw_jnode *s)
 int sw_cli_status(int argc, char **argv)
 {
 	static const struct sw_usage usage = {
-		"status [--json]", "Workers, gateways, queue lengths and ages, holds, dead letters, each place with its open watches.\n", NULL, 0, 0,
+		"status [--json]", "Workers, gateways, queue lengths and ages, holds, dead letters, each place with its open watches and those of its last deployment.\n", NULL, 0, 0,
 	};
 	struct sw_talk t = { 0 };
 	const struct sw_opt opts[] = { SW_OPT_TALK(&t), SW_OPT_JSON(&t.c), { 0 } };

@@ -29,21 +29,14 @@ const char *sw_cli_state_dir(const char *option, const struct sw_config *cfg, st
 /* NULL: nowhere, told. */
 static const char *talk_url(struct sw_talk *t)
 {
-	struct sw_config *cfg = NULL;
-	const char *ret = t->c.redis_url, *dir;
+	const char *ret, *dir;
 	char *real;
 
-	if (ret)
-		return ret;
-	if (t->c.config) {
-		cfg = sw_cli_config(t->c.config, NULL, false);
-		if (!cfg)
-			return NULL;
-	}
-	if (cfg && cfg->redis_url) {
-		ret = sw_arena_strdup(&t->a, cfg->redis_url);
-	} else {
-		dir = sw_arena_printf(&t->a, "%s/redis/sock", sw_cli_state_dir(t->state_dir, cfg, &t->a));
+	if (t->c.config && !(t->cfg = sw_cli_config(t->c.config, NULL, false)) && !t->c.redis_url)
+		return NULL; /* its mistakes were told; where the Redis is said, it goes on without the rest */
+	ret = t->c.redis_url ? t->c.redis_url : t->cfg ? t->cfg->redis_url : NULL;
+	if (!ret) {
+		dir = sw_arena_printf(&t->a, "%s/redis/sock", sw_cli_state_dir(t->state_dir, t->cfg, &t->a));
 		real = realpath(dir, NULL);
 		if (real)
 			ret = sw_arena_printf(&t->a, "unix://%s", real);
@@ -52,8 +45,6 @@ static const char *talk_url(struct sw_talk *t)
 			              dir);
 		free(real);
 	}
-	if (cfg)
-		sw_config_put(cfg);
 	return ret;
 }
 
@@ -105,6 +96,8 @@ void sw_talk_close(struct sw_talk *t)
 		sw_bus_free(t->bus);
 	if (t->loop)
 		sw_loop_free(t->loop);
+	if (t->cfg)
+		sw_config_put(t->cfg);
 	free(t->text);
 	sw_arena_fini(&t->a);
 	*t = (struct sw_talk){ 0 };

@@ -174,9 +174,10 @@ static void up_say(struct up *u)
 		             "  curl -X POST 'http://127.0.0.1:%d/knobs?health=fail&version=1.5.0' --next \\\n"
 		             "    -H @'%s/headers' --data @'%s/bad-release.json' \\\n    http://%s/hooks/gitlab\n\n"
 		             "The same in short: %s/demo.sh\n"
+		             "Why it did that, where status names the WATCH:\n  %s explain WATCH --state-dir %s\n"
 		             "After three rollbacks in ten minutes all further ones are held; this lets them go on:\n"
 		             "  %s release --state-dir %s\n",
-		             u->demo.port, u->demo.dir, u->demo.dir, reach, u->demo.dir, self, u->state_dir);
+		             u->demo.port, u->demo.dir, u->demo.dir, reach, u->demo.dir, self, u->state_dir, self, u->state_dir);
 	(void)printf("\nCtrl-C ends everything; the next start goes on from here.\n\n");
 	(void)fflush(stdout);
 }

@@ -54,7 +54,7 @@ static const struct sw_key config_keys[] = {
 	{ "actions", SW_KEY_NODE, TOP(actions), NULL, "what can be done" },
 	{ "rules", SW_KEY_NODE, TOP(rules), NULL, "a folder, a file or a list; absent: the shipped safe rules" },
 	{ "heartbeat", SW_KEY_NODE, TOP(heartbeat), NULL, "an address that is called while all is well" },
-	{ "reference", SW_KEY_URL, TOP(reference), NULL, "when this fails too, it is our own network; not asked in this version" },
+	{ "reference", SW_KEY_URL, TOP(reference), NULL, "when this fails too, it is our own network" },
 	{ "pushgateway", SW_KEY_NODE, TOP(pushgateway), NULL, "where builds are forwarded" },
 	{ 0 },
 };

@@ -143,6 +143,7 @@ static void place_label(struct step *s, struct place_state *p, const struct sw_j
 	}
 	sha = d->ev.sha ? d->ev.sha : d->ev.short_sha;
 	d->good = good;
+	d->said = true;
 	sw_place_forget(good ? p->bad : p->good, good ? &p->n_bad : &p->n_good, sha);
 	sw_place_remember(good ? p->good : p->bad, good ? &p->n_good : &p->n_bad, sha);
 	sw_step_note(s, SW_NOTE_INFO, d->ev.ci_run_id, NULL, "deployment %s is %s, says %s", d->id, good ? "good" : "bad", who ? who : "somebody");

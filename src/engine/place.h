@@ -36,6 +36,7 @@ struct deployment {
 	const char *rollback_of;   /* action that this deployment answers */
 	bool acted;                /* a rollback was decided for it, whatever became of it */
 	int good;                  /* -1 open, 0 no, 1 yes */
+	bool said;                 /* a person said so: no watch says otherwise */
 };
 
 enum watch_state { WATCH_WAITING, WATCH_WATCHING, WATCH_FOLLOWING, WATCH_DONE };

@@ -36,7 +36,7 @@ static void place_read_dep(struct step *s, const struct sw_jnode *n, struct depl
 		.told_done = sw_jbool(n, "told_done", false), .told_inconclusive = sw_jbool(n, "told_inconclusive", false),
 		.counted = sw_jbool(n, "counted", false), .prev_sha = sw_jstr(n, "prev_sha"), .prev_version = sw_jstr(n, "prev_version"),
 		.prev_verdict = sw_jstr(n, "prev_verdict"), .rollback_of = sw_jstr(n, "rollback_of"), .acted = sw_jbool(n, "acted", false),
-		.good = (int)sw_jint(n, "good", -1),
+		.good = (int)sw_jint(n, "good", -1), .said = sw_jbool(n, "said", false),
 	};
 	sw_event_read(sw_jget(n, "ev"), s->a, &d->ev);
 }
@@ -194,6 +194,7 @@ static void place_write_dep(const struct deployment *d, bool whole, struct sw_jw
 	sw_jw_opt(w, "rollback_of", d->rollback_of);
 	jw_flag(w, "acted", d->acted);
 	sw_jw_int(w, "good", d->good);
+	jw_flag(w, "said", d->said);
 	sw_event_write(&ev, false, w, "ev");
 	sw_jw_obj_end(w);
 }

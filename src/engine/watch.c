@@ -104,6 +104,8 @@ void sw_watch_settle(struct step *s, struct place_state *p, struct deployment *d
 {
 	bool all = true, any = false, bad = false;
 
+	if (d->said)
+		return;
 	for (size_t i = 0; i < p->n_watches; i++) {
 		const struct watch *w = &p->watches[i];
 		const struct sw_rule *rule;

@@ -318,9 +318,13 @@ static enum sw_truth eval_logic(struct eval *v, const struct node *n)
 /* The widest text wins: a `for` renames what the comparison inside it noted. */
 static void eval_text(struct eval *v, const struct node *n, size_t from)
 {
-	for (size_t i = from; i < v->n_saw; i++)
-		if (!v->saw[i].text || n->kind == N_FOR)
-			v->saw[i].text = sw_arena_strndup(v->a, v->e->text + n->at, n->end - n->at);
+	for (size_t i = from; i < v->n_saw; i++) {
+		if (v->saw[i].text && n->kind != N_FOR)
+			continue;
+		v->saw[i].text = sw_arena_strndup(v->a, v->e->text + n->at, n->end - n->at);
+		if (!v->saw[i].part)
+			v->saw[i].part = v->saw[i].text;
+	}
 }
 
 enum sw_truth sw_eval_truth(struct eval *v, const struct node *n)

@@ -92,6 +92,7 @@ struct sw_hold {
 /* What each comparison saw, for messages and explanations; in order of the text. */
 struct sw_saw {
 	const char *text;     /* source text of the comparison with its `for` */
+	const char *part;     /* without it: where one `for` is about several comparisons they differ in this */
 	enum sw_truth truth;
 	const char *value, *limit; /* printed, or NULL */
 	const char *before;   /* what the value was before the deployment, printed, or NULL */

@@ -1,9 +1,9 @@
 /*
  * Tests of rules: a YAML file of stories, each with events, what sources answer and what must come of it (rules.md 2).
  *
- *   rule_files: [rules/web.yaml]        relative to the test file; or `rules:` with the rules themselves
+ *   rule_files: [rules/web.yaml]        relative to the test file; or `rules:` with the rules themselves, of several files by their names
  *   interval: 15s                       of series and probes
- *   places: {web/prod: {…}}             rhythm and grace of health, rollback, migrations, dry_run, deploys, measured
+ *   places: {web/prod: {…}}             rhythm and grace of health, rollback, migrations, dry_run, deploys, measured, tier, limits
  *   tests:
  *   - name: …
  *     events: [{at: 0s, deployment: {service: web, env: prod, sha: b1, status: success}}]
@@ -204,6 +204,31 @@ static const char *path_beside(struct sw_arena *a, const char *file, const char 
 	return sw_arena_printf(a, "%.*s/%s", (int)(slash - file), file, path);
 }
 
+/* rules: {web.yaml: "…", measured.yaml: "…"}: what several files say, as one set. */
+static int file_rules_named(struct file *f, const struct sw_ynode *map)
+{
+	struct sw_buf b = SW_BUF_INIT;
+	struct sw_err err = SW_ERR_INIT;
+	struct sw_jw w;
+	int r = 0;
+
+	sw_jw_init(&w, &b);
+	sw_jw_arr(&w, NULL);
+	for (const struct sw_ynode *x = map->child; x && r == 0; x = x->next) {
+		if (x->type != SW_Y_SCALAR)
+			r = (sw_diag_key(f->d, x, "want the rules of %s as a text", x->key), -EINVAL);
+		sw_jw_arr(&w, NULL);
+		sw_jw_str(&w, NULL, x->key);
+		sw_jw_str(&w, NULL, x->type == SW_Y_SCALAR ? x->text : "");
+		sw_jw_arr_end(&w);
+	}
+	sw_jw_arr_end(&w);
+	if (r == 0 && sw_rules_load_source(sw_buf_str(&b), b.n, &f->rules, &err) < 0)
+		r = (sw_diag_error(f->d, map, "rules: %s", err.text), -EINVAL);
+	sw_buf_fini(&b);
+	return r;
+}
+
 static int file_rules(struct file *f, const char *path)
 {
 	const struct sw_ynode *files = sw_yget(f->root, "rule_files"), *text = sw_yget(f->root, "rules");
@@ -212,6 +237,8 @@ static int file_rules(struct file *f, const char *path)
 
 	if (text && text->type == SW_Y_SCALAR)
 		return sw_rules_load_text(sw_arena_printf(f->a, "%s: rules", path), text->text, strlen(text->text), NULL, &f->rules, f->d);
+	if (text && text->type == SW_Y_MAP)
+		return file_rules_named(f, text);
 	if (!files || files->type != SW_Y_LIST || !files->n)
 		return sw_diag_error(f->d, f->root, "want rule_files: [rules/web.yaml] or rules: |"), -EINVAL;
 	for (const struct sw_ynode *x = files->child; x; x = x->next) {
@@ -255,16 +282,12 @@ static void file_alerts(struct file *f)
 			f->alerts[n++] = c->text;
 }
 
-int sw_sim_test_file(const char *path, const void *run, struct sim_report *report, struct sw_diags *d)
+static int test_root(const char *path, const struct sw_ynode *root, const void *run, struct sim_report *report, struct sw_diags *d)
 {
-	struct file f = { .a = d->arena, .d = d, .interval = 10 * SW_SECOND, .length = 2 * SW_HOUR };
-	struct sw_ynode *root;
+	struct file f = { .a = d->arena, .d = d, .root = root, .interval = 10 * SW_SECOND, .length = 2 * SW_HOUR };
 	const struct sw_ynode *x;
-	int r = sw_yaml_load(d->arena, path, NULL, &root, d);
+	int r;
 
-	if (r < 0)
-		return r;
-	f.root = root;
 	if (!root || root->type != SW_Y_MAP)
 		return sw_diag_error(d, root, "want a map with rule_files and tests"), -EINVAL;
 	x = sw_yget(root, "interval");
@@ -287,4 +310,20 @@ int sw_sim_test_file(const char *path, const void *run, struct sim_report *repor
 out:
 	f.rules = sw_rules_put(f.rules);
 	return d->errors ? -EINVAL : 0;
+}
+
+int sw_sim_test_file(const char *path, const void *run, struct sim_report *report, struct sw_diags *d)
+{
+	struct sw_ynode *root;
+	int r = sw_yaml_load(d->arena, path, NULL, &root, d);
+
+	return r < 0 ? r : test_root(path, root, run, report, d);
+}
+
+int sw_sim_test_text(const char *name, const char *text, size_t n, const void *run, struct sim_report *report, struct sw_diags *d)
+{
+	struct sw_ynode *root;
+	int r = sw_yaml_parse(d->arena, name, text, n, NULL, &root, d);
+
+	return r < 0 ? r : test_root(name, root, run, report, d);
 }

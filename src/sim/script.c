@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "rules/expr.h"
 #include "shipwatch/clock.h"
 #include "shipwatch/err.h"
 #include "shipwatch/key.h"
@@ -48,11 +49,11 @@ struct sw_place *sw_script_place(struct file *f, const char *service, const char
 }
 
 struct place_conf {
-	sw_dur every, grace, background;
+	sw_dur every, grace, background, window;
 	bool version, dry_run;
 	int measured;
-	const char *rollback, *deploys;
-	const char **migrations;
+	const char *rollback, *deploys, *tier;
+	const char **migrations, **limits;
 };
 
 static const char *const measured_words[] = { "prometheus", "scrape", NULL };
@@ -61,14 +62,35 @@ static const struct sw_key place_keys[] = {
 	{ "every", SW_KEY_DUR, offsetof(struct place_conf, every), NULL, "rhythm of probes under watch", 1, SW_DAY, NULL },
 	{ "grace", SW_KEY_DUR, offsetof(struct place_conf, grace), "60s", "time in which a failing health says nothing", 0, 0, NULL },
 	{ "background", SW_KEY_DUR, offsetof(struct place_conf, background), "60s", "rhythm of probes between deployments", 0, 0, NULL },
+	{ "window", SW_KEY_DUR, offsetof(struct place_conf, window), "60s", "of a measured rate", 1, SW_DAY, NULL },
 	{ "version", SW_KEY_BOOL, offsetof(struct place_conf, version), "false", "health tells the version", 0, 0, NULL },
 	{ "rollback", SW_KEY_STRING, offsetof(struct place_conf, rollback), "rollback", "action; none: no rollback", 0, 0, NULL },
 	{ "dry_run", SW_KEY_BOOL, offsetof(struct place_conf, dry_run), "false", "actions are told, not started", 0, 0, NULL },
 	{ "deploys", SW_KEY_STRING, offsetof(struct place_conf, deploys), "explicit", "explicit or pipeline", 0, 0, NULL },
 	{ "migrations", SW_KEY_STRINGS, offsetof(struct place_conf, migrations), NULL, "globs of migrations", 0, 0, NULL },
 	{ "measured", SW_KEY_ENUM, offsetof(struct place_conf, measured), "prometheus", "where its series are asked", 0, 0, measured_words },
+	{ "tier", SW_KEY_STRING, offsetof(struct place_conf, tier), NULL, "what deploy-to-<tier> means; its own name unless said", 0, 0, NULL },
+	{ "limits", SW_KEY_STRMAP, offsetof(struct place_conf, limits), NULL, "limits.p95 of rules", 0, 0, NULL },
 	{ 0 },
 };
+
+/* {p95: 800ms}: values as rules write them. */
+static void place_limits(struct file *f, const struct sw_ynode *n, const char *const *map, struct sw_place *p)
+{
+	size_t k = 0;
+
+	while (map && map[2 * k])
+		k++;
+	p->limits = SW_ARENA_ARRAY(f->a, struct sw_limit, k + 1);
+	for (p->n_limits = 0; p->n_limits < k; p->n_limits++) {
+		struct lexer l = { .a = f->a, .text = map[2 * p->n_limits + 1], .n = strlen(map[2 * p->n_limits + 1]) };
+		struct token t = sw_lex_next(&l, false);
+
+		if (t.kind != T_LITERAL || l.at != l.n || !sw_vtype_numeric(t.value.type))
+			sw_diag_key(f->d, n, "limits: want a value such as 800ms or 5%%, got \"%s\"", map[2 * p->n_limits + 1]);
+		p->limits[p->n_limits] = (struct sw_limit){ map[2 * p->n_limits], t.value.num, (int)t.value.type };
+	}
+}
 
 void sw_script_places(struct file *f, const struct sw_ynode *list)
 {
@@ -88,12 +110,16 @@ void sw_script_places(struct file *f, const struct sw_ynode *list)
 			p->health.every = c.every;
 		p->health.grace = c.grace;
 		p->health.background = c.background;
+		p->prometheus.window = c.window;
 		p->health.version = c.version ? "/commit" : NULL;
 		p->rollback = sw_streq(c.rollback, "none") ? NULL : c.rollback;
 		p->dry_run = c.dry_run;
 		p->deploys_pipeline = sw_streq(c.deploys, "pipeline");
 		p->migrations = c.migrations;
 		p->scrape.url = c.measured ? "http://simulated/metrics" : NULL;
+		if (c.tier)
+			p->tier = c.tier;
+		place_limits(f, n, (const char *const *)c.limits, p);
 	}
 }
 

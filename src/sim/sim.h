@@ -135,5 +135,7 @@ void sw_sim_report_json(const struct sim_report *r, struct sw_buf *out);
  * Return: 0 (see report), -EINVAL with the mistakes of file or rules in d.
  */
 SW_CHECKED int sw_sim_test_file(const char *path, const void *run, struct sim_report *report, struct sw_diags *d);
+/* The same of a text; what it names lies beside `name`. */
+SW_CHECKED int sw_sim_test_text(const char *name, const char *text, size_t n, const void *run, struct sim_report *report, struct sw_diags *d);
 
 #endif

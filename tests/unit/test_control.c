@@ -73,7 +73,7 @@ static const char *explained(struct sim_world *w, const struct sw_engine *e, con
 	const char *state = sw_sim_state(w, "place:web/prod"), *note = NULL, *id;
 	struct sw_step_in in = { .aggregate = "place:web/prod", .now = w->now };
 	struct sw_snapshot *snaps = SW_ARENA_ARRAY(a, struct sw_snapshot, 32);
-	const char *const *keys, *const *rings;
+	const char *const *rings, *key;
 	struct sw_jnode *node;
 	struct sw_err err = SW_ERR_INIT;
 
@@ -81,13 +81,15 @@ static const char *explained(struct sim_world *w, const struct sw_engine *e, con
 	in.state = node;
 	assert_non_null(sw_jget(node, "watches"));
 	id = sw_jstr(sw_jget(node, "watches")->child, "id");
-	keys = sw_explain_keys(e, &in, id, a, &rings);
-	assert_non_null(keys);
-	for (; keys[in.n_snaps]; in.n_snaps++)
-		snaps[in.n_snaps] = (struct sw_snapshot){ keys[in.n_snaps], sw_sim_kept(w, keys[in.n_snaps]) };
+	rings = sw_explain_rings(e, &in, id, a, &key);
+	assert_non_null(rings);
 	in.snaps = snaps;
-	if (sw_engine_explain(e, &in, id, NULL, 0, a, ret, &err) < 0)
-		fail_msg("%s", err.text);
+	do {
+		if (sw_engine_explain(e, &in, id, NULL, 0, a, ret, &err) < 0)
+			fail_msg("%s", err.text);
+		for (size_t i = 0; ret->needs[i]; i++, in.n_snaps++)
+			snaps[in.n_snaps] = (struct sw_snapshot){ ret->needs[i], sw_sim_kept(w, ret->needs[i]) };
+	} while (ret->needs[0]);
 	for (size_t i = 0; i < ret->n_rows; i++)
 		for (size_t k = 0; k < ret->rows[i].j.n_saw; k++)
 			if (ret->rows[i].j.saw[k].note && strstr(ret->rows[i].j.saw[k].note, text))
