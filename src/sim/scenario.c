@@ -252,20 +252,8 @@ static int file_rules(struct file *f, const char *path)
 static int file_words(struct file *f)
 {
 	static const char *const words[] = { "rule_files", "rules", "interval", "length", "alerts", "places", "tests", NULL };
-	int r = 0;
 
-	for (const struct sw_ynode *x = f->root->child; x; x = x->next) {
-		const char *near = sw_did_you_mean(x->key, words);
-		bool known = false;
-
-		for (size_t i = 0; words[i]; i++)
-			known |= sw_streq(words[i], x->key);
-		if (known)
-			continue;
-		sw_diag_key(f->d, x, "unknown key \"%s\"%s%s%s", x->key, near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
-		r = -EINVAL;
-	}
-	return r;
+	return sw_script_words(f, f->root, words);
 }
 
 static void file_alerts(struct file *f)

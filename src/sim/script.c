@@ -442,12 +442,11 @@ static int script_series(struct file *f, const struct sw_ynode *test, struct scr
 
 /* ---- one test ---- */
 
-static int script_words(struct file *f, const struct sw_ynode *test)
+int sw_script_words(struct file *f, const struct sw_ynode *n, const char *const *words)
 {
-	static const char *const words[] = { "name", "seed", "events", "probes", "expect", "action", "length", "series", "history", NULL };
 	int r = 0;
 
-	for (const struct sw_ynode *x = test->child; x; x = x->next) {
+	for (const struct sw_ynode *x = n->child; x; x = x->next) {
 		const char *near = sw_did_you_mean(x->key, words);
 		bool known = false;
 
@@ -459,6 +458,13 @@ static int script_words(struct file *f, const struct sw_ynode *test)
 		r = -EINVAL;
 	}
 	return r;
+}
+
+static int script_words(struct file *f, const struct sw_ynode *test)
+{
+	static const char *const words[] = { "name", "seed", "events", "probes", "expect", "action", "length", "series", "history", NULL };
+
+	return sw_script_words(f, test, words);
 }
 
 int sw_script_length(struct file *f, const struct sw_ynode *n, sw_dur *ret)

@@ -39,6 +39,8 @@ struct file {
 /* The place of that name, made if it is new. */
 struct sw_place *sw_script_place(struct file *f, const char *service, const char *env);
 void sw_script_places(struct file *f, const struct sw_ynode *list);
+/* Every key of a map is one of these (NULL-ended), else diagnostics and -EINVAL. */
+int sw_script_words(struct file *f, const struct sw_ynode *n, const char *const *words);
 int sw_script_length(struct file *f, const struct sw_ynode *n, sw_dur *ret);
 /* Reads one test. Return: 0, or -EINVAL with the mistakes told. */
 int sw_script_read(struct file *f, const struct sw_ynode *test, struct script *sc);
