@@ -131,7 +131,7 @@ static void arena_grow(struct sw_arena *a, size_t n)
 	a->head = c;
 }
 
-void *sw_arena_alloc(struct sw_arena *a, size_t n)
+void *sw_arena_raw(struct sw_arena *a, size_t n)
 {
 	struct sw_arena_chunk *c;
 	void *p;
@@ -145,7 +145,12 @@ void *sw_arena_alloc(struct sw_arena *a, size_t n)
 	p = c->data + c->used;
 	c->used += n;
 	a->used_bytes += n;
-	return memset(p, 0, n);
+	return p;
+}
+
+void *sw_arena_alloc(struct sw_arena *a, size_t n)
+{
+	return memset(sw_arena_raw(a, n), 0, n);
 }
 
 char *sw_arena_strdup(struct sw_arena *a, const char *s)

@@ -557,7 +557,7 @@ static void lane_step(struct sw_lane *l, const struct sw_loaded *ld)
 	l->v = ld->v;
 	r = lane_parse(l, ld, &in, &err);
 	if (r == 0) {
-		l->step = SW_ARENA_NEW(&l->a, struct sw_step);
+		l->step = sw_arena_raw(&l->a, sizeof *l->step);
 		r = sw_engine_step(&l->setup->engine, &in, &l->a, l->step, &err);
 	}
 	if (r < 0)
