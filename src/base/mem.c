@@ -131,6 +131,15 @@ static void arena_grow(struct sw_arena *a, size_t n)
 	a->head = c;
 }
 
+size_t sw_arena_size(const struct sw_arena *a)
+{
+	size_t n = 0;
+
+	for (const struct sw_arena_chunk *c = a->head; c; c = c->next)
+		n += c->size;
+	return n;
+}
+
 void *sw_arena_raw(struct sw_arena *a, size_t n)
 {
 	struct sw_arena_chunk *c;

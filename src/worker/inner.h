@@ -36,6 +36,8 @@ struct setup {
 	struct sw_engine engine;
 };
 
+#define SPARE_ARENAS 64
+
 struct worker {
 	struct sw_loop *loop;
 	struct sw_bus *bus;
@@ -49,6 +51,8 @@ struct worker {
 
 	struct sw_map lanes;           /* aggregate → struct sw_lane */
 	struct sw_lane *ready;
+	struct sw_arena spare[SPARE_ARENAS]; /* of lanes that ended */
+	size_t n_spare;
 	struct sw_map pinned;          /* hash → struct sw_rules */
 	struct sw_map kept;            /* what is written once: key → text */
 	size_t kept_bytes;

@@ -29,6 +29,7 @@
 #define DEATHS_MAX   5
 #define STATE_NODES  65536
 #define MSG_NODES    200000
+#define SPARE_MAX    (512 * 1024) /* a larger arena is not kept for the next lane */
 
 struct lane_entry {
 	struct lane_entry *next;
@@ -80,7 +81,10 @@ static struct sw_lane *lane_get(struct worker *w, const char *aggregate)
 	l->w = w;
 	l->aggregate = sw_strdup(aggregate);
 	l->last = &l->first;
-	sw_arena_init(&l->a);
+	if (w->n_spare)
+		l->a = w->spare[--w->n_spare]; /* its pages are there already */
+	else
+		sw_arena_init(&l->a);
 	sw_timer_init(&l->timer, w->loop, lane_timer, l);
 	(void)sw_map_set(&w->lanes, aggregate, l);
 	return l;
@@ -107,7 +111,11 @@ static void lane_free(struct sw_lane *l)
 	}
 	lane_forget(l);
 	sw_timer_stop(&l->timer);
-	sw_arena_fini(&l->a);
+	sw_arena_reset(&l->a);
+	if (l->w->n_spare < SPARE_ARENAS && sw_arena_size(&l->a) <= SPARE_MAX)
+		l->w->spare[l->w->n_spare++] = l->a;
+	else
+		sw_arena_fini(&l->a);
 	free(l->aggregate);
 	free(l);
 }
@@ -665,4 +673,6 @@ void sw_stepper_fini(struct worker *w)
 		lane_free(e->value);
 	sw_map_fini(&w->lanes);
 	w->lanes = (struct sw_map)SW_MAP_INIT;
+	while (w->n_spare)
+		sw_arena_fini(&w->spare[--w->n_spare]);
 }
