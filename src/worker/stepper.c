@@ -11,7 +11,10 @@
  *
  * 1. An entry leaves the queue only when it is known to be acknowledged, buried, or somebody else's.
  * 2. A run folds all waiting messages into one commit, except entries taken over from a dead worker: those run alone, marked.
- * 3. What a step wants done is started after its commit was answered OK, never before.
+ * 3. Samples of our own probes are in no stream: they come to the lane at once, on the state that the step which asked has left
+ *    (states.c), and are lost with the worker, as what is under way is. While a worker died not long ago they go by way of the
+ *    stream, so that one that kills is counted and buried (state.md: a poison event harms only itself).
+ * 4. What a step wants done is started after its commit was answered OK, never before.
  */
 #include <errno.h>
 #include <string.h>
@@ -33,7 +36,7 @@
 
 struct lane_entry {
 	struct lane_entry *next;
-	char *id;
+	char *id;                      /* NULL: in no stream */
 	bool reclaimed, marked;
 	char msg[];
 };
@@ -48,6 +51,7 @@ struct sw_lane {
 	size_t alone;                  /* so many are run one by one: something among them is wrong or gone */
 	struct sw_arena a;             /* of one load and step */
 	struct sw_step *step;
+	const char *fails, *hold;      /* as the step was given them */
 	const struct sw_jnode *ev;     /* of the run's first fact, for the log; NULL: there is none */
 	int64_t v;
 	char *keys[KEYS_MAX];          /* what the step asked for, plain keys and "rules:…" that nobody has */
@@ -63,6 +67,7 @@ struct sw_lane {
 };
 
 static void lane_load(struct sw_lane *l);
+static void lane_step(struct sw_lane *l, const struct sw_loaded *ld);
 
 static void lane_timer(void *arg)
 {
@@ -137,6 +142,32 @@ static void lane_drop(struct sw_lane *l, size_t n)
 	}
 }
 
+static void lane_arena_reset(struct sw_lane *l)
+{
+	sw_arena_reset(&l->a);
+	l->step = NULL;
+	l->ev = NULL;
+}
+
+/* Samples on the state that was just left here; false: it has to be loaded. */
+static bool lane_step_kept(struct sw_lane *l)
+{
+	struct lane_entry *e = l->first;
+	struct sw_kept_state *k;
+
+	for (size_t i = 0; i < l->run; i++, e = e->next)
+		if (e->id)
+			return false;
+	k = sw_states_take(l->w, l->aggregate);
+	if (!k)
+		return false;
+	lane_arena_reset(l);
+	lane_step(l, &(struct sw_loaded){ .v = k->v, .fmt = SW_FMT, .state = k->state, .state_n = k->n, .fails = k->fails, .hold = k->hold,
+	                                  .now = sw_bus_now(l->w->bus) });
+	sw_kept_state_free(k);
+	return true;
+}
+
 /* Takes up the next run, or ends the lane. */
 static void lane_begin(struct sw_lane *l)
 {
@@ -163,7 +194,8 @@ static void lane_begin(struct sw_lane *l)
 		l->alone--;
 	l->setup = sw_setup_get(l->w->setup);
 	l->began = sw_clock_mono();
-	lane_load(l);
+	if (!lane_step_kept(l))
+		lane_load(l);
 }
 
 /* The run is settled: its entries are acknowledged. */
@@ -215,6 +247,11 @@ static void lane_buried(void *arg, int r)
 
 static void lane_bury(struct sw_lane *l, const char *reason)
 {
+	if (!l->first->id) {
+		SW_ERROR(LOG, "samples of %s cannot be understood: %s", l->aggregate, reason);
+		lane_done(l);
+		return;
+	}
 	SW_ERROR(LOG, "dead letter: work entry %s of %s: %s", l->first->id, l->aggregate, reason);
 	sw_meters_dead(l->w, "work");
 	sw_bus_bury(l->w->bus, SW_STREAM_WORK, l->first->id, reason, lane_buried, l);
@@ -282,6 +319,11 @@ static void lane_left(void *arg, int r)
 static void lane_leave(struct sw_lane *l)
 {
 	SW_WARN(LOG, "%s has a format newer than ours (%d): left to a newer worker", l->aggregate, SW_FMT);
+	if (!l->first->id) {
+		sw_outbox_append(l->w, l->aggregate, l->first->msg, false, NULL);
+		lane_left(l, 0);
+		return;
+	}
 	sw_bus_give_back(l->w->bus, SW_STREAM_WORK, l->first->id, lane_left, l);
 }
 
@@ -306,6 +348,20 @@ static void lane_notes(struct sw_lane *l)
 	sw_log_ids_set(NULL);
 	for (size_t i = 0; i < s->n_tallies; i++)
 		sw_meters_tally(l->w, s->tallies[i].what, s->tallies[i].label);
+}
+
+/* A probe's answer is on its way: it will find the state here. */
+static void lane_keep_state(struct sw_lane *l, int64_t v)
+{
+	const struct sw_step *s = l->step;
+
+	for (size_t i = 0; i < s->n_ios && s->state_n; i++) {
+		if (s->ios[i].kind != SW_IO_PROBE)
+			continue;
+		sw_states_keep(l->w, l->aggregate,
+		               &(struct sw_loaded){ .v = v, .state = s->state, .state_n = s->state_n, .fails = l->fails, .hold = l->hold });
+		break;
+	}
 }
 
 static void lane_effects(struct sw_lane *l)
@@ -363,7 +419,7 @@ static void lane_gone(struct sw_lane *l, const struct sw_committed *c)
 	struct lane_entry **p = &l->first, *e;
 	size_t i = 0;
 
-	if (l->run == 1) {
+	if (l->run == 1 && l->first->id) {
 		SW_DEBUG(LOG, "work entry %s of %s was done by another", l->first->id, l->aggregate);
 		lane_done(l);
 		return;
@@ -399,6 +455,7 @@ static void lane_committed(void *arg, int r, const struct sw_committed *c)
 	sw_meters_step(l->w, sw_clock_mono() - l->began, r);
 	switch (r) {
 	case SW_COMMIT_OK:
+		lane_keep_state(l, c->v);
 		lane_effects(l);
 		lane_done(l);
 		break;
@@ -428,9 +485,11 @@ static void lane_commit(struct sw_lane *l)
 	struct sw_ring_add *rings = SW_ARENA_ARRAY(&l->a, struct sw_ring_add, s->n_rings + 1);
 	struct sw_keep *keeps = SW_ARENA_ARRAY(&l->a, struct sw_keep, s->n_keeps + 1);
 	struct lane_entry *e = l->first;
+	size_t n_acks = 0;
 
 	for (size_t i = 0; i < l->run; i++, e = e->next)
-		acks[i] = e->id;
+		if (e->id)
+			acks[n_acks++] = e->id;
 	for (size_t i = 0; i < s->n_tells; i++)
 		tells[i] = (struct sw_tell){ s->tells[i].aggregate, s->tells[i].msg };
 	for (size_t i = 0; i < s->n_timers; i++)
@@ -543,7 +602,8 @@ static int lane_parse(struct sw_lane *l, const struct sw_loaded *ld, struct sw_s
 	in->n_snaps = l->n_keys;
 	if (ld->fails && sw_jtree_parse(&l->a, ld->fails, strlen(ld->fails), STATE_NODES, &node, NULL) == 0)
 		in->fails = node;
-	in->hold = sw_arena_strdup(&l->a, ld->hold);
+	l->fails = sw_arena_strdup(&l->a, ld->fails);
+	l->hold = in->hold = sw_arena_strdup(&l->a, ld->hold);
 	in->refused = l->refused[0] ? l->refused : NULL;
 	in->refused_wait = l->refused_wait;
 	in->now = ld->now;
@@ -617,9 +677,7 @@ static void lane_load(struct sw_lane *l)
 	const char **keeps;
 	size_t n = 0;
 
-	sw_arena_reset(&l->a);
-	l->step = NULL;
-	l->ev = NULL;
+	lane_arena_reset(l);
 	keeps = SW_ARENA_ARRAY(&l->a, const char *, l->n_keys + 1);
 	for (size_t i = 0; i < l->n_keys; i++)
 		if (!l->lost[i])
@@ -629,27 +687,42 @@ static void lane_load(struct sw_lane *l)
 
 /* ---- from outside ---- */
 
-void sw_stepper_add(struct worker *w, const struct sw_entry *entry)
+static void lane_add(struct sw_lane *l, const char *id, bool reclaimed, const char *msg)
 {
-	struct sw_lane *l = lane_get(w, entry->aggregate);
-	size_t n = strlen(entry->msg) + 1;
-	struct lane_entry *e;
+	size_t n = strlen(msg) + 1;
+	struct lane_entry *e = sw_malloc(sizeof *e + n);
 
-	for (e = l->first; e; e = e->next)
-		if (strcmp(e->id, entry->id) == 0)
-			return; /* taken over from ourselves: it is in hand */
-	e = sw_malloc(sizeof *e + n);
-	*e = (struct lane_entry){ .id = sw_strdup(entry->id), .reclaimed = entry->reclaimed };
-	memcpy(e->msg, entry->msg, n);
+	*e = (struct lane_entry){ .id = sw_strdup(id), .reclaimed = reclaimed };
+	memcpy(e->msg, msg, n);
 	*l->last = e;
 	l->last = &e->next;
 	l->n++;
-	w->in_flight++;
+	l->w->in_flight++;
 	if (l->run || l->ready)
 		return;
 	l->ready = true;
-	l->next_ready = w->ready;
-	w->ready = l;
+	l->next_ready = l->w->ready;
+	l->w->ready = l;
+}
+
+void sw_stepper_add(struct worker *w, const struct sw_entry *entry)
+{
+	struct sw_lane *l = lane_get(w, entry->aggregate);
+
+	for (const struct lane_entry *e = l->first; e; e = e->next)
+		if (sw_streq(e->id, entry->id))
+			return; /* taken over from ourselves: it is in hand */
+	lane_add(l, entry->id, entry->reclaimed, entry->msg);
+}
+
+void sw_stepper_local(struct worker *w, const char *aggregate, const char *msg)
+{
+	if (w->stopping || !w->ticked || sw_clock_mono() < w->careful_until) {
+		sw_outbox_append(w, aggregate, msg, false, NULL);
+		return;
+	}
+	lane_add(lane_get(w, aggregate), NULL, false, msg);
+	sw_stepper_go(w);
 }
 
 void sw_stepper_go(struct worker *w)
