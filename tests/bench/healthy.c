@@ -119,17 +119,18 @@ static void accept_all(int ep, int listener)
 
 int main(int argc, char **argv)
 {
+	unsigned long seconds = argc == 2 ? strtoul(argv[1], NULL, 10) : 0;
 	struct rlimit files;
 	struct sockaddr_in sa;
 	socklen_t n = sizeof sa;
 	struct epoll_event ev = { .events = EPOLLIN }, got[256];
 	int listener, ep = epoll_create1(EPOLL_CLOEXEC);
 
-	if (argc != 2 || atoi(argv[1]) <= 0) {
+	if (argc != 2 || seconds == 0 || seconds > 3600) {
 		(void)fprintf(stderr, "usage: bench-healthy SECONDS\n");
 		return 2;
 	}
-	(void)alarm((unsigned)atoi(argv[1])); /* the default of SIGALRM: the end */
+	(void)alarm((unsigned)seconds); /* the default of SIGALRM: the end */
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &files);
