@@ -17,11 +17,22 @@ struct sw_buf {
 void sw_buf_init(struct sw_buf *b);
 void sw_buf_fini(struct sw_buf *b);
 void sw_buf_reset(struct sw_buf *b);            /* n = 0, memory kept */
-void sw_buf_reserve(struct sw_buf *b, size_t more);
+void sw_buf_grow(struct sw_buf *b, size_t more); /* sw_buf_reserve where there is no room yet */
 void sw_buf_truncate(struct sw_buf *b, size_t n);
+/* Room for so many more bytes and the NUL. */
+static inline void sw_buf_reserve(struct sw_buf *b, size_t more)
+{
+	if (more >= b->cap - b->n)
+		sw_buf_grow(b, more);
+}
+static inline void sw_buf_putc(struct sw_buf *b, char c)
+{
+	sw_buf_reserve(b, 1);
+	b->p[b->n++] = c;
+	b->p[b->n] = '\0';
+}
 void sw_buf_cat(struct sw_buf *b, const char *s);
 void sw_buf_catn(struct sw_buf *b, const void *p, size_t n);
-void sw_buf_putc(struct sw_buf *b, char c);
 void sw_buf_printf(struct sw_buf *b, const char *fmt, ...) SW_PRINTF(2, 3);
 void sw_buf_vprintf(struct sw_buf *b, const char *fmt, va_list ap) SW_PRINTF(2, 0);
 /*

@@ -49,7 +49,8 @@ struct sw_proof {
 struct sw_source {      /* github, gitlab, gitea, report */
 	struct sw_plugin base;
 	const char *mark;              /* the header only they send; NULL: there is none */
-	const char *const *headers;    /* NULL-ended, lower case: what verify and parse need; kept with the body */
+	const char *const *headers;    /* NULL-ended, lower case: what verify and parse need; kept with the body. At most one each */
+	const char *secret;            /* header that is a secret itself: at most one, for verify only, never kept; NULL: none */
 	const char *const *types;      /* NULL-ended media types it takes; others are 415 */
 	/*
 	 * Really from them? Over the raw bytes; all configured secrets are tried in the same time whatever fits.

@@ -24,14 +24,12 @@ void sw_buf_reset(struct sw_buf *b)
 	sw_buf_truncate(b, 0);
 }
 
-void sw_buf_reserve(struct sw_buf *b, size_t more)
+void sw_buf_grow(struct sw_buf *b, size_t more)
 {
 	size_t want, cap;
 
 	SW_ASSERT(more < SIZE_MAX / 4 && b->n < SIZE_MAX / 4);
 	want = b->n + more + 1;
-	if (want <= b->cap)
-		return;
 	cap = b->cap ? b->cap : 64;
 	while (cap < want)
 		cap *= 2;
@@ -60,11 +58,6 @@ void sw_buf_catn(struct sw_buf *b, const void *p, size_t n)
 		memcpy(b->p + b->n, p, n);
 	b->n += n;
 	b->p[b->n] = '\0';
-}
-
-void sw_buf_putc(struct sw_buf *b, char c)
-{
-	sw_buf_catn(b, &c, 1);
 }
 
 void sw_buf_printf(struct sw_buf *b, const char *fmt, ...)
@@ -134,31 +127,26 @@ static void buf_json_control(struct sw_buf *b, unsigned char c)
 
 void sw_buf_jsonn(struct sw_buf *b, const char *s, size_t n)
 {
-	size_t i = 0, from = 0;
+	const char *from = s, *end = s + n;
 
 	sw_buf_reserve(b, n + 2);
 	sw_buf_putc(b, '"');
-	while (i < n) {
-		unsigned char c = (unsigned char)s[i];
-		unsigned len;
+	while ((s = sw_text_plain(s, end)) < end) {
+		unsigned char c = (unsigned char)*s;
+		unsigned len = c >= 0x80 ? sw_utf8_len(s, (size_t)(end - s)) : 0;
 
-		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
-			i++;
-			continue;
-		}
-		len = c >= 0x80 ? sw_utf8_len(s + i, n - i) : 0;
 		if (len) {
-			i += len;
+			s += len;
 			continue;
 		}
-		sw_buf_catn(b, s + from, i - from);
+		sw_buf_catn(b, from, (size_t)(s - from));
 		if (c >= 0x80)
 			sw_buf_catn(b, "\xef\xbf\xbd", 3);
 		else
 			buf_json_control(b, c);
-		from = ++i;
+		from = ++s;
 	}
-	sw_buf_catn(b, s + from, i - from);
+	sw_buf_catn(b, from, (size_t)(end - from));
 	sw_buf_putc(b, '"');
 }
 

@@ -52,25 +52,6 @@ static bool json_hex4(const char *p, const char *end)
 	return true;
 }
 
-/* True for a byte that ends the fast run: quote, backslash, control, or not ASCII. Eight bytes at a time. */
-static const char *json_plain(const char *p, const char *end)
-{
-	const uint64_t ones = 0x0101010101010101ULL, high = 0x8080808080808080ULL;
-
-	while (end - p >= 8) {
-		uint64_t w, quote, slash, ctl;
-
-		memcpy(&w, p, 8);
-		quote = w ^ (ones * '"');
-		slash = w ^ (ones * '\\');
-		ctl = w - ones * 0x20;
-		if ((((quote - ones) & ~quote) | ((slash - ones) & ~slash) | (ctl & ~w) | w) & high)
-			break;
-		p += 8;
-	}
-	return p;
-}
-
 /* p behind the opening quote. */
 static bool json_string(struct sw_json *j)
 {
@@ -81,7 +62,7 @@ static bool json_string(struct sw_json *j)
 	for (;;) {
 		unsigned char c;
 
-		p = json_plain(p, j->end);
+		p = sw_text_plain(p, j->end);
 		if (p >= j->end) {
 			j->p = j->end;
 			return json_fail(j, "string is not closed"), false;
@@ -95,7 +76,8 @@ static bool json_string(struct sw_json *j)
 		}
 		if (c >= 0x80) {
 			j->dirty = true;
-			p++;
+			while (p < j->end && (unsigned char)*p >= 0x80)
+				p++;
 			continue;
 		}
 		if (c != '\\') {

@@ -169,10 +169,11 @@ char *sw_arena_strdup(struct sw_arena *a, const char *s)
 
 char *sw_arena_memdup(struct sw_arena *a, const void *from, size_t n)
 {
-	char *p = sw_arena_alloc(a, n + 1);
+	char *p = sw_arena_raw(a, n + 1);
 
 	if (n)
 		memcpy(p, from, n);
+	p[n] = '\0';
 	return p;
 }
 
@@ -183,8 +184,9 @@ char *sw_arena_strndup(struct sw_arena *a, const char *s, size_t n)
 	if (!s)
 		return NULL;
 	n = strnlen(s, n);
-	p = sw_arena_alloc(a, n + 1);
+	p = sw_arena_raw(a, n + 1);
 	memcpy(p, s, n);
+	p[n] = '\0';
 	return p;
 }
 
@@ -198,7 +200,7 @@ char *sw_arena_printf(struct sw_arena *a, const char *fmt, ...)
 	va_copy(again, ap);
 	n = vsnprintf(small, sizeof small, fmt, ap);
 	SW_ASSERT(n >= 0);
-	p = sw_arena_alloc(a, (size_t)n + 1);
+	p = sw_arena_raw(a, (size_t)n + 1);
 	if ((size_t)n < sizeof small)
 		memcpy(p, small, (size_t)n + 1);
 	else

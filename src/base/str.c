@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 #include <strings.h>
 
 #include "shipwatch/mem.h"
@@ -347,6 +350,34 @@ void sw_utf8_clean(struct sw_buf *out, const char *s, size_t n, bool drop_contro
 		from = i;
 	}
 	sw_buf_catn(out, s + from, i - from);
+}
+
+#ifdef __SSE2__
+/* A bit for each of 16 bytes that is not plain. As signed numbers, controls and everything from 0x80 on are below 0x20. */
+static unsigned text_special16(const char *p)
+{
+	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p), bad = _mm_cmplt_epi8(v, _mm_set1_epi8(0x20));
+
+	bad = _mm_or_si128(bad, _mm_cmpeq_epi8(v, _mm_set1_epi8('"')));
+	bad = _mm_or_si128(bad, _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+	bad = _mm_or_si128(bad, _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f)));
+	return (unsigned)_mm_movemask_epi8(bad);
+}
+#endif
+
+const char *sw_text_plain(const char *p, const char *end)
+{
+#ifdef __SSE2__
+	for (; end - p >= 16; p += 16) {
+		unsigned special = text_special16(p);
+
+		if (special)
+			return p + __builtin_ctz(special);
+	}
+#endif
+	while (p < end && *p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\')
+		p++;
+	return p;
 }
 
 void sw_hex_encode(struct sw_buf *out, const void *p, size_t n)

@@ -30,6 +30,9 @@ size_t sw_utf8_cut(const char *s, size_t n, size_t max);
 /* Appends with broken sequences as U+FFFD and, if asked, C0/C1, bidi controls and zero-width characters dropped. */
 void sw_utf8_clean(struct sw_buf *out, const char *s, size_t n, bool drop_controls);
 
+/* The first byte from p on that JSON text cannot hold as it is, or that is not ASCII: quote, backslash, control, DEL, 0x80 and above. */
+const char *sw_text_plain(const char *p, const char *end);
+
 void sw_hex_encode(struct sw_buf *out, const void *p, size_t n);
 /* Strict: exactly 2n digits of either case. Return: 0, or -EINVAL. */
 SW_CHECKED int sw_hex_decode(const char *s, size_t len, unsigned char *out, size_t n);

@@ -131,6 +131,11 @@ void sw_bus_dead_add(struct sw_bus *bus, const char *kind, const char *reason, c
 	bus->ops->dead_add(bus, kind, reason, body, cb, arg);
 }
 
+void sw_bus_dead_end(struct sw_bus *bus, const char *id, bool again, sw_int_cb cb, void *arg)
+{
+	bus->ops->dead_end(bus, id, again, cb, arg);
+}
+
 void sw_bus_hold(struct sw_bus *bus, const char *scope, bool on, const char *who, const char *why, sw_done_cb cb, void *arg)
 {
 	bus->ops->hold(bus, scope, on, who, why, cb, arg);
@@ -163,7 +168,7 @@ size_t bus_words(const char *what, char buf[256], const char *words[4])
 	return n;
 }
 
-static const struct bus_field *bus_field(const struct bus_field *f, size_t n, const char *name)
+const struct bus_field *bus_field(const struct bus_field *f, size_t n, const char *name)
 {
 	for (size_t i = 0; i < n; i++)
 		if (sw_streq(f[i].name, name))

@@ -146,7 +146,8 @@ void sw_bus_intake(struct sw_bus *bus, const struct sw_intake *in, sw_done_cb cb
 struct sw_load {
 	const char *aggregate;
 	const char *const *rings;   /* "<deployment>:<signal>", NULL-ended or NULL */
-	const char *const *keeps;   /* keys below {sw}: ("sha:…", "pushes:…"), NULL-ended or NULL; lists come as a JSON array text (their items are JSON) */
+	const char *const *keeps;   /* keys below {sw}: ("sha:…", "pushes:…"), NULL-ended or NULL; lists come as a JSON array text (their items are JSON),
+	                               of another aggregate its state */
 };
 struct sw_loaded {
 	int64_t v;                  /* 0: does not exist */
@@ -238,6 +239,10 @@ void sw_bus_give_back(struct sw_bus *bus, enum sw_stream s, const char *id, sw_d
 void sw_bus_dead_add(struct sw_bus *bus, const char *kind, const char *reason, const char *body, sw_done_cb cb, void *arg);
 
 /* ---- operators ---- */
+
+/* A dead letter goes: again: what it was about is tried once more (an event is taken in again, a message goes to its aggregate, an
+ * undeliverable alert to its channel). Value: 0 done, 1 there is no such letter, 2 nothing of it can be tried again */
+void sw_bus_dead_end(struct sw_bus *bus, const char *id, bool again, sw_int_cb cb, void *arg);
 
 /* who: name of the person; on everything (scope NULL) or "service" or "service/env". r: 0 or -errno */
 void sw_bus_hold(struct sw_bus *bus, const char *scope, bool on, const char *who, const char *why, sw_done_cb cb, void *arg);

@@ -29,6 +29,7 @@ struct bus_ops {
 	void (*bury)(struct sw_bus *bus, enum sw_stream s, const char *id, const char *reason, sw_done_cb cb, void *arg);
 	void (*give_back)(struct sw_bus *bus, enum sw_stream s, const char *id, sw_done_cb cb, void *arg);
 	void (*dead_add)(struct sw_bus *bus, const char *kind, const char *reason, const char *body, sw_done_cb cb, void *arg);
+	void (*dead_end)(struct sw_bus *bus, const char *id, bool again, sw_int_cb cb, void *arg);
 	void (*hold)(struct sw_bus *bus, const char *scope, bool on, const char *who, const char *why, sw_done_cb cb, void *arg);
 	void (*query)(struct sw_bus *bus, const char *what, sw_text_cb cb, void *arg);
 	void (*rules)(struct sw_bus *bus, const char *hash, sw_text_cb cb, void *arg);
@@ -48,8 +49,9 @@ struct sw_bus { const struct bus_ops *ops; };
 void bus_digest(const char *source, const char *text, unsigned char ret[BUS_DIGEST]);
 /* "dead list + 20" into words; returns how many. Cut into buf. */
 size_t bus_words(const char *what, char buf[256], const char *words[4]);
-/* {"id":…,"kind":…,…,"body":…} from the fields of a dead letter. */
 struct bus_field { const char *name, *value; size_t n; };
+const struct bus_field *bus_field(const struct bus_field *f, size_t n, const char *name); /* NULL: there is none */
+/* {"id":…,"kind":…,…,"body":…} from the fields of a dead letter. */
 void bus_dead_json(struct sw_buf *out, const char *id, const struct bus_field *f, size_t n, const void *kept, size_t kept_n);
 
 /* What lineage and counter this process has seen, in a small file. */
@@ -90,6 +92,8 @@ struct reader {
 };
 
 struct enq_item;
+struct taken;
+struct intake_list { struct taken *first, **last; struct sw_defer flush; };
 
 struct remote {
 	struct sw_bus base;
@@ -108,6 +112,7 @@ struct remote {
 	size_t n_items;
 	int64_t bytes;
 	struct sw_defer flush;
+	struct intake_list intakes;
 	int64_t journal_mean;
 	sw_ms tick_now;            /* of the last tick, and when that was here: what the next may be */
 	sw_dur tick_boot;
@@ -141,6 +146,9 @@ void op_done(void *arg, int r, const struct sw_rep *rep);       /* for op_send: 
 void op_number(void *arg, int r, const struct sw_rep *rep);
 void op_text(void *arg, int r, const struct sw_rep *rep);
 void remote_now_set(struct remote *b, sw_ms now);
+void put_tells(struct sw_cmd *cmd, const struct sw_tell *t, size_t n);
+void put_keeps(struct sw_cmd *cmd, const struct sw_keep *k, size_t n);
+int64_t remote_journal_max(struct remote *b, const char *journal); /* journal: written next, counts in the mean; may be NULL */
 
 /* enqueue.c */
 void remote_enqueue(struct sw_bus *bus, const struct sw_entry_in *e, sw_enqueue_cb cb, void *arg);
@@ -148,6 +156,11 @@ void remote_drain(struct sw_bus *bus, const char *gateway, const struct sw_entry
 void remote_gateway(struct sw_bus *bus, const char *gateway, int64_t spool_bytes, sw_int_cb cb, void *arg);
 void enqueue_flush(void *remote);
 void enqueue_cancel(struct remote *b);               /* what still waits: -ECANCELED */
+
+/* taken.c */
+void remote_intake(struct sw_bus *bus, const struct sw_intake *in, sw_done_cb cb, void *arg);
+void intake_flush(void *remote);
+void intake_cancel(struct remote *b);                /* what still waits: -ECANCELED */
 
 /* query.c */
 void remote_query(struct sw_bus *bus, const char *what, sw_text_cb cb, void *arg);

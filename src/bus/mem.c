@@ -428,6 +428,56 @@ static void mem_dead_add(struct sw_bus *bus, const char *kind, const char *reaso
 	mem_reply(mem_of(bus), 0, cb, arg);
 }
 
+static bool mem_dead_again(struct mem *m, const struct mem_dead *d)
+{
+	const char *kind = mem_dead_text(d, "k"), *msg = mem_dead_text(d, "m"), *agg = mem_dead_text(d, "a");
+	const struct bus_field *body = bus_field(d->f, d->n, "b");
+	struct mem_entry *e;
+
+	if (strcmp(kind, "in") == 0 && *msg && body) {
+		e = mem_add(m, SW_STREAM_IN);
+		e->own_id = sw_strdup(mem_dead_text(d, "i"));
+		e->source = sw_strdup(mem_dead_text(d, "s"));
+		e->kind = sw_strdup(mem_dead_text(d, "kind"));
+		e->meta = sw_strdup(msg);
+		e->body = sw_malloc(body->n + 1);
+		memcpy(e->body, body->value, body->n + 1);
+		e->body_n = body->n;
+		e->raw_n = strtoll(mem_dead_text(d, "n"), NULL, 10);
+		e->arrived = strtoll(agg, NULL, 10);
+		m->in_bytes += (int64_t)(body->n + strlen(msg) + 128);
+	} else if (strcmp(kind, "work") == 0 && *agg && *msg) {
+		mem_tell(m, agg, msg);
+	} else if (strcmp(kind, "alert") == 0 && *agg && *msg) {
+		SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+
+		sw_buf_printf(&b, "{\"t\":\"again\",\"dead\":%s}", msg);
+		mem_tell(m, agg, sw_buf_str(&b));
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static void mem_dead_end(struct sw_bus *bus, const char *id, bool again, sw_int_cb cb, void *arg)
+{
+	struct mem *m = mem_of(bus);
+	struct mem_late *l = mem_late(m, mem_run_number, arg, 0);
+	struct mem_dead **p = &m->dead, *d;
+
+	l->cb.number = cb;
+	while (*p && strcmp((*p)->id, id) != 0)
+		p = &(*p)->next;
+	d = *p;
+	if (!d || (again && !mem_dead_again(m, d))) {
+		l->number = d ? 2 : 1;
+		return;
+	}
+	*p = d->next;
+	m->dead_n--;
+	dead_free(d);
+}
+
 static void mem_hold(struct sw_bus *bus, const char *scope, bool on, const char *who, const char *why, sw_done_cb cb, void *arg)
 {
 	struct mem *m = mem_of(bus);
@@ -515,7 +565,7 @@ static const struct bus_ops mem_ops = {
 	.read = mem_read, .read_more = mem_read_more, .read_end = mem_read_end, .read_stop = mem_read_stop,
 	.intake = mem_intake, .load = mem_load, .commit = mem_commit, .append = mem_append,
 	.tick = mem_tick, .remember = mem_remember, .trying = mem_trying, .bury = mem_bury, .give_back = mem_give_back,
-	.dead_add = mem_dead_add, .hold = mem_hold, .query = mem_query, .rules = mem_rules,
+	.dead_add = mem_dead_add, .dead_end = mem_dead_end, .hold = mem_hold, .query = mem_query, .rules = mem_rules,
 };
 
 struct sw_bus *bus_mem_new(struct sw_loop *loop, const struct sw_bus_options *opt)

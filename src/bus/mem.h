@@ -78,6 +78,7 @@ struct mem_entry *mem_pending(struct mem *m, enum sw_stream s, const char *id); 
 void mem_done(struct mem *m, struct mem_entry *e);                    /* acknowledged and deleted */
 void mem_tell(struct mem *m, const char *aggregate, const char *msg);
 void mem_dead(struct mem *m, const char *kind, const char *reason, const struct mem_entry *e, const char *aggregate, const char *msg);
+const char *mem_dead_text(const struct mem_dead *d, const char *name); /* "": it has none */
 /* The value of a map whose entries expire; an expired one is freed by free_value and gone. */
 void *mem_live(struct mem *m, struct sw_map *map, const char *key, sw_ms *(*expires)(void *), void (*free_value)(void *));
 void mem_map_free(struct sw_map *map, void (*free_value)(void *));

@@ -102,8 +102,11 @@ void mem_load(struct sw_bus *bus, const struct sw_load *in, sw_load_cb cb, void 
 		d->rings[i].p = copy;
 		d->rings[i].n = n;
 	}
-	for (size_t i = 0; in->keeps && in->keeps[i]; i++)
-		d->keeps[i] = mem_keep_text(m, in->keeps[i], &l->arena);
+	for (size_t i = 0; in->keeps && in->keeps[i]; i++) {
+		struct mem_agg *other = mem_agg(m, in->keeps[i]);
+
+		d->keeps[i] = other ? sw_arena_strndup(&l->arena, other->s, other->n) : mem_keep_text(m, in->keeps[i], &l->arena);
+	}
 }
 
 /* ---- commit ---- */
@@ -415,7 +418,7 @@ static void query_status(struct mem *m, struct sw_buf *b)
 	sw_buf_printf(b, ",\"lineage\":\"memory\",\"counter\":%lld,\"clock_offset_ms\":0,\"back_at\":0,\"dedupe_from\":0}", (long long)m->counter);
 }
 
-static const char *dead_get(const struct mem_dead *d, const char *name)
+const char *mem_dead_text(const struct mem_dead *d, const char *name)
 {
 	for (size_t i = 0; i < d->n; i++)
 		if (sw_streq(d->f[i].name, name))
@@ -435,18 +438,18 @@ static void query_dead_list(struct mem *m, const char *from, unsigned long count
 	}
 	sw_buf_putc(b, '[');
 	for (; d && n < count; d = d->next, n++) {
-		bool in = sw_streq(dead_get(d, "k"), "in");
+		bool in = sw_streq(mem_dead_text(d, "k"), "in");
 
 		sw_buf_cat(b, n ? ",{\"id\":" : "{\"id\":");
 		sw_buf_json(b, d->id);
 		sw_buf_cat(b, ",\"kind\":");
-		sw_buf_json(b, dead_get(d, "k"));
+		sw_buf_json(b, mem_dead_text(d, "k"));
 		sw_buf_cat(b, ",\"reason\":");
-		sw_buf_json(b, dead_get(d, "r"));
+		sw_buf_json(b, mem_dead_text(d, "r"));
 		sw_buf_printf(b, ",\"at\":%lld,\"aggregate\":", (long long)d->at);
-		sw_buf_json(b, in ? "" : dead_get(d, "a"));
+		sw_buf_json(b, in ? "" : mem_dead_text(d, "a"));
 		sw_buf_cat(b, ",\"source\":");
-		sw_buf_json(b, dead_get(d, "s"));
+		sw_buf_json(b, mem_dead_text(d, "s"));
 		sw_buf_putc(b, '}');
 	}
 	sw_buf_putc(b, ']');

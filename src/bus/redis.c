@@ -28,6 +28,7 @@
 #include <hiredis/hiredis.h>
 #pragma GCC diagnostic pop
 
+#include "base/number.h"
 #include "base/str.h"
 #include "bus/address.h"
 #include "shipwatch/clock.h"
@@ -121,7 +122,10 @@ static void cmd_begin(struct sw_cmd *c)
 
 void sw_cmd_mem(struct sw_cmd *c, const void *p, size_t n)
 {
-	sw_buf_printf(&c->b, "$%zu\r\n", n);
+	sw_buf_reserve(&c->b, n + 32);
+	sw_buf_putc(&c->b, '$');
+	sw_number_print_int(&c->b, (int64_t)n);
+	sw_buf_catn(&c->b, "\r\n", 2);
 	sw_buf_catn(&c->b, p, n);
 	sw_buf_catn(&c->b, "\r\n", 2);
 	c->argc++;
@@ -134,9 +138,11 @@ void sw_cmd_str(struct sw_cmd *c, const char *s)
 
 void sw_cmd_int(struct sw_cmd *c, int64_t v)
 {
-	char s[32];
+	char text[24];
+	struct sw_buf b = { text, 0, sizeof text };
 
-	sw_cmd_mem(c, s, (size_t)snprintf(s, sizeof s, "%lld", (long long)v));
+	sw_number_print_int(&b, v);
+	sw_cmd_mem(c, b.p, b.n);
 }
 
 void sw_cmd_join(struct sw_cmd *c, const struct sw_cmd *args)

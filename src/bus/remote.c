@@ -1,7 +1,7 @@
 /*
  * The bus on Redis: each operation is one script (scripts/ *.lua); here its arguments are written and its reply is read.
  *
- * One connection works (b->work); enqueue has more (enqueue.c); reading has its own (reader.c).
+ * One connection works (b->work), on it intake joins many deliveries (taken.c); enqueue has more (enqueue.c); reading has its own (reader.c).
  */
 #include "bus/impl.h"
 
@@ -86,7 +86,7 @@ void remote_now_set(struct remote *b, sw_ms now)
 
 /* ---- work ---- */
 
-static void put_tells(struct sw_cmd *cmd, const struct sw_tell *t, size_t n)
+void put_tells(struct sw_cmd *cmd, const struct sw_tell *t, size_t n)
 {
 	sw_cmd_int(cmd, (int64_t)n);
 	for (size_t i = 0; i < n; i++) {
@@ -95,7 +95,7 @@ static void put_tells(struct sw_cmd *cmd, const struct sw_tell *t, size_t n)
 	}
 }
 
-static void put_keeps(struct sw_cmd *cmd, const struct sw_keep *k, size_t n)
+void put_keeps(struct sw_cmd *cmd, const struct sw_keep *k, size_t n)
 {
 	sw_cmd_int(cmd, (int64_t)n);
 	for (size_t i = 0; i < n; i++) {
@@ -107,31 +107,14 @@ static void put_keeps(struct sw_cmd *cmd, const struct sw_keep *k, size_t n)
 	}
 }
 
-/* The journal and how many of its entries are about 256 MiB, by the mean size of what this process writes. */
-static void put_journal(struct sw_cmd *cmd, struct remote *b, const char *journal)
+/* How many entries of the journal are about 256 MiB, by the mean size of what this process writes. */
+int64_t remote_journal_max(struct remote *b, const char *journal)
 {
 	int64_t n = journal ? (int64_t)strlen(journal) + 64 : 0;
 
 	if (n)
 		b->journal_mean = b->journal_mean ? (b->journal_mean * 63 + n) / 64 : n;
-	sw_cmd_str(cmd, journal);
-	sw_cmd_int(cmd, SW_MAX(JOURNAL_BYTES / SW_MAX(b->journal_mean, (int64_t)256), (int64_t)1000));
-}
-
-static void remote_intake(struct sw_bus *bus, const struct sw_intake *in, sw_done_cb cb, void *arg)
-{
-	struct op *o = op_new(bus, arg);
-	struct sw_cmd cmd;
-
-	o->cb.done = cb;
-	o->stream = SW_STREAM_IN;
-	op_id(o, in->id);
-	sw_cmd_script(&cmd, SW_SCRIPT_INTAKE);
-	sw_cmd_str(&cmd, in->id);
-	put_journal(&cmd, o->b, in->journal);
-	put_tells(&cmd, in->facts, in->n_facts);
-	put_keeps(&cmd, in->keeps, in->n_keeps);
-	op_send(o, &cmd, op_done);
+	return SW_MAX(JOURNAL_BYTES / SW_MAX(b->journal_mean, (int64_t)256), (int64_t)1000);
 }
 
 static void load_reply(void *arg, int r, const struct sw_rep *rep)
@@ -244,7 +227,8 @@ static void remote_commit(struct sw_bus *bus, const struct sw_change *c, sw_comm
 	sw_cmd_mem(&cmd, c->state ? c->state : "", state_n);
 	sw_cmd_int(&cmd, c->ttl);
 	sw_cmd_int(&cmd, SW_FMT);
-	put_journal(&cmd, o->b, c->journal);
+	sw_cmd_str(&cmd, c->journal);
+	sw_cmd_int(&cmd, remote_journal_max(o->b, c->journal));
 	sw_cmd_str(&cmd, c->fails_add);
 	sw_cmd_str(&cmd, c->fails_del);
 	sw_cmd_str(&cmd, c->rules_hash);
@@ -399,6 +383,18 @@ static void remote_dead_add(struct sw_bus *bus, const char *kind, const char *re
 	op_send(o, &cmd, op_done);
 }
 
+static void remote_dead_end(struct sw_bus *bus, const char *id, bool again, sw_int_cb cb, void *arg)
+{
+	struct op *o = op_new(bus, arg);
+	struct sw_cmd cmd;
+
+	o->cb.number = cb;
+	sw_cmd_script(&cmd, SW_SCRIPT_DEAD_END);
+	sw_cmd_str(&cmd, id);
+	sw_cmd_int(&cmd, again);
+	op_send(o, &cmd, op_number);
+}
+
 static void remote_hold(struct sw_bus *bus, const char *scope, bool on, const char *who, const char *why, sw_done_cb cb, void *arg)
 {
 	struct op *o = op_new(bus, arg);
@@ -445,6 +441,7 @@ static void remote_free(struct sw_bus *bus)
 	b->n_enq = 0;
 	sw_client_free(b->client);
 	enqueue_cancel(b);
+	intake_cancel(b);
 	sw_map_fini(&b->reader.known);
 	bus_memory_close(&b->memory);
 	free(b->enq);
@@ -479,7 +476,7 @@ static const struct bus_ops remote_ops = {
 	.read = reader_read, .read_more = reader_more, .read_end = reader_end, .read_stop = reader_stop,
 	.intake = remote_intake, .load = remote_load, .commit = remote_commit, .append = remote_append,
 	.tick = remote_tick, .remember = remote_remember, .trying = remote_trying, .bury = remote_bury, .give_back = remote_give_back,
-	.dead_add = remote_dead_add, .hold = remote_hold, .query = remote_query, .rules = remote_rules,
+	.dead_add = remote_dead_add, .dead_end = remote_dead_end, .hold = remote_hold, .query = remote_query, .rules = remote_rules,
 };
 
 int bus_remote_new(struct sw_loop *loop, const struct sw_bus_options *opt, struct sw_bus **ret, struct sw_err *err)
@@ -498,6 +495,7 @@ int bus_remote_new(struct sw_loop *loop, const struct sw_bus_options *opt, struc
 	b->opt.url = NULL;
 	b->last = &b->first;
 	b->flush = (struct sw_defer){ .cb = enqueue_flush, .arg = b };
+	b->intakes = (struct intake_list){ .last = &b->intakes.first, .flush = { .cb = intake_flush, .arg = b } };
 	b->memory.fd = -1;
 	b->reader.b = b;
 	sw_timer_init(&b->minute, loop, remote_minute, b);

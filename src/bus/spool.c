@@ -34,6 +34,7 @@
 #define SPOOL_MAGIC 0x50535753u     /* "SWSP" */
 #define SPOOL_RECORD_MAX (256u << 20)
 #define SPOOL_BATCH_BYTES (4 << 20)
+#define SPOOL_SOON (256 << 10)      /* drained within a few calls */
 #define SPOOL_BYTES_PER_MS 2048     /* of the first offset: above what was ever spooled, below 2^53 (Lua's numbers) for a century */
 
 struct head { uint32_t magic, n, crc, zero; int64_t offset; };
@@ -605,6 +606,13 @@ static void drain_next(struct drain *d)
 	if (r < 0)
 		d->done(d->arg, r);
 	free(d);
+}
+
+bool sw_spool_draining(const struct sw_spool *s) { return s->drain != NULL; }
+
+bool sw_spool_emptying(const struct sw_spool *s)
+{
+	return s->drain && sw_spool_waiting(s) <= SPOOL_SOON;
 }
 
 void sw_spool_drain(struct sw_spool *s, struct sw_bus *bus, int64_t offset, void (*done)(void *arg, int r), void *arg)

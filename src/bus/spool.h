@@ -40,6 +40,9 @@ SW_CHECKED int sw_spool_append(struct sw_spool *s, const struct sw_entry_in *e, 
 SW_CHECKED int sw_spool_sync(struct sw_spool *s, struct sw_err *err);
 /* Bytes that wait to be drained. */
 int64_t sw_spool_waiting(const struct sw_spool *s);
+/* Records are on their way to Redis; emptying: and few are left, so that it would soon be empty if nothing were appended. */
+bool sw_spool_draining(const struct sw_spool *s);
+bool sw_spool_emptying(const struct sw_spool *s);
 /* What open found and mended: bytes of torn or damaged records that were cut off. */
 int64_t sw_spool_cut(const struct sw_spool *s);
 /*

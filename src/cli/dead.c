@@ -45,10 +45,6 @@ static int dead_show(struct sw_talk *t, const char *id)
 {
 	struct sw_jnode *d;
 
-	if (!*id || id[strspn(id, "0123456789-")]) {
-		(void)fprintf(stderr, "shipwatch: \"%.40s\" is not the id of a dead letter (1700000000000-0)\n", id);
-		return SW_EXIT_USAGE;
-	}
 	if (sw_talk_query(t, sw_arena_printf(&t->a, "dead show %s", id), &d) < 0)
 		return SW_EXIT_WRONG;
 	if (!d) {
@@ -74,10 +70,34 @@ static int dead_show(struct sw_talk *t, const char *id)
 	return SW_EXIT_OK;
 }
 
+static bool dead_id(const char *id)
+{
+	if (*id && !id[strspn(id, "0123456789-")])
+		return true;
+	(void)fprintf(stderr, "shipwatch: \"%.40s\" is not the id of a dead letter (1700000000000-0)\n", id);
+	return false;
+}
+
+static int dead_end(struct sw_talk *t, const char *id, bool again)
+{
+	int r = sw_talk_dead_end(t, id, again);
+
+	if (r == 1)
+		(void)fprintf(stderr, "shipwatch: there is no dead letter %s\n", id);
+	else if (r == 2)
+		(void)fprintf(stderr, "shipwatch: dead letter %s says what happened, there is nothing in it to send again\n", id);
+	else if (r == 0)
+		(void)printf("dead letter %s is %s\n", id, again ? "sent again" : "dropped");
+	return r ? SW_EXIT_WRONG : SW_EXIT_OK;
+}
+
 int sw_cli_dead(int argc, char **argv)
 {
 	static const struct sw_usage usage = {
-		"dead list [--count N] | dead show ID", "What could not be handled, newest first; one of them whole.\n", NULL, 1, 2,
+		"dead list [--count N] | show ID | retry ID | drop ID",
+		"What could not be handled, newest first; one of them whole. retry sends it again: an event is taken in as if it came now, an\n"
+		"alert goes to its channel. drop forgets it.\n",
+		NULL, 1, 2,
 	};
 	struct sw_talk t = { 0 };
 	int64_t count = 50;
@@ -85,16 +105,23 @@ int sw_cli_dead(int argc, char **argv)
 		SW_OPT_TALK(&t), { "count", 'n', SW_OPT_INT, &count, "N", "at most so many (50)", NULL, 1, 1000 }, SW_OPT_JSON(&t.c), { 0 },
 	};
 	int r, n = sw_options_read(&usage, opts, argc, argv, &r);
-	bool list;
+	const char *what;
 
 	if (n < 0)
 		return r;
-	list = sw_streq(argv[1], "list") && n == 1;
-	if (!list && !(sw_streq(argv[1], "show") && n == 2)) {
-		(void)fprintf(stderr, "shipwatch: dead: want \"list\" or \"show ID\"\n");
+	what = argv[1];
+	if (!(sw_streq(what, "list") && n == 1) && !((sw_streq(what, "show") || sw_streq(what, "retry") || sw_streq(what, "drop")) && n == 2)) {
+		(void)fprintf(stderr, "shipwatch: dead: want \"list\", \"show ID\", \"retry ID\" or \"drop ID\"\n");
 		return SW_EXIT_USAGE;
 	}
-	r = sw_talk_open(&t) < 0 ? SW_EXIT_WRONG : list ? dead_list(&t, count) : dead_show(&t, argv[2]);
+	if (n == 2 && !dead_id(argv[2]))
+		return SW_EXIT_USAGE;
+	if (sw_talk_open(&t) < 0)
+		r = SW_EXIT_WRONG;
+	else if (n == 1)
+		r = dead_list(&t, count);
+	else
+		r = sw_streq(what, "show") ? dead_show(&t, argv[2]) : dead_end(&t, argv[2], sw_streq(what, "retry"));
 	sw_talk_close(&t);
 	return r;
 }

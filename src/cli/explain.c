@@ -196,6 +196,8 @@ static void print_signals(struct sw_talk *t, const struct sw_explanation *x)
 			(void)printf(" (%zu of %zu readings, %s apart", g->valid, g->baseline, dur_text(t, g->points_step));
 		if (g->pseudo)
 			(void)printf("; calibrated on %u pseudo-deployments in %zu readings", g->pseudo, g->history);
+		if (g->n_days)
+			(void)printf("; compared with %zu earlier days", g->n_days);
 		(void)printf("%s\n", g->baseline ? ")" : "");
 	}
 }
@@ -296,6 +298,7 @@ static void json_explanation(const struct sw_explanation *x)
 		sw_jw_opt(&w, "value", x->signals[i].before);
 		sw_jw_int(&w, "readings", (int64_t)x->signals[i].valid);
 		sw_jw_int(&w, "pseudo_deployments", x->signals[i].pseudo);
+		sw_jw_int(&w, "earlier_days", (int64_t)x->signals[i].n_days);
 		sw_jw_obj_end(&w);
 	}
 	sw_jw_arr_end(&w);
@@ -344,6 +347,19 @@ static void token_print(struct sw_buf *b, const struct sw_explain_signal *g, con
 		sw_buf_printf(b, "%.6g", s->value);
 }
 
+/* A token so many times: behind a value the number of further ones follows it, behind a word its own number. */
+static void token_times(struct sw_buf *b, const char *token, size_t times)
+{
+	const char *end = token + strspn(token, "+-.0123456789e");
+
+	if (*end)
+		sw_buf_printf(b, "%s x%zu", token, times);
+	else if (times > 1)
+		sw_buf_printf(b, "%sx%zu", token, times - 1);
+	else
+		sw_buf_cat(b, token);
+}
+
 /* The readings since the deployment on the grid of the test, runs of equal ones folded. */
 static void series_print(struct sw_buf *b, const struct sw_explanation *x, const struct sw_explain_signal *g, sw_dur every, sw_ms until)
 {
@@ -364,14 +380,52 @@ static void series_print(struct sw_buf *b, const struct sw_explanation *x, const
 			times++;
 			continue;
 		}
-		if (times)
-			sw_buf_printf(b, "%s x%zu ", sw_buf_str(&last), times);
+		if (times) {
+			token_times(b, sw_buf_str(&last), times);
+			sw_buf_putc(b, ' ');
+		}
 		sw_buf_reset(&last);
 		sw_buf_cat(&last, sw_buf_str(&now));
 		times = 1;
 	}
 	if (times)
-		sw_buf_printf(b, "%s x%zu", sw_buf_str(&last), times);
+		token_times(b, sw_buf_str(&last), times);
+}
+
+static void numbers_print(struct sw_buf *b, double v, size_t times)
+{
+	char text[32] = "_";
+
+	if (isfinite(v))
+		(void)snprintf(text, sizeof text, "%.6g", v);
+	if (times)
+		token_times(b, text, times);
+	sw_buf_cat(b, times ? " " : "");
+}
+
+/*
+ * Earlier days, oldest first, each from where its deployment would have been; what is not kept of a day is missing. The time before
+ * is told by medians of its parts, each as long as the part was.
+ */
+static void days_print(struct sw_buf *b, const struct sw_explain_signal *g)
+{
+	size_t day = (size_t)(SW_DAY / g->points_step), at = 0;
+
+	if (SW_DAY % g->points_step || day < g->baseline + BASELINE_DAY_Y)
+		return;
+	for (size_t i = g->n_days; i-- > 0;) {
+		const struct baseline_day *d = &g->days[i];
+		size_t deployed = ((size_t)g->days[g->n_days - 1].back - d->back) * day + g->baseline;
+
+		numbers_print(b, NAN, deployed - g->baseline - at);
+		for (size_t k = 0; k < d->m; k++)
+			numbers_print(b, d->x[k], (k + 1) * g->baseline / d->m - k * g->baseline / d->m);
+		for (size_t k = 0; k < d->n; k++)
+			numbers_print(b, d->y[k], 1);
+		at = deployed + d->n;
+	}
+	if (g->n_days)
+		numbers_print(b, NAN, (size_t)g->days[g->n_days - 1].back * day - at);
 }
 
 static void history_print(struct sw_buf *b, const struct sw_explain_signal *g)
@@ -445,10 +499,12 @@ static void export_print(struct sw_talk *t, const struct sw_explanation *x, cons
 				sw_buf_printf(&b, "  %s:\n", pass == 0 ? "series" : pass == 1 ? "history" : "probes");
 			any = true;
 			sw_buf_printf(&b, "    %s: '", g->name);
-			if (pass == 1)
+			if (pass == 1) {
+				days_print(&b, g);
 				history_print(&b, g);
-			else
+			} else {
 				series_print(&b, x, g, x->every, until);
+			}
 			sw_buf_cat(&b, "'\n");
 		}
 	}

@@ -189,6 +189,24 @@ int sw_talk_append(struct sw_talk *t, const char *aggregate, const char *msg)
 	return talk_wait(t, aggregate);
 }
 
+static void talk_number(void *arg, int r, int64_t value)
+{
+	struct sw_talk *t = arg;
+
+	t->number = value;
+	talk_done(t, r);
+}
+
+int sw_talk_dead_end(struct sw_talk *t, const char *id, bool again)
+{
+	int r;
+
+	t->done = false;
+	sw_bus_dead_end(t->bus, id, again, talk_number, t);
+	r = talk_wait(t, id);
+	return r < 0 ? r : (int)t->number;
+}
+
 int sw_talk_hold(struct sw_talk *t, const char *scope, bool on, const char *why)
 {
 	t->done = false;

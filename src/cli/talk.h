@@ -17,6 +17,7 @@ struct sw_talk {
 	struct sw_arena a;         /* answers live here */
 	bool up, done;
 	int r;
+	int64_t number;
 	char *text, why[256];
 };
 
@@ -33,6 +34,8 @@ void sw_talk_close(struct sw_talk *t);
 SW_CHECKED int sw_talk_query(struct sw_talk *t, const char *what, struct sw_jnode **ret);
 /* A list kept below {sw}: (as "unclaimed"); *ret NULL: there is none. Return: 0, or -errno after one line on stderr. */
 SW_CHECKED int sw_talk_list(struct sw_talk *t, const char *key, struct sw_jnode **ret);
+/* A dead letter is sent again or dropped. Return: 0, 1 there is none, 2 it cannot be sent again, or -errno after one line on stderr. */
+SW_CHECKED int sw_talk_dead_end(struct sw_talk *t, const char *id, bool again);
 /* The answer of the last query as text. */
 const char *sw_talk_text(const struct sw_talk *t);
 /* Return: 0, or -errno after one line on stderr. */

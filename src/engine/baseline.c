@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "engine/step.h"
 #include "shipwatch/buf.h"
+#include "stats/order.h"
 
 enum sw_regress_kind sw_baseline_kind(bool latency, bool counted)
 {
@@ -23,6 +24,32 @@ static bool past_counted(const struct sw_past *past)
 		if (past->count[i] > 0)
 			return true;
 	return false;
+}
+
+/* Where the baseline begins. */
+static size_t past_baseline(const struct sw_past *past, const struct sw_past_ask *ask)
+{
+	size_t first = 0;
+
+	while (first < past->n && past->from + (sw_ms)first * past->step < ask->baseline_from)
+		first++;
+	return SW_MAX(first, past->n - SW_MIN(past->n, (size_t)BASELINE_POINTS));
+}
+
+static size_t values_valid(const double *v, size_t n)
+{
+	size_t valid = 0;
+
+	for (size_t i = 0; i < n; i++)
+		valid += isfinite(v[i]);
+	return valid;
+}
+
+bool sw_baseline_days_wanted(const struct sw_past *past, const struct sw_past_ask *ask)
+{
+	size_t first = past_baseline(past, ask);
+
+	return ask->n_days && past->n && !past_counted(past) && values_valid(past->value + first, past->n - first) >= BASELINE_VALID;
 }
 
 static void past_holes(struct sw_past *past, const struct sw_past_ask *ask)
@@ -65,7 +92,12 @@ static double history_make(const struct sw_past *past, const struct sw_past_ask 
 	return sw_regress_scale_least(kind, level);
 }
 
-/* One calibration a length of watch; those the history is too short for are left out: tier B decides then. */
+/*
+ * One calibration a length of watch; those the history is too short for are left out: tier B decides then. Windows of the same hour
+ * alone are taken where the history itself has enough of them: 7 days, so a step of 105 s or more, and watches of at most 10 min.
+ * Asking for two hours of each earlier day instead of its minutes would give other watches 120 of them, and decides worse: see
+ * docs/statistics.md. What a time of day does to the level is for the control.
+ */
 static void record_calibrations(struct sw_jw *w, const struct sw_past *past, const struct sw_past_ask *ask, size_t m, bool counted,
                                 struct sw_arena *a)
 {
@@ -111,28 +143,79 @@ static void record_numbers(struct sw_jw *w, const char *key, const double *v, si
 	sw_jw_arr_end(w);
 }
 
-static void record_write(struct sw_jw *w, const struct sw_past *past, const struct sw_past_ask *ask, struct sw_arena *a)
+/* The median of each of at most BASELINE_DAY_X parts: their median is that of all, near enough. Return: how many. */
+static size_t day_thin(const double *v, size_t n, double *ret, struct sw_arena *a)
+{
+	size_t parts = SW_MIN(n, (size_t)BASELINE_DAY_X);
+	double *part = SW_ARENA_ARRAY(a, double, n + 1);
+
+	for (size_t i = 0; i < parts; i++) {
+		size_t from = i * n / parts, valid = sw_order_valid(v + from, (i + 1) * n / parts - from, part);
+
+		sw_order_sort(part, valid);
+		ret[i] = sw_order_median(part, valid);
+	}
+	return parts;
+}
+
+/* The time before the deployment's rollout began, and what follows its end; nothing of the rollout itself. */
+static bool day_write(struct sw_jw *w, const struct sw_past *day, unsigned back, const struct sw_past_ask *ask, struct sw_arena *a)
+{
+	sw_dur ago = (sw_dur)back * SW_DAY;
+	double x[BASELINE_DAY_X];
+	size_t m = 0, after, n;
+
+	while (m < day->n && day->from + (sw_ms)m * day->step <= ask->to - ago)
+		m++;
+	for (after = m; after < day->n && day->from + (sw_ms)after * day->step < ask->day_after - ago;)
+		after++;
+	n = SW_MIN(day->n - after, (size_t)BASELINE_DAY_Y);
+	if (values_valid(day->value, m) < BASELINE_VALID || values_valid(day->value + after, n) < BASELINE_DAY_LEAST)
+		return false;
+	sw_jw_obj(w, NULL);
+	sw_jw_int(w, "k", back);
+	record_numbers(w, "x", x, day_thin(day->value, m, x, a));
+	record_numbers(w, "y", day->value + after, n);
+	sw_jw_obj_end(w);
+	return true;
+}
+
+/* Each is written aside first: the record has its limit. */
+static void record_days(struct sw_jw *w, const struct sw_past *days, const struct sw_past_ask *ask, struct sw_arena *a)
+{
+	struct sw_buf one = SW_BUF_INIT;
+	struct sw_jw own;
+
+	sw_jw_int(w, "after", ask->day_after);
+	sw_jw_arr(w, "days");
+	for (unsigned k = 0; k < ask->n_days; k++) {
+		sw_buf_reset(&one);
+		sw_jw_init(&own, &one);
+		if (days[k].n && day_write(&own, &days[k], k + 1, ask, a) && w->b->n + one.n + 4 <= BASELINE_BYTES)
+			sw_jw_raw(w, NULL, one.p, one.n);
+	}
+	sw_jw_arr_end(w);
+	sw_buf_fini(&one);
+}
+
+static void record_write(struct sw_jw *w, const struct sw_past *past, struct sw_past *days, const struct sw_past_ask *ask, struct sw_arena *a)
 {
 	bool counted = past_counted(past);
-	size_t first = 0, valid = 0;
+	size_t first = past_baseline(past, ask);
 
-	while (first < past->n && past->from + (sw_ms)first * past->step < ask->baseline_from)
-		first++;
-	if (past->n - first > BASELINE_POINTS)
-		first = past->n - BASELINE_POINTS;
-	for (size_t i = 0; i < past->n; i++)
-		valid += isfinite(past->value[i]);
 	sw_jw_obj(w, "rec");
 	sw_jw_int(w, "from", past->from + (sw_ms)first * past->step);
 	sw_jw_int(w, "step", past->step);
-	sw_jw_int(w, "history", (int64_t)valid);
+	sw_jw_int(w, "history", (int64_t)values_valid(past->value, past->n));
 	sw_jw_int(w, "holes", (int64_t)ask->n_holes);
-	record_numbers(w, "v", past->value + first, past->n - first);
+	record_numbers(w, "v", past->n ? past->value + first : NULL, past->n - first);
 	if (counted)
 		record_numbers(w, "c", past->count + first, past->n - first);
 	sw_jw_opt(w, "elements", past->elements);
 	if (ask->n_looks)
 		record_calibrations(w, past, ask, past->n - first, counted, a);
+	if (days && !counted)
+		record_days(w, days, ask, a);
 	sw_jw_obj_end(w);
 }
 
@@ -155,15 +238,17 @@ static const char *message_end(struct sw_jw *w, struct sw_buf *b, struct sw_aren
 	return ret;
 }
 
-const char *sw_baseline_message(const char *deployment, const char *signal, struct sw_past *past, const struct sw_past_ask *ask,
-                                struct sw_arena *a)
+const char *sw_baseline_message(const char *deployment, const char *signal, struct sw_past *past, struct sw_past *days,
+                                const struct sw_past_ask *ask, struct sw_arena *a)
 {
 	struct sw_buf b = SW_BUF_INIT;
 	struct sw_jw w;
 
 	past_holes(past, ask);
+	for (unsigned k = 0; days && k < ask->n_days; k++)
+		past_holes(&days[k], ask);
 	message_begin(&w, &b, deployment, signal);
-	record_write(&w, past, ask, a);
+	record_write(&w, past, days, ask, a);
 	return message_end(&w, &b, a);
 }
 
@@ -225,6 +310,22 @@ static double *numbers_read(const struct sw_jnode *list, size_t n, struct sw_are
 	return v;
 }
 
+static void days_read(const struct sw_jnode *list, struct sw_arena *a, struct baseline *ret)
+{
+	for (const struct sw_jnode *d = list ? list->child : NULL; d && ret->n_days < SW_PAST_DAYS; d = d->next) {
+		const struct sw_jnode *x = sw_jget(d, "x"), *y = sw_jget(d, "y");
+		struct baseline_day *day = &ret->days[ret->n_days];
+
+		if (!x || x->type != SW_J_ARRAY || !y || y->type != SW_J_ARRAY)
+			continue;
+		*day = (struct baseline_day){ .back = (unsigned)sw_jint(d, "k", 0), .m = SW_MIN(x->n, (size_t)BASELINE_DAY_X),
+			                      .n = SW_MIN(y->n, (size_t)BASELINE_DAY_Y) };
+		day->x = numbers_read(x, day->m, a);
+		day->y = numbers_read(y, day->n, a);
+		ret->n_days++;
+	}
+}
+
 bool sw_baseline_read(const struct sw_jnode *rec, struct sw_arena *a, struct baseline *ret)
 {
 	const struct sw_jnode *v = sw_jget(rec, "v"), *c = sw_jget(rec, "c");
@@ -237,8 +338,9 @@ bool sw_baseline_read(const struct sw_jnode *rec, struct sw_arena *a, struct bas
 	ret->value = numbers_read(v, ret->n, a);
 	if (c && c->type == SW_J_ARRAY && c->n == v->n)
 		ret->count = numbers_read(c, ret->n, a);
-	for (size_t i = 0; i < ret->n; i++)
-		ret->valid += isfinite(ret->value[i]);
+	ret->valid = values_valid(ret->value, ret->n);
 	calibrations_read(sw_jget(rec, "cal"), a, ret);
+	ret->day_after = sw_jint(rec, "after", 0);
+	days_read(sw_jget(rec, "days"), a, ret);
 	return true;
 }

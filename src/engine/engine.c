@@ -10,6 +10,7 @@
 
 #include "base/hmac.h"
 #include "base/str.h"
+#include "engine/silences.h"
 #include "engine/step.h"
 #include "shipwatch/err.h"
 
@@ -178,8 +179,12 @@ static void step_journal(struct step *s)
 	sw_jw_opt(&w, "refused", s->in->refused);
 	sw_jw_opt(&w, "hold", s->in->hold);
 	sw_jw_arr(&w, "in");
-	for (size_t i = 0; i < s->in->n_msgs; i++)
-		sw_jw_node(&w, NULL, s->in->msgs[i]);
+	for (size_t i = 0; i < s->in->n_msgs; i++) {
+		if (s->in->texts)
+			sw_jw_raw(&w, NULL, s->in->texts[i], strlen(s->in->texts[i]));
+		else
+			sw_jw_node(&w, NULL, s->in->msgs[i]);
+	}
 	sw_jw_arr_end(&w);
 	if (s->in->fails && s->in->fails->n)
 		sw_jw_node(&w, "fails", s->in->fails);
@@ -226,6 +231,8 @@ int sw_engine_step(const struct sw_engine *e, const struct sw_step_in *in, struc
 		r = sw_line_step(&s);
 	else if (sw_starts(in->aggregate, "alert:"))
 		r = sw_alert_step(&s);
+	else if (sw_streq(in->aggregate, SILENCES_KEY))
+		r = sw_silences_step(&s);
 	else
 		r = sw_err_set(err, EBADMSG, "no such kind of aggregate: \"%.60s\"", in->aggregate);
 	if (r < 0)

@@ -8,10 +8,11 @@
  *  4. Missing is never read as good and never as bad.
  *  5. A decision is committed before anything is sent; what is sent has an id made from the decision.
  *
- * Three kinds of aggregates, named by what stands before the colon:
+ * Four kinds of aggregates, named by what stands before the colon:
  *   place:<service>/<environment>   deployments, watches, the action     place.c deployment.c watch.c act.c
  *   line:<source>/<repo>/<ref>      runs of one line of development      line.c
  *   alert:<id>                      one alert's life and its deliveries  alert.c
+ *   silences:all                    what people do not want to hear      silences.c
  *
  * Messages (JSON, member "t"):
  *   fact {how, ev}            an event that concerns this aggregate                       from intake
@@ -25,7 +26,7 @@
  *   send {ch}                 begin the next delivery of this channel                     to itself
  *   sent {ch, n, class, …}    what became of it                                           from I/O
  *   go {act}                  begin the action                                            to itself
- *   cmd {do, …, who}          an operator: cancel, hold, release, ack, abandon            from the CLI
+ *   cmd {do, …, who}          an operator: cancel, hold, release, label, ack, silence, end  from the CLI
  */
 #ifndef SW_ENGINE_ENGINE_H
 #define SW_ENGINE_ENGINE_H
@@ -77,6 +78,7 @@ struct sw_step_in {
 	const char *aggregate;
 	const struct sw_jnode *state;  /* NULL: new */
 	const struct sw_jnode *const *msgs;
+	const char *const *texts;   /* msgs as they came, for the journal; NULL: written anew from msgs */
 	size_t n_msgs;
 	const struct sw_snapshot *snaps;
 	size_t n_snaps;
@@ -97,7 +99,7 @@ struct sw_io {
 	const struct sw_query *queries;
 	size_t n_queries;
 	const char *memory;            /* PROBE: what the source left with its last answer, or NULL */
-	/* PAST: one query, from..to; where the source keeps none: the readings of these rings, oldest first */
+	/* PAST: one query, from..to, and the same of earlier days; where the source keeps none: the readings of these rings, oldest first */
 	const struct sw_past_ask *past;
 	/* DELIVER */
 	const char *channel;
@@ -122,7 +124,14 @@ struct sw_past_ask {
 	bool bad_down;
 	int tz_offset_s;
 	const char *const *rings;      /* NULL-ended */
+	/*
+	 * The same clock window of earlier days, for the control of regressed(): of day k = 1..n_days what lies from day_from to day_to
+	 * less k times 24 h, in the same steps; from day_after on it is compared with what came after the deployment. 0: none.
+	 */
+	unsigned n_days;
+	sw_ms day_from, day_after, day_to;
 };
+#define SW_PAST_DAYS 7
 
 enum sw_note_level { SW_NOTE_DEBUG, SW_NOTE_INFO, SW_NOTE_WARN, SW_NOTE_ERROR };
 struct sw_note { enum sw_note_level level; const char *text, *ci_run_id, *watch_id; };

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "engine/baseline.h"
 #include "engine/place.h"
 #include "shipwatch/err.h"
 
@@ -119,6 +118,9 @@ static void signal_before(struct explain *x, struct facts *f, struct sw_explain_
 	g->points = base->value;
 	g->points_from = base->from;
 	g->points_step = base->step;
+	g->days = base->days;
+	g->n_days = base->n_days;
+	g->day_after = base->day_after;
 	for (size_t i = 0; i < base->n_cals; i++) {
 		struct sw_calibration *c = SW_ARENA_NEW(x->s.a, struct sw_calibration);
 

@@ -2,7 +2,7 @@
 #ifndef SW_ENGINE_EXPLAIN_H
 #define SW_ENGINE_EXPLAIN_H
 
-#include "engine/engine.h"
+#include "engine/baseline.h"
 
 #define SW_EXPLAIN_ROWS 500
 
@@ -15,6 +15,9 @@ struct sw_explain_signal {
 	size_t n;
 	size_t baseline, valid, history;  /* points of the baseline, of them read; readings of the whole past; 0: no past */
 	unsigned pseudo;                  /* pseudo-deployments it is calibrated with; 0: none */
+	size_t n_days;                    /* earlier days whose minutes are known, and those: for a control */
+	const struct baseline_day *days;
+	sw_ms day_after;
 	const double *points;             /* of the baseline, NaN: missing */
 	sw_ms points_from;
 	sw_dur points_step;

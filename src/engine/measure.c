@@ -353,6 +353,21 @@ static const struct sw_calibration *after_calibration(struct facts *f, const str
 	return NULL;
 }
 
+/* Earlier days, their y on the grid of ours: reading k is of from + k * step or a little later. */
+static size_t after_days(const struct facts *f, const struct sw_signal_def *def, const struct baseline *b, struct sw_guard_day *ret)
+{
+	sw_ms from = f->watch->from + (def->latency ? f->delay : 0);
+	size_t skip = from > b->day_after ? (size_t)((from - b->day_after + b->step - 1) / b->step) : 0;
+
+	for (size_t i = 0; i < b->n_days; i++) {
+		const struct baseline_day *d = &b->days[i];
+		size_t past = SW_MIN(skip, d->n);
+
+		ret[i] = (struct sw_guard_day){ .x = d->x, .y = d->y + past, .m = d->m, .n = d->n - past };
+	}
+	return b->n_days;
+}
+
 static void counts_of(const double *share, const double *all, size_t n, double *bad)
 {
 	for (size_t i = 0; i < n; i++)
@@ -379,6 +394,8 @@ static const char *after_words(struct facts *f, const struct sw_regress_saw *saw
 		sw_buf_printf(&b, "%.3gx (%.3g to %.3g), ", saw->effect, saw->effect_low, saw->effect_high);
 	if (isfinite(saw->p))
 		sw_buf_printf(&b, "p %.2g of %.2g, ", saw->p, saw->alpha);
+	if (saw->why == SW_REGRESS_CONTROL && isfinite(saw->daily))
+		sw_buf_printf(&b, "on %zu earlier days at this time: %+.3g %%, ", saw->days, (saw->daily - 1) * 100);
 	if (saw->why == SW_REGRESS_TRAFFIC && isfinite(saw->detectable))
 		sw_buf_printf(&b, "%.3gx would be seen, ", saw->detectable);
 	sw_buf_printf(&b, "%zu looks, tier %c", saw->looks, saw->tier);
@@ -413,6 +430,7 @@ static enum sw_truth measure_regressed(void *arg, const struct sw_regressed_ask 
 	const struct sw_signal_def *def = measure_def(f, ask->signal);
 	double y[PLACE_SAMPLES], y_all[PLACE_SAMPLES], y_bad[PLACE_SAMPLES], *x_bad;
 	const struct baseline *b;
+	struct sw_guard_day days[SW_PAST_DAYS];
 	struct sw_regress_saw saw;
 	struct sw_regress in;
 	size_t m;
@@ -432,7 +450,8 @@ static enum sw_truth measure_regressed(void *arg, const struct sw_regressed_ask 
 	}
 	in = (struct sw_regress){
 		.kind = sw_baseline_kind(def->latency, b->count != NULL), .tier = tiers[ask->test],
-		.down = def->query.bad_down, .y = y, .by = after_by(def, ask), .floor = def->floor, .alpha = ask->alpha > 0 ? ask->alpha : f->rule->alpha,
+		.down = def->query.bad_down, .y = y, .by = after_by(def, ask),
+		.floor = ask->by > 0 || b->count == NULL ? def->floor : SW_MAX(def->floor, SW_FLOOR_ERRORS), .alpha = ask->alpha > 0 ? ask->alpha : f->rule->alpha,
 		.overlap = f->place && f->place->prometheus.window ? (double)f->place->prometheus.window / (double)f->watch->every : 1,
 		.looks = (size_t)SW_MIN(f->rule->watch_for / f->watch->every, (sw_dur)SW_LOOKS_MAX), .requests = f->requests,
 		.requests_least = (double)f->rule->min_requests };
@@ -448,6 +467,9 @@ static enum sw_truth measure_regressed(void *arg, const struct sw_regressed_ask 
 		in.x_all = b->count + (b->n - m);
 		in.y = y_bad;
 		in.y_all = y_all;
+	} else {
+		in.days = days;
+		in.n_days = after_days(f, def, b, days);
 	}
 	in.calibration = after_calibration(f, b, in.looks);
 	sw_regress(&in, f->s->a, &saw);

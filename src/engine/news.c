@@ -45,6 +45,7 @@ void sw_news_of(struct step *s, const struct sw_rule *rule, const struct sw_plac
 	ret->ev = ev;
 	ret->channels = news_channels(s, rule, place);
 	ret->roles = rule ? rule->mention : NULL;
+	ret->repeat = rule ? rule->repeat : 0;
 	al->id = alert_id;
 	al->severity = rule ? rule->severity : SW_SEV_WARNING;
 	al->rule = rule ? rule->name : NULL;
@@ -129,6 +130,8 @@ void sw_news_tell(struct step *s, const struct news *n, enum sw_alert_news what,
 		sw_jw_arr_end(&w);
 	}
 	sw_alert_write(&al, &w, "alert");
+	if (what == SW_NEWS_FIRING && n->repeat && al.severity == SW_SEV_CRITICAL)
+		sw_jw_int(&w, "repeat", n->repeat);
 	sw_jw_obj_end(&w);
 	sw_step_tell(s, sw_arena_printf(s->a, "alert:%s", n->alert_id), sw_arena_strndup(s->a, b.p, b.n));
 	sw_buf_fini(&b);

@@ -1,6 +1,6 @@
 /*
  * The state of one place: what was deployed here, who watches it, what is being done about it. JSON in Redis, this struct in a
- * step; at most 16 KB, the oldest deployments go first.
+ * step; about 16 KB at most with ten rules, under 64 KB with PLACE_WATCHES of them.
  */
 #ifndef SW_ENGINE_PLACE_H
 #define SW_ENGINE_PLACE_H
@@ -16,7 +16,8 @@
 #define PLACE_SAMPLES     64
 #define PLACE_ACTS        8
 #define PLACE_SHAS        20
-#define PLACE_BYTES       16384
+#define PLACE_SAMPLES_LEAST 32  /* of a signal stay, however large the state */
+#define PLACE_BYTES       16384 /* above it, deployments that nobody watches go first, then readings; watches are never dropped */
 
 struct deployment {
 	const char *id;
@@ -130,6 +131,8 @@ struct series *sw_readings_of(struct place_state *p, const char *signal); /* mad
 const struct series *sw_readings_find(const struct place_state *p, const char *signal);
 /* In order of time; one that is there is left. A full one forgets where it is densest, the newest 48 stay as they are. */
 bool sw_readings_add(struct series *sr, const struct sw_sample *x); /* false: it was there, or is too old */
+/* Only the newest n stay; false: there are no more. */
+bool sw_readings_keep(struct series *sr, size_t n);
 void sw_readings_read(const struct sw_jnode *n, struct series *sr);
 void sw_readings_write(const struct series *sr, struct sw_jw *w);
 

@@ -5,7 +5,7 @@
  * 2. A source has one timer, "probe:<source>". An old one (its due is not what the state says) does nothing.
  * 3. Between deployments only what has no past of its own is asked (health, scrape), slowly: it is the baseline of the next one.
  * 4. The past of a signal is asked once per deployment and step, from the moment its rollout began backwards, and again while the
- *    source does not answer and somebody still watches.
+ *    source does not answer and somebody still watches. regressed() has the same minutes of the seven days before asked as well.
  */
 #include <string.h>
 
@@ -20,6 +20,7 @@
 #define HISTORY_POINTS 5760            /* 24 h at 15 s: 281 pseudo-deployments */
 #define PAST_LATE     (30 * SW_SECOND)
 #define PAST_TRIES    20
+#define DAY_POINTS    1000             /* of an earlier day; a longer rollout has no control */
 #define REFERENCE_FRESH (10 * SW_SECOND)
 #define REFERENCE_LATE  (10 * SW_SECOND)
 
@@ -317,6 +318,18 @@ static void past_holes(struct step *s, const struct place_state *p, const struct
 	ask->holes = (const sw_ms (*)[2])holes;
 }
 
+/* The rule of a watch, where it asks regressed() about this signal. */
+static const struct sw_rule *watch_regresses(struct step *s, const struct watch *w, const char *signal)
+{
+	const struct sw_rule *rule = sw_watch_rule_near(s, w, NULL);
+	const struct sw_regressed_ask *const *calls = rule && rule->cond ? sw_expr_regressed(rule->cond) : NULL;
+
+	for (; calls && *calls; calls++)
+		if (sw_streq((*calls)->signal, signal))
+			return rule;
+	return NULL;
+}
+
 /* Calibrations for every length of watch that asks regressed() about this signal at this step. */
 static void past_looks(struct step *s, const struct place_state *p, const struct past *x, struct sw_past_ask *ask)
 {
@@ -324,20 +337,14 @@ static void past_looks(struct step *s, const struct place_state *p, const struct
 
 	for (size_t i = 0; i < p->n_watches; i++) {
 		const struct watch *w = &p->watches[i];
-		const struct sw_rule *rule = sw_streq(w->dep, x->dep) && w->every == x->step ? sw_watch_rule_near(s, w, NULL) : NULL;
-		const struct sw_regressed_ask *const *calls = rule && rule->cond ? sw_expr_regressed(rule->cond) : NULL;
+		const struct sw_rule *rule = sw_streq(w->dep, x->dep) && w->every == x->step ? watch_regresses(s, w, x->signal) : NULL;
 		unsigned k = rule ? (unsigned)SW_MIN(rule->watch_for / x->step, (sw_dur)LOOKS_MOST) : 0;
 		bool there = false;
 
-		for (; calls && *calls; calls++) {
-			if (!sw_streq((*calls)->signal, x->signal))
-				continue;
-			for (size_t j = 0; j < ask->n_looks; j++)
-				there |= looks[j] == k;
-			if (!there && k && ask->n_looks < BASELINE_CALS)
-				looks[ask->n_looks++] = k;
-			break;
-		}
+		for (size_t j = 0; j < ask->n_looks; j++)
+			there |= looks[j] == k;
+		if (!there && k && ask->n_looks < BASELINE_CALS)
+			looks[ask->n_looks++] = k;
 	}
 	ask->looks = looks;
 }
@@ -353,6 +360,27 @@ static const char *const *past_rings(struct step *s, const struct place_state *p
 		if (p->deps[i].counted)
 			rings[n++] = sw_place_ring(s, p, p->deps[i].id, signal);
 	return rings;
+}
+
+/*
+ * The same clock window of earlier days, where regressed() asks: the baseline's time, the rollout's, and that of the longest watch.
+ * Days are 24 h: where clocks are put forward or back the window is an hour off on the days before, for a week.
+ */
+static void past_days(struct step *s, const struct place_state *p, const struct past *x, const struct deployment *d, struct sw_past_ask *ask)
+{
+	sw_ms until = 0;
+
+	for (size_t i = 0; i < p->n_watches; i++) {
+		const struct watch *w = &p->watches[i];
+
+		if (sw_streq(w->dep, x->dep) && w->every == x->step && watch_regresses(s, w, x->signal))
+			until = SW_MAX(until, w->until);
+	}
+	ask->day_from = SW_MAX(ask->baseline_from, ask->to - (BASELINE_POINTS - 1) * x->step);
+	ask->day_after = (d->finished + x->step - 1) / x->step * x->step;
+	ask->day_to = SW_MIN(until / x->step, ask->day_after / x->step + BASELINE_DAY_Y - 1) * x->step;
+	if (ask->day_to > ask->day_after && (ask->day_to - ask->day_from) / x->step < DAY_POINTS)
+		ask->n_days = SW_PAST_DAYS;
 }
 
 static void past_ask(struct step *s, struct place_state *p, struct past *x, const struct sw_signal_def *def, const char *source)
@@ -379,6 +407,8 @@ static void past_ask(struct step *s, struct place_state *p, struct past *x, cons
 	past_looks(s, p, x, ask);
 	history = ask->n_looks ? SW_MIN(HISTORY_POINTS * x->step, HISTORY_MOST) : 0;
 	ask->from = SW_MIN(ask->baseline_from, ask->to - history + x->step);
+	if (ask->n_looks && source == sources[1])
+		past_days(s, p, x, d, ask);
 	ask->rings = past_rings(s, p, d, x->signal);
 	ask->tz_offset_s = s->e->tz_offset_s;
 	io->source = source;

@@ -80,6 +80,15 @@ bool sw_readings_add(struct series *sr, const struct sw_sample *x)
 	return true;
 }
 
+bool sw_readings_keep(struct series *sr, size_t n)
+{
+	if (sr->n <= n)
+		return false;
+	readings_move(sr, 0, sr->n - n);
+	sr->n = n;
+	return true;
+}
+
 void sw_readings_read(const struct sw_jnode *n, struct series *sr)
 {
 	sw_ms at = sw_jint(n, "t", 0);

@@ -396,11 +396,8 @@ void sw_place_write(struct step *s, struct place_state *p)
 		place_print(s, p, &b);
 	}
 	for (size_t i = 0; b.n > PLACE_BYTES && i < p->n_series; i++) {
-		struct series *sr = &p->series[i];
-		size_t keep = sr->n / 2;
-
-		memmove(sr->s, sr->s + sr->n - keep, keep * sizeof sr->s[0]);
-		sr->n = keep;
+		if (!sw_readings_keep(&p->series[i], PLACE_SAMPLES_LEAST))
+			continue;
 		sw_buf_reset(&b);
 		place_print(s, p, &b);
 	}

@@ -65,6 +65,7 @@ struct news {
 	const char *alert_id;
 	const char **channels;
 	const char **roles;
+	sw_dur repeat;                     /* critical ones are told again so often until somebody has them; 0: once */
 	const struct sw_event *ev;         /* what it is about */
 };
 /* Fills what the event, place and rule say. rule may be NULL (told by the engine itself). */

@@ -352,7 +352,7 @@ static bool hook_headers_once(const struct hook *h)
 	for (const char *const *name = h->src->plugin->headers; name && *name; name++)
 		if (sw_http_header_count(h->req, *name) > 1)
 			return false;
-	return true;
+	return !h->src->plugin->secret || sw_http_header_count(h->req, h->src->plugin->secret) <= 1;
 }
 
 static void hook_secret_used(struct hook *h, int secret)

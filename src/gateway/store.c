@@ -7,7 +7,8 @@
  *                                            └─▶ drained in order once Redis is well
  *
  * An unknown outcome (the connection died) goes to the spool under the same entry id, so the two cannot double. While anything
- * waits in the spool new deliveries queue behind it.
+ * waits in the spool new deliveries queue behind it; under load that would never end, so while the last of it is on its way to
+ * Redis new ones wait (`held`) for its end and then go to Redis themselves.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -48,6 +49,7 @@ struct store {
 	unsigned n_spools;
 	int64_t spool_max;
 	struct put *first, **last;   /* appended in this turn, not yet synced */
+	struct put *held, **held_last; /* until it is known whether the spool is empty */
 	struct sw_defer sync;
 	struct sw_timer presence, again;
 	bool freed;
@@ -104,6 +106,15 @@ static void store_sync(void *arg)
 		put_done(p, r < 0 ? r : STORE_QUEUED, true);
 	}
 	store_kick(s);
+}
+
+static void store_hold(struct put *p)
+{
+	struct store *s = p->s;
+
+	p->next = NULL;
+	*s->held_last = p;
+	s->held_last = &p->next;
 }
 
 static void store_spool(struct put *p)
@@ -168,16 +179,43 @@ static void store_enqueued(void *arg, int r, const char *stream_id)
 	}
 }
 
+static void store_route(struct put *p)
+{
+	struct store *s = p->s;
+	struct sw_spool *own = s->spools[0].spool;
+
+	if (!sw_bus_up(s->bus) || !sw_bus_durable(s->bus) || s->first)
+		store_spool(p);
+	else if (!own || sw_spool_waiting(own) == 0)
+		sw_bus_enqueue(s->bus, p->e, store_enqueued, p);
+	else if (sw_spool_emptying(own))
+		store_hold(p);
+	else
+		store_spool(p);
+}
+
 void sw_store_put(struct store *s, const struct sw_entry_in *e, store_cb cb, void *arg)
 {
 	struct put *p = sw_calloc(1, sizeof *p);
-	struct sw_spool *own = s->spools[0].spool;
 
 	*p = (struct put){ .s = s, .e = e, .cb = cb, .arg = arg };
-	if (sw_bus_up(s->bus) && sw_bus_durable(s->bus) && !s->first && (!own || sw_spool_waiting(own) == 0))
-		sw_bus_enqueue(s->bus, e, store_enqueued, p);
+	if (s->held)
+		store_hold(p); /* behind those that wait */
 	else
-		store_spool(p);
+		store_route(p);
+}
+
+/* The spool is empty, or will not be soon: to Redis with them, or into the spool, in order. */
+static void store_unhold(struct store *s)
+{
+	struct put *p = s->held, *next;
+
+	s->held = NULL;
+	s->held_last = &s->held;
+	for (; p; p = next) {
+		next = p->next;
+		store_route(p);
+	}
 }
 
 /* ---- draining ---- */
@@ -191,6 +229,7 @@ static void spool_drained(void *arg, int r)
 		return;
 	sp->draining = false;
 	if (r < 0) {
+		store_unhold(s);
 		store_refused(s, r);
 		sw_timer_set(&s->again, AGAIN);
 		return;
@@ -198,8 +237,7 @@ static void spool_drained(void *arg, int r)
 	store_taken(s);
 	if (sw_spool_waiting(sp->spool) == 0)
 		SW_INFO(LOG, "spool %s: all of it is in Redis", sp->name);
-	else
-		store_kick(s);
+	store_kick(s);
 }
 
 static void spool_offset(void *arg, int r, int64_t offset)
@@ -211,14 +249,25 @@ static void spool_offset(void *arg, int r, int64_t offset)
 		return;
 	if (r < 0 || !sp->spool) {
 		sp->draining = false;
+		store_unhold(s);
 		sw_timer_set(&s->again, AGAIN);
 		return;
 	}
 	sw_spool_drain(sp->spool, s->bus, offset, spool_drained, sp);
+	if (sw_spool_draining(sp->spool))
+		return;
+	/* Redis had it all: the answer to an earlier call was lost. Or what waits is not synced yet: store_sync comes back. */
+	sp->draining = false;
+	if (s->held && sw_spool_waiting(s->spools[0].spool) == 0)
+		store_unhold(s);
 }
 
 static void store_kick(struct store *s)
 {
+	const struct sw_spool *own = s->spools[0].spool;
+
+	if (s->held && (!sw_bus_up(s->bus) || !own || sw_spool_waiting(own) == 0))
+		store_unhold(s);
 	if (!sw_bus_up(s->bus))
 		return;
 	for (unsigned i = 0; i < s->n_spools; i++) {
@@ -304,6 +353,7 @@ static void store_on_state(void *arg, bool up, const char *why)
 		return;
 	(void)snprintf(s->redis_why, sizeof s->redis_why, "%s", up ? "" : why ? why : "not connected");
 	if (!up) {
+		store_unhold(s);
 		SW_WARN(LOG, "Redis is away: %s; %s", s->redis_why,
 		        s->spools[0].spool ? "deliveries go to the spool" : "deliveries are refused, there is no spool");
 		return;
@@ -368,6 +418,7 @@ int sw_store_new(struct gateway *g, const char *redis_url, const char *state_dir
 
 	s->g = g;
 	s->last = &s->first;
+	s->held_last = &s->held;
 	s->sync = (struct sw_defer){ .cb = store_sync, .arg = s };
 	s->spool_max = spool_max / (int64_t)processes;
 	sw_timer_init(&s->presence, g->loop, store_presence, s);
@@ -389,8 +440,14 @@ int sw_store_new(struct gateway *g, const char *redis_url, const char *state_dir
 
 void sw_store_free(struct store *s)
 {
+	struct put *p;
+
 	if (!s)
 		return;
+	while ((p = s->held) != NULL) {
+		s->held = p->next;
+		store_spool(p);
+	}
 	if (s->first)
 		store_sync(s);
 	sw_defer_cancel(&s->sync);

@@ -10,8 +10,8 @@
 
 static const char *const news_names[SW_NEWS_COUNT] = {
 	"firing",          "inconclusive",     "rollback_waiting", "rollback_started",     "rollback_done",
-	"rollback_failed", "rollback_unknown", "rollback_skipped", "rollback_ineffective", "resolved",
-	"closed",          "notice",
+	"rollback_failed", "rollback_unknown", "rollback_skipped", "rollback_ineffective", "reminder",
+	"acked",           "resolved",         "closed",           "notice",
 };
 static const char *const severity_names[] = { "info", "warning", "critical" };
 static const char *const locale_names[] = { "en", "zh" };

@@ -32,6 +32,8 @@ static const char *const news_words[SW_NEWS_COUNT][2] = {
 	[SW_NEWS_ROLLBACK_UNKNOWN] = { "outcome of the rollback is unknown", "回滚结果未知" },
 	[SW_NEWS_ROLLBACK_SKIPPED] = { "no rollback", "未执行回滚" },
 	[SW_NEWS_ROLLBACK_INEFFECTIVE] = { "the rollback did not help", "回滚后仍异常" },
+	[SW_NEWS_REMINDER] = { "still so, and nobody has it in hand", "仍未恢复，且无人认领" },
+	[SW_NEWS_ACKED] = { "somebody has it in hand", "已有人认领" },
 	[SW_NEWS_CLOSED] = { "closed", "已关闭" },
 };
 /* Words of the engine and of events, that Chinese readers get translated. */

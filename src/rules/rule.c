@@ -259,7 +259,7 @@ static const struct sw_key rule_keys[] = {
 	ROW("mention", SW_KEY_STRINGS, mention, NULL, "deployer, authors, oncall"),
 	ROW("dedupe", SW_KEY_STRING, dedupe, NULL, "1h, or until <trigger>"),
 	ROW("dry_run", SW_KEY_BOOL, dry_run, "false", "actions are told, not started"),
-	ROW("repeat", SW_KEY_DUR, repeat, "0s", "repeat until acknowledged"),
+	{ "repeat", SW_KEY_DUR, offsetof(struct rule_conf, repeat), NULL, "a critical alert is told again so often until somebody has it in hand", SW_MINUTE, SW_DAY, NULL },
 	ROW("runbook", SW_KEY_URL, runbook, NULL, "link for people"),
 	ROW("summary", SW_KEY_STRING, summary, NULL, "the rule in its own words"),
 	{ 0 },
@@ -365,11 +365,11 @@ static void load_mentions(struct load *l, const struct sw_ynode *n, const struct
 	}
 }
 
-/* What a rule may say one day; silently ignored it would promise what is not kept. */
-static void load_later(struct load *l, const struct sw_ynode *n)
+/* Only what is critical is told again: the rest would be noise. */
+static void load_repeat(struct load *l, const struct sw_ynode *n, const struct sw_rule *r)
 {
-	if (sw_yget(n, "repeat"))
-		sw_diag_key(l->d, sw_yget(n, "repeat"), "repeat: not in this version");
+	if (r->repeat && r->severity != SW_SEV_CRITICAL)
+		sw_diag_warn(l->d, sw_yget(n, "repeat"), "repeat: only critical alerts are told again, and this rule is not: severity: critical");
 }
 
 /* Fewer requests than these say nothing: so the rule needs the signal that counts them. */
@@ -495,7 +495,7 @@ void sw_load_rule(struct load *l, const struct sw_ynode *n)
 	r.runbook = c.runbook;
 	r.summary = c.summary;
 	load_mentions(l, n, &r);
-	load_later(l, n);
+	load_repeat(l, n, &r);
 	if (l->d->errors != errors)
 		return;
 	load_name(l, n, &r, c.name);

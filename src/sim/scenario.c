@@ -39,6 +39,7 @@ static void world_event(struct sim_world *w, struct script *sc, size_t i, enum v
 			sw_sim_event(w, &e->ev);
 		break;
 	case SCRIPT_COMMAND: sw_sim_append(w, e->aggregate, e->msg); break;
+	case SCRIPT_ACK: sw_sim_ack(w); break;
 	case SCRIPT_REFUSE: w->refuse_starts = sw_streq(e->msg, "none") ? NULL : e->msg; break;
 	case SCRIPT_PAUSE: break;
 	}

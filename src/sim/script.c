@@ -251,6 +251,44 @@ static int file_event(struct file *f, const struct sw_ynode *n, sw_ms at, struct
 	return ev->kind == SW_EV_ALARM ? event_alarm(f, n, &c, ev) : event_status(f, n, &c, ev);
 }
 
+struct silence_conf { const char *service, *env, *rule, *severity; sw_dur lasts; };
+
+static const struct sw_key silence_keys[] = {
+	{ "service", SW_KEY_STRING, offsetof(struct silence_conf, service), NULL, "glob over services", 0, 0, NULL },
+	{ "env", SW_KEY_STRING, offsetof(struct silence_conf, env), NULL, "glob over environments", 0, 0, NULL },
+	{ "rule", SW_KEY_STRING, offsetof(struct silence_conf, rule), NULL, "glob over rules", 0, 0, NULL },
+	{ "severity", SW_KEY_STRING, offsetof(struct silence_conf, severity), NULL, "info, warning or critical", 0, 0, NULL },
+	{ "for", SW_KEY_DUR, offsetof(struct silence_conf, lasts), "1h", "how long", SW_SECOND, 30 * SW_DAY, NULL },
+	{ 0 },
+};
+
+static int script_silence(struct file *f, const struct sw_ynode *n, struct script_event *e)
+{
+	struct silence_conf c = { 0 };
+	struct sw_buf b = SW_BUF_INIT;
+	struct sw_jw w;
+
+	if (sw_keys_read(silence_keys, n, n, NULL, f->a, &c, f->d) < 0)
+		return -EINVAL;
+	sw_jw_init(&w, &b);
+	sw_jw_obj(&w, NULL);
+	sw_jw_str(&w, "t", "cmd");
+	sw_jw_str(&w, "do", "silence");
+	sw_jw_str(&w, "id", sw_arena_printf(f->a, "line%u", n->line));
+	sw_jw_opt(&w, "service", c.service);
+	sw_jw_opt(&w, "env", c.env);
+	sw_jw_opt(&w, "rule", c.rule);
+	sw_jw_opt(&w, "severity", c.severity);
+	sw_jw_int(&w, "until", e->at + c.lasts);
+	sw_jw_str(&w, "who", "test");
+	sw_jw_obj_end(&w);
+	e->what = SCRIPT_COMMAND;
+	e->aggregate = "silences:all";
+	e->msg = sw_arena_strdup(f->a, sw_buf_str(&b));
+	sw_buf_fini(&b);
+	return 0;
+}
+
 static int script_one(struct file *f, const struct sw_ynode *n, struct script_event *e)
 {
 	const struct sw_ynode *at = sw_yget(n, "at"), *what = NULL;
@@ -283,6 +321,12 @@ static int script_one(struct file *f, const struct sw_ynode *n, struct script_ev
 		e->msg = sw_arena_printf(f->a, "{\"t\":\"cmd\",\"do\":\"%s\",\"who\":\"test\"}", act->text);
 		return 0;
 	}
+	if (sw_streq(what->key, "ack")) { /* all alerts there are */
+		e->what = SCRIPT_ACK;
+		return 0;
+	}
+	if (sw_streq(what->key, "silence"))
+		return script_silence(f, what, e);
 	e->what = SCRIPT_EVENT;
 	return file_event(f, what, e->at, &e->ev);
 }

@@ -7,7 +7,7 @@
 
 #define SIM_START ((sw_ms)1790000000000)
 
-struct script_event { sw_ms at; enum { SCRIPT_EVENT, SCRIPT_PAUSE, SCRIPT_COMMAND, SCRIPT_REFUSE } what; struct sw_event ev;
+struct script_event { sw_ms at; enum { SCRIPT_EVENT, SCRIPT_PAUSE, SCRIPT_COMMAND, SCRIPT_REFUSE, SCRIPT_ACK } what; struct sw_event ev;
                       sw_dur pause; const char *aggregate, *msg; };
 
 struct script {

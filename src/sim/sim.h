@@ -42,7 +42,7 @@ struct sim_outside {
 	/* A source is asked: its samples into out. Return: how long the answer takes; -1: nothing ever comes back. */
 	sw_dur (*probe)(void *arg, const char *place, const struct sw_io *io, sw_ms at, struct sw_samples *out);
 	/*
-	 * What was before, by io->past. Return: 0 and *ret (arrays in a, may be changed); -EIO: the source does not answer now;
+	 * What was before, by io->past: its from..to. Asked once more for each earlier day, with from..to of that day. Return: 0 and *ret (arrays in a, may be changed); -EIO: the source does not answer now;
 	 * -ENOENT: it does not know; *why for people. NULL: nothing knows of any past.
 	 */
 	int (*past)(void *arg, const char *place, const struct sw_io *io, sw_ms at, struct sw_arena *a, struct sw_past *ret, const char **why);
@@ -78,11 +78,14 @@ void sw_sim_wake(struct sim_world *w);
 /* An event as intake would hand it on. */
 void sw_sim_event(struct sim_world *w, const struct sw_event *ev);
 void sw_sim_append(struct sim_world *w, const char *aggregate, const char *msg);
+void sw_sim_ack(struct sim_world *w); /* somebody has every alert there is in hand */
 /*
  * Lets time pass to `until`, doing all that is due in order. asleep: nothing is done before `until` (a stopped worker).
  * Return: 0, or -errno of a step with err.
  */
 SW_CHECKED int sw_sim_run(struct sim_world *w, sw_ms until, bool asleep, struct sw_err *err);
+/* What is kept below a key ("past:…"); NULL: nothing. */
+const char *sw_sim_kept(const struct sim_world *w, const char *key);
 /* State of an aggregate as JSON text, or NULL. */
 const char *sw_sim_state(const struct sim_world *w, const char *aggregate);
 

@@ -183,6 +183,13 @@ static struct sim_keep *world_keep(struct sim_world *w, const char *key)
 	return k;
 }
 
+const char *sw_sim_kept(const struct sim_world *w, const char *key)
+{
+	const struct sim_keep *k = sw_map_get(&w->keeps, key);
+
+	return k ? k->one : NULL;
+}
+
 static void keep_push(struct sim_keep *k, const char *value)
 {
 	if (k->n == PUSHES)
@@ -280,16 +287,37 @@ static void world_probe(struct sim_world *w, const char *aggregate, const struct
 	sw_buf_fini(&b);
 }
 
+/* The same of each earlier day; what is not known of one is left out. */
+static struct sw_past *world_days(struct sim_world *w, const char *place, const struct sw_io *io, struct sw_arena *a)
+{
+	struct sw_past *days = SW_ARENA_ARRAY(a, struct sw_past, io->past->n_days + 1);
+	struct sw_past_ask ask = *io->past;
+	struct sw_io one = *io;
+	const char *why;
+
+	one.past = &ask;
+	for (unsigned k = 0; k < ask.n_days; k++) {
+		ask.from = ask.baseline_from = io->past->day_from - (sw_dur)(k + 1) * SW_DAY;
+		ask.to = io->past->day_to - (sw_dur)(k + 1) * SW_DAY;
+		if (w->outside.past(w->outside.arg, place, &one, w->now, a, &days[k], &why) < 0)
+			days[k] = (struct sw_past){ 0 };
+	}
+	return days;
+}
+
 static void world_past(struct sim_world *w, const char *aggregate, const struct sw_io *io, struct sw_arena *a)
 {
 	const char *signal = io->n_queries ? io->queries[0].signal : io->source, *why = "nothing is known of the time before";
-	struct sw_past past = { 0 };
+	const char *place = aggregate + strlen("place:");
+	struct sw_past past = { 0 }, *days = NULL;
 	int r = -ENOENT;
 
 	if (w->outside.past)
-		r = w->outside.past(w->outside.arg, aggregate + strlen("place:"), io, w->now, a, &past, &why);
+		r = w->outside.past(w->outside.arg, place, io, w->now, a, &past, &why);
+	if (r == 0 && sw_baseline_days_wanted(&past, io->past))
+		days = world_days(w, place, io, a);
 	world_later(w, 1, aggregate,
-	            r == 0 ? sw_baseline_message(io->deployment, signal, &past, io->past, a)
+	            r == 0 ? sw_baseline_message(io->deployment, signal, &past, days, io->past, a)
 	                   : sw_baseline_missing(io->deployment, signal, io->queries[0].step, why, r == -EIO, a));
 }
 
@@ -481,7 +509,9 @@ static int world_step(struct sim_world *w, const struct sim_message *m, struct s
 			for (size_t i = 0; i < out->n_needs && in.n_snaps < SW_COUNT(snaps); i++) {
 				const char *key = sw_arena_strdup(&a, out->needs[i]);
 
-				snaps[in.n_snaps++] = (struct sw_snapshot){ key, keep_text(sw_map_get(&w->keeps, key), &a) };
+				const struct sim_aggregate *other = sw_map_get(&w->aggregates, key);
+
+				snaps[in.n_snaps++] = (struct sw_snapshot){ key, other ? other->state : keep_text(sw_map_get(&w->keeps, key), &a) };
 			}
 			continue;
 		}
@@ -615,4 +645,13 @@ void sw_sim_engine(struct sw_engine *e, struct sw_rules *rules, const struct sw_
 		if (places->items[i].rollback)
 			engine_action(e, actions, places->items[i].rollback);
 	}
+}
+
+void sw_sim_ack(struct sim_world *w)
+{
+	struct sw_map_entry *e;
+
+	for (size_t i = 0; (e = sw_map_next(&w->aggregates, &i));)
+		if (sw_starts(e->key, "alert:"))
+			sw_sim_append(w, e->key, "{\"t\":\"cmd\",\"do\":\"ack\",\"who\":\"test\"}");
 }

@@ -318,6 +318,7 @@ const struct sw_source sw_source_alertmanager = {
 	.base = { "alertmanager", "alerts of Prometheus Alertmanager", alertmanager_keys, sizeof(struct alertmanager) },
 	.mark = NULL, /* they send no header of their own */
 	.headers = no_headers,
+	.secret = "authorization",
 	.types = sw_json_types,
 	.verify = alertmanager_verify,
 	.text = sw_form_text,

@@ -19,7 +19,7 @@ static const struct sw_key gitlab_keys[] = {
 	{ 0 },
 };
 
-static const char *const gitlab_headers[] = { "x-gitlab-event", "x-gitlab-token", "x-gitlab-instance", "idempotency-key", "webhook-id",
+static const char *const gitlab_headers[] = { "x-gitlab-event", "x-gitlab-instance", "idempotency-key", "webhook-id",
 	                                      "webhook-timestamp", "webhook-signature", NULL };
 
 static const char *const wanted[] = { "Push Hook", "Tag Push Hook", "Pipeline Hook", "Job Hook", "Build Hook", "Deployment Hook",
@@ -413,6 +413,7 @@ const struct sw_source sw_source_gitlab = {
 	.base = { "gitlab", "GitLab webhooks and system hooks", gitlab_keys, sizeof(struct gitlab) },
 	.mark = "x-gitlab-event",
 	.headers = gitlab_headers,
+	.secret = "x-gitlab-token",
 	.types = sw_json_types,
 	.verify = gitlab_verify,
 	.text = sw_form_text,

@@ -49,7 +49,7 @@ bool sw_guard_transient(const double *y, size_t n, double centre, double require
 	return again > 0 && median_of(y + n - again, again) - centre < required / 2;
 }
 
-double sw_guard_control(double rise, const struct sw_guard_day *days, size_t n_days, double *scratch)
+double sw_guard_control(double rise, const struct sw_guard_day *days, size_t n_days, double *scratch, size_t *ret_days)
 {
 	double rises[SW_GUARD_DAYS_MAX];
 	size_t n = 0;
@@ -68,6 +68,7 @@ double sw_guard_control(double rise, const struct sw_guard_day *days, size_t n_d
 		sw_order_sort(scratch, valid);
 		rises[n++] = sw_order_median(scratch, valid) - before;
 	}
+	*ret_days = n < SW_GUARD_DAYS ? 0 : n;
 	if (n < SW_GUARD_DAYS)
 		return rise;
 	sw_order_sort(rises, n);

@@ -24,14 +24,14 @@ bool sw_guard_transient(const double *y, size_t n, double centre, double require
 
 /* The same clock window of an earlier day. */
 struct sw_guard_day {
-	const double *x, *y; /* as of the deployment, NaN: missing */
+	const double *x, *y; /* as of the deployment, NaN: missing; y: the same times of day as its samples, one for one */
 	size_t m, n;
 };
 /*
- * Control by differences in differences: rise - median over days of (median y_d - median x_d). Days without SW_LOOK_FIRST valid
- * points on both sides are left out; fewer than SW_GUARD_DAYS: returns rise as it is. scratch: room for the longest x or y.
+ * Control by differences in differences: rise - median over days of (median y_d - median x_d). Days without SW_LOOK_FIRST  * points on both sides are left out; fewer than SW_GUARD_DAYS: returns rise as it is. *ret_days: how many days decided, or 0.
+ * scratch: room for the longest x or y.
  */
-double sw_guard_control(double rise, const struct sw_guard_day *days, size_t n_days, double *scratch);
+double sw_guard_control(double rise, const struct sw_guard_day *days, size_t n_days, double *scratch, size_t *ret_days);
 
 #define SW_GUARD_DAYS_MAX 14
 

@@ -101,7 +101,7 @@ void sw_regress(const struct sw_regress *in, struct sw_arena *a, struct sw_regre
 	q.by = in->by.value > 0 && isfinite(in->by.value) ? in->by.value : 0;
 	q.floor = in->floor > 0 && isfinite(in->floor) ? in->floor : 0;
 	*ret = (struct sw_regress_saw){ .truth = SW_REGRESS_UNKNOWN, .tier = 'C', .before = NAN, .after = NAN, .effect = NAN,
-		                        .effect_low = NAN, .effect_high = NAN, .rise = NAN, .p = NAN, .alpha = q.alpha, .detectable = NAN };
+		                        .effect_low = NAN, .effect_high = NAN, .rise = NAN, .p = NAN, .alpha = q.alpha, .detectable = NAN, .daily = NAN };
 	if (in->kind == SW_REGRESS_COUNTS)
 		regress_counts(&q, ret);
 	else
@@ -115,6 +115,7 @@ struct values {
 	double x[SW_BASELINE_MAX], sorted[SW_BASELINE_MAX]; /* transformed, valid; in time order, and sorted */
 	double gaps[SW_BASELINE_MAX];                       /* with the missing ones, for autocorrelation */
 	double y[SW_LOOKS_MAX];
+	size_t at[SW_LOOKS_MAX];  /* which of the samples it was, missing ones counted */
 	size_t m, n, n_gaps;
 	double centre;            /* trimmed mean of the baseline */
 	double required;          /* least rise, transformed units */
@@ -139,8 +140,10 @@ static void values_take(struct values *v)
 	for (size_t i = 0; i < in->n && v->n < SW_LOOKS_MAX; i++) {
 		double t = sw_regress_value(in->kind, in->down, in->y[i], 0);
 
-		if (isfinite(t))
-			v->y[v->n++] = t;
+		if (!isfinite(t))
+			continue;
+		v->at[v->n] = i;
+		v->y[v->n++] = t;
 	}
 }
 
@@ -271,24 +274,32 @@ static bool values_steady(const struct values *v)
 	return true;
 }
 
-/* The rise that stays after the same window of other days; with the scale the window has. */
-static double values_controlled(struct values *v, double rise)
+/*
+ * The rise that stays after the same minutes of other days, with the scale the window has. Of their y only the minutes that the
+ * effect is of: what begins there later, or was over by then, says nothing about it.
+ */
+static double values_controlled(struct values *v, double rise, struct sw_regress_saw *ret)
 {
 	const struct sw_regress *in = v->q->in;
-	size_t n = SW_MIN(in->n_days, (size_t)SW_GUARD_DAYS_MAX);
+	size_t n = SW_MIN(in->n_days, (size_t)SW_GUARD_DAYS_MAX), from = v->at[v->window - v->y];
+	size_t to = SW_MIN(v->at[v->n - 1] + 1, from + SW_BASELINE_MAX);
 	struct sw_guard_day *days = SW_ARENA_ARRAY(v->q->a, struct sw_guard_day, n);
+	double left;
 
 	for (size_t d = 0; d < n; d++) {
-		size_t m = SW_MIN(in->days[d].m, (size_t)SW_BASELINE_MAX), k = SW_MIN(in->days[d].n, (size_t)SW_BASELINE_MAX);
-		double *x = SW_ARENA_ARRAY(v->q->a, double, m + 1), *y = SW_ARENA_ARRAY(v->q->a, double, k + 1);
+		size_t m = SW_MIN(in->days[d].m, (size_t)SW_BASELINE_MAX), k = SW_MIN(in->days[d].n, to);
+		double *x = SW_ARENA_ARRAY(v->q->a, double, m + 1), *y = SW_ARENA_ARRAY(v->q->a, double, SW_BASELINE_MAX);
 
 		for (size_t i = 0; i < m; i++)
 			x[i] = sw_regress_value(in->kind, in->down, in->days[d].x[i], 0);
-		for (size_t i = 0; i < k; i++)
-			y[i] = sw_regress_value(in->kind, in->down, in->days[d].y[i], 0);
-		days[d] = (struct sw_guard_day){ .x = x, .y = y, .m = m, .n = k };
+		for (size_t i = from; i < k; i++)
+			y[i - from] = sw_regress_value(in->kind, in->down, in->days[d].y[i], 0);
+		days[d] = (struct sw_guard_day){ .x = x, .y = y, .m = m, .n = k > from ? k - from : 0 };
 	}
-	return sw_guard_control(rise, days, n, v->scratch);
+	left = sw_guard_control(rise, days, n, v->scratch, &ret->days);
+	if (ret->days)
+		ret->daily = values_ratio(v, rise - left);
+	return left;
 }
 
 /* The rise by Hodges-Lehmann, transformed: large is bad. */
@@ -315,7 +326,7 @@ static void values_judge(struct values *v, struct sw_regress_saw *ret)
 		regress_end(ret, SW_REGRESS_FALSE, SW_REGRESS_UNSTEADY);
 	else if (sw_guard_pre_existing(v->x, v->m, v->y, v->n, rise, ret->tier == 'A' ? (double)v->q->in->calibration->usual_before : 0))
 		regress_end(ret, SW_REGRESS_UNKNOWN, SW_REGRESS_PRE_EXISTING);
-	else if (v->q->in->n_days && !(values_controlled(v, rise) >= v->required))
+	else if (v->q->in->n_days && !(values_controlled(v, rise, ret) >= v->required))
 		regress_end(ret, SW_REGRESS_FALSE, SW_REGRESS_CONTROL);
 	else
 		regress_end(ret, SW_REGRESS_TRUE, SW_REGRESS_EVIDENCE);

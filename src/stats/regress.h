@@ -73,7 +73,11 @@ struct sw_regress {
 	const struct sw_calibration *calibration; /* of this signal, kind and direction; NULL: none. Another kind counts as none */
 	double requests;         /* served since the deployment; negative or NaN: not known */
 	double requests_least;   /* min_requests; 0: no condition */
-	const struct sw_guard_day *days; /* raw values of the same clock window of earlier days; NULL: no control. Not for counts */
+	/*
+	 * Raw values of the same clock window of earlier days; NULL: no control. Not for counts. Their y[i] is of the time of day of
+	 * our y[i], so that what is compared is of the same minutes as what was seen.
+	 */
+	const struct sw_guard_day *days;
 	size_t n_days;
 };
 
@@ -90,6 +94,8 @@ struct sw_regress_saw {
 	double alpha;            /* what it is compared with */
 	double detectable;       /* the ratio after/before that would be found in 80 % of the cases; NaN: not known */
 	bool significant;        /* p <= alpha at this look or an earlier one */
+	size_t days;             /* earlier days the control compared with; 0: it was not asked, or there were too few */
+	double daily;            /* what it is on those days at this time: after/before as effect (median); NaN: not known */
 };
 
 /* Never fails; a is for scratch (about 20 KB), the caller resets it. */

@@ -99,6 +99,13 @@ void sw_stepper_go(struct worker *w);       /* after a batch of adds */
 void sw_stepper_local(struct worker *w, const char *aggregate, const char *msg);
 void sw_stepper_fini(struct worker *w);     /* after the bus is gone */
 
+/* effects.c: what a step decided */
+/* All but aggregate, v and acks; borrowed of the step, and in the arena. */
+void sw_effects_change(const struct sw_step *s, struct sw_arena *a, struct sw_change *ret);
+/* After the commit. ev: of the first fact, for the log, or NULL. */
+void sw_effects_begin(struct worker *w, struct setup *setup, const char *aggregate, const struct sw_jnode *ev, const struct sw_step *s,
+                      struct sw_arena *a);
+
 /* states.c: states just committed, for the samples that come next */
 struct sw_kept_state {
 	struct sw_kept_state *next, **link;

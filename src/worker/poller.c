@@ -7,6 +7,9 @@
  * request for all queries; a Prometheus is asked once a query. When the last answer is in, the round is one message:
  * all its readings are of the moment it was asked, so that signals compared with each other have new readings at the
  * same time.
+ *
+ * A past is one question, and after its answer one small one for each earlier day, two at a time. An earlier day is a
+ * help, no need: one that fails, is empty or comes too late is left out, and nothing is asked again for it.
  */
 #include <errno.h>
 #include <math.h>
@@ -21,6 +24,9 @@
 #define LOG               "worker/poller"
 #define TEXT_MAX          300
 #define REFERENCE_TIMEOUT (5 * SW_SECOND)
+#define DAYS_AT_ONCE      2                /* questions about earlier days under way */
+#define DAYS_FOR          (10 * SW_SECOND) /* after the past was asked no further one begins: what there is, is sent */
+#define DAY_TIMEOUT       (10 * SW_SECOND)
 
 struct round {
 	struct worker *w;
@@ -37,11 +43,14 @@ struct round {
 	struct sw_samples samples;
 	struct sw_past_ask *past; /* NULL: of now */
 	sw_dur step;              /* of the past */
+	struct sw_past before, *days; /* what is known of it: just before, and of each earlier day */
+	unsigned day;             /* asked so far */
 };
 
 struct question {
 	struct round *r;
 	struct sw_target target;
+	unsigned day; /* of the past: so many days back */
 };
 
 static void round_free(struct round *r)
@@ -198,33 +207,88 @@ static void past_missing(struct round *r, const char *signal, const char *why, b
 	past_send(r, sw_baseline_missing(r->deployment, signal, r->step, why, again, &r->a));
 }
 
-static void past_did(void *arg, const struct sw_result *res)
+static void past_known(struct round *r)
 {
-	struct question *qu = arg;
-	struct round *r = qu->r;
-	const char *signal = qu->target.queries->signal;
-	struct sw_err err = SW_ERR_INIT;
-	struct sw_past past = { 0 };
-	int rc = r->plugin->past(r->conf, &qu->target, res, &r->a, &past, &err);
-
-	if (rc < 0)
-		past_missing(r, signal, err.text, rc != -EBADMSG);
-	else
-		past_send(r, sw_baseline_message(r->deployment, signal, &past, r->past, &r->a));
+	past_send(r, sw_baseline_message(r->deployment, r->queries->signal, &r->before, r->days, r->past, &r->a));
 }
 
-static void past_ask(struct round *r)
+static struct question *past_question(struct round *r, sw_ms from, sw_ms to)
 {
 	struct question *qu = SW_ARENA_NEW(&r->a, struct question);
-	struct sw_err err = SW_ERR_INIT;
-	struct sw_job job = { 0 };
 
 	qu->r = r;
 	qu->target = r->about;
 	qu->target.queries = r->queries;
 	qu->target.n_queries = 1;
-	qu->target.from = r->past->from;
-	qu->target.to = r->past->to;
+	qu->target.from = from;
+	qu->target.to = to;
+	return qu;
+}
+
+static void days_go(struct round *r);
+
+static void day_did(void *arg, const struct sw_result *res)
+{
+	struct question *qu = arg;
+	struct round *r = qu->r;
+	struct sw_err err = SW_ERR_INIT;
+	struct sw_past day = { 0 };
+
+	if (r->plugin->past(r->conf, &qu->target, res, &r->a, &day, &err) == 0)
+		r->days[qu->day - 1] = day;
+	else
+		SW_DEBUG(LOG, "%s: no past of %s %u days ago: %s", r->aggregate, r->queries->signal, qu->day, err.text);
+	r->waiting--;
+	days_go(r);
+}
+
+/* Return: it is asked. */
+static bool day_ask(struct round *r, unsigned day)
+{
+	sw_dur ago = (sw_dur)day * SW_DAY;
+	struct question *qu = past_question(r, r->past->day_from - ago, r->past->day_to - ago);
+	struct sw_err err = SW_ERR_INIT;
+	struct sw_job job = { 0 };
+
+	qu->day = day;
+	if (r->plugin->ask(r->conf, &qu->target, r->at, &r->a, &job, &err) < 0)
+		return false;
+	job.timeout = SW_MIN(job.timeout, DAY_TIMEOUT);
+	sw_do_job(r->w, &job, &(struct sw_do_for){ 0 }, day_did, qu);
+	return true;
+}
+
+static void days_go(struct round *r)
+{
+	while (r->waiting < DAYS_AT_ONCE && r->day < r->past->n_days && !r->w->stopping && sw_bus_now(r->w->bus) - r->at < DAYS_FOR)
+		r->waiting += day_ask(r, ++r->day);
+	if (!r->waiting)
+		past_known(r);
+}
+
+static void past_did(void *arg, const struct sw_result *res)
+{
+	struct question *qu = arg;
+	struct round *r = qu->r;
+	struct sw_err err = SW_ERR_INIT;
+	int rc = r->plugin->past(r->conf, &qu->target, res, &r->a, &r->before, &err);
+
+	if (rc < 0) {
+		past_missing(r, qu->target.queries->signal, err.text, rc != -EBADMSG);
+	} else if (sw_baseline_days_wanted(&r->before, r->past)) {
+		r->days = SW_ARENA_ARRAY(&r->a, struct sw_past, r->past->n_days);
+		days_go(r);
+	} else {
+		past_known(r);
+	}
+}
+
+static void past_ask(struct round *r)
+{
+	struct question *qu = past_question(r, r->past->from, r->past->to);
+	struct sw_err err = SW_ERR_INIT;
+	struct sw_job job = { 0 };
+
 	if (r->plugin->ask(r->conf, &qu->target, r->at, &r->a, &job, &err) < 0)
 		past_missing(r, r->queries->signal, err.text, false);
 	else
@@ -235,19 +299,17 @@ static void past_ask(struct round *r)
 static void past_loaded(void *arg, int rc, const struct sw_loaded *l)
 {
 	struct round *r = arg;
-	const struct sw_query *q = r->queries;
-	struct sw_past past = { 0 };
 
 	if (rc < 0) {
-		past_missing(r, q->signal, "Redis does not answer", true);
+		past_missing(r, r->queries->signal, "Redis does not answer", true);
 		return;
 	}
-	sw_baseline_of_ring("", 0, r->past->from, r->past->to, r->step, &r->a, &past);
+	sw_baseline_of_ring("", 0, r->past->from, r->past->to, r->step, &r->a, &r->before);
 	for (size_t i = 0; r->past->rings[i] && i < SW_COUNT(l->rings); i++)
 		if (l->rings[i].p)
 			sw_baseline_of_ring(l->rings[i].p, l->rings[i].n, r->past->from, r->past->to, r->step, &r->a,
-			                    &past);
-	past_send(r, sw_baseline_message(r->deployment, q->signal, &past, r->past, &r->a));
+			                    &r->before);
+	past_known(r);
 }
 
 static void past_begin(struct round *r)

@@ -329,27 +329,6 @@ static void lane_leave(struct sw_lane *l)
 
 /* ---- after the commit ---- */
 
-static void lane_notes(struct sw_lane *l)
-{
-	static const enum sw_log_level levels[] = {
-		[SW_NOTE_DEBUG] = SW_LOG_DEBUG, [SW_NOTE_INFO] = SW_LOG_INFO, [SW_NOTE_WARN] = SW_LOG_WARN, [SW_NOTE_ERROR] = SW_LOG_ERROR,
-	};
-	const struct sw_step *s = l->step;
-	struct sw_log_ids ids = { 0 };
-
-	sw_ids_of_aggregate(&l->a, l->aggregate, &ids);
-	ids.event_id = sw_jstr(l->ev, "event_id");
-	for (size_t i = 0; i < s->n_notes; i++) {
-		ids.ci_run_id = s->notes[i].ci_run_id ? s->notes[i].ci_run_id : sw_jstr(l->ev, "ci_run_id");
-		ids.watch_id = s->notes[i].watch_id;
-		sw_log_ids_set(&ids);
-		sw_log(levels[s->notes[i].level], "engine", "%s", s->notes[i].text);
-	}
-	sw_log_ids_set(NULL);
-	for (size_t i = 0; i < s->n_tallies; i++)
-		sw_meters_tally(l->w, s->tallies[i].what, s->tallies[i].label);
-}
-
 /* A probe's answer is on its way: it will find the state here. */
 static void lane_keep_state(struct sw_lane *l, int64_t v)
 {
@@ -361,34 +340,6 @@ static void lane_keep_state(struct sw_lane *l, int64_t v)
 		sw_states_keep(l->w, l->aggregate,
 		               &(struct sw_loaded){ .v = v, .state = s->state, .state_n = s->state_n, .fails = l->fails, .hold = l->hold });
 		break;
-	}
-}
-
-static void lane_effects(struct sw_lane *l)
-{
-	const struct sw_step *s = l->step;
-
-	lane_notes(l);
-	for (size_t i = 0; i < s->n_keeps; i++)
-		sw_kept_add(l->w, s->keeps[i].key, s->keeps[i].value);
-	for (size_t i = 0; i < s->n_timers; i++)
-		if (s->timers[i].due)
-			sw_worker_wake_at(l->w, s->timers[i].due);
-	for (size_t i = 0; i < s->n_ios; i++) {
-		const struct sw_io *io = &s->ios[i];
-
-		switch (io->kind) {
-		case SW_IO_PROBE:
-		case SW_IO_PAST:
-			sw_poller_run(l->w, l->setup, l->aggregate, io);
-			break;
-		case SW_IO_DELIVER:
-			sw_courier_run(l->w, l->setup, l->aggregate, io);
-			break;
-		case SW_IO_ACT:
-			sw_actor_run(l->w, l->setup, l->aggregate, io);
-			break;
-		}
 	}
 }
 
@@ -456,7 +407,7 @@ static void lane_committed(void *arg, int r, const struct sw_committed *c)
 	switch (r) {
 	case SW_COMMIT_OK:
 		lane_keep_state(l, c->v);
-		lane_effects(l);
+		sw_effects_begin(l->w, l->setup, l->aggregate, l->ev, l->step, &l->a);
 		lane_done(l);
 		break;
 	case SW_COMMIT_CONFLICT:
@@ -478,39 +429,20 @@ static void lane_committed(void *arg, int r, const struct sw_committed *c)
 
 static void lane_commit(struct sw_lane *l)
 {
-	const struct sw_step *s = l->step;
 	const char **acks = SW_ARENA_ARRAY(&l->a, const char *, l->run + 1);
-	struct sw_tell *tells = SW_ARENA_ARRAY(&l->a, struct sw_tell, s->n_tells + 1);
-	struct sw_timer_set *timers = SW_ARENA_ARRAY(&l->a, struct sw_timer_set, s->n_timers + 1);
-	struct sw_ring_add *rings = SW_ARENA_ARRAY(&l->a, struct sw_ring_add, s->n_rings + 1);
-	struct sw_keep *keeps = SW_ARENA_ARRAY(&l->a, struct sw_keep, s->n_keeps + 1);
 	struct lane_entry *e = l->first;
+	struct sw_change change;
 	size_t n_acks = 0;
 
 	for (size_t i = 0; i < l->run; i++, e = e->next)
 		if (e->id)
 			acks[n_acks++] = e->id;
-	for (size_t i = 0; i < s->n_tells; i++)
-		tells[i] = (struct sw_tell){ s->tells[i].aggregate, s->tells[i].msg };
-	for (size_t i = 0; i < s->n_timers; i++)
-		timers[i] = (struct sw_timer_set){ s->timers[i].name, s->timers[i].due };
-	for (size_t i = 0; i < s->n_rings; i++)
-		rings[i] = (struct sw_ring_add){ s->rings[i].ring, s->rings[i].bytes, sizeof s->rings[i].bytes };
-	for (size_t i = 0; i < s->n_keeps; i++)
-		keeps[i] = (struct sw_keep){ .key = s->keeps[i].key, .value = s->keeps[i].value, .ttl = s->keeps[i].ttl };
-	sw_bus_commit(l->w->bus, &(struct sw_change){
-		.aggregate = l->aggregate, .v = l->v, .state = s->state, .state_n = s->state_n, .ttl = s->ttl, .acks = acks,
-		.timers = timers, .n_timers = s->n_timers, .tells = tells, .n_tells = s->n_tells,
-		.rings = rings, .n_rings = s->n_rings, .keeps = keeps, .n_keeps = s->n_keeps, .journal = s->journal,
-		.fails_add = s->fails_add, .fails_del = s->fails_del,
-		.rules_hash = s->pin ? s->pin->hash : NULL, .rules_source = s->pin ? s->pin->source : NULL,
-		.rules_source_n = s->pin ? s->pin->source_n : 0,
-		.start_action = s->start_action, .start_place = s->start_place,
-		.pace_credential = s->pace_credential, .pace_count = s->pace_count, .pace_per = s->pace_per,
-		.hold_credential = s->hold_credential, .hold_until = s->hold_until,
-		.dead_reason = s->dead_reason, .dead_body = s->dead_body,
-	}, lane_committed, l);
-	if (s->dead_reason)
+	sw_effects_change(l->step, &l->a, &change);
+	change.aggregate = l->aggregate;
+	change.v = l->v;
+	change.acks = acks;
+	sw_bus_commit(l->w->bus, &change, lane_committed, l);
+	if (l->step->dead_reason)
 		sw_meters_dead(l->w, "alert");
 }
 
@@ -577,6 +509,7 @@ static void lane_needs(struct sw_lane *l)
 static int lane_parse(struct sw_lane *l, const struct sw_loaded *ld, struct sw_step_in *in, struct sw_err *err)
 {
 	const struct sw_jnode **msgs = SW_ARENA_ARRAY(&l->a, const struct sw_jnode *, l->run);
+	const char **texts = SW_ARENA_ARRAY(&l->a, const char *, l->run);
 	struct sw_snapshot *snaps = SW_ARENA_ARRAY(&l->a, struct sw_snapshot, l->n_keys + 1);
 	struct lane_entry *e = l->first;
 	struct sw_jnode *node;
@@ -588,6 +521,7 @@ static int lane_parse(struct sw_lane *l, const struct sw_loaded *ld, struct sw_s
 		if (r < 0)
 			return -EBADMSG;
 		msgs[i] = node;
+		texts[i] = e->msg;
 		if (!l->ev)
 			l->ev = sw_jget(node, "ev");
 	}
@@ -597,6 +531,7 @@ static int lane_parse(struct sw_lane *l, const struct sw_loaded *ld, struct sw_s
 		sw_kept_add(l->w, snaps[i].key, snaps[i].value);
 	in->aggregate = l->aggregate;
 	in->msgs = msgs;
+	in->texts = texts;
 	in->n_msgs = l->run;
 	in->snaps = snaps;
 	in->n_snaps = l->n_keys;

@@ -268,6 +268,7 @@ class Shipwatch(Process):
 
     def __init__(self, folder, build, redis, wrap=(), workers=0, conf=CONF, **names):
         program = shipwatch(build)
+        self.processes = workers
         self.port = free_port()
         self.conf = os.path.join(folder, f"{self.role}-{self.port}.yaml")
         state = os.path.join(folder, f"state-{self.role}-{self.port}")
@@ -282,7 +283,8 @@ class Shipwatch(Process):
         def check():
             if not self.alive():
                 raise RuntimeError(f"shipwatch {self.role} ended: {self.tail()}")
-            return answers(self.port, "/health") == 200
+            # Not only fit to answer: as long as Redis is not reached deliveries go through the spool, and that is another figure.
+            return answers(self.port, "/health") == 200 and redis.call("HLEN", "{sw}:gateways") >= max(1, self.processes)
         wait_until("shipwatch gateway", 60, check)
 
     def kind_path(self, kind):

@@ -171,6 +171,17 @@ class Answers(GatewayCase):
         headers = list(sign_github("new-secret", PUSH, delivery="t-1").items()) + [("Content-Type", "application/json"), ("X-Hub-Signature-256", "sha256=00")]
         self.assertEqual(g.request("POST", "/hooks/github", PUSH, headers).status, 401)
 
+    def test_a_secret_is_not_kept(self):
+        """What is a secret by itself is needed to let a sender in, and stays out of Redis; two of it are two stories."""
+        g = self.up()
+        body = json.dumps({"object_kind": "push", "ref": "refs/heads/main"})
+        self.assertEqual(g.post("/hooks/gitlab", body, sign_gitlab("gitlab-token")).status, 202)
+        self.assertEqual(len(self.redis.entries()), 1)
+        for _, fields in self.redis.entries():
+            self.assertNotIn(b"gitlab-token", b"".join(fields.values()))
+        twice = [*sign_gitlab("gitlab-token").items(), ("X-Gitlab-Token", "gitlab-token"), ("Content-Type", "application/json")]
+        self.assertEqual(g.request("POST", "/hooks/gitlab", body, twice).status, 401)
+
     def test_health(self):
         g = self.up()
         a = g.request("GET", "/health")
@@ -294,6 +305,37 @@ class Durability(GatewayCase):
         kept = self.deliveries()
         self.assertEqual(taken - set(kept), set())
         self.assertEqual(len(kept), len(set(kept)))
+
+    def test_leaves_the_spool_under_load(self):
+        """Deliveries never pause, and all the same they soon go to Redis again without the way through the spool."""
+        g = self.up()
+        stop = threading.Event()
+
+        def post(k):
+            i = 0
+            while not stop.is_set():
+                i += 1
+                self.assertEqual(self.github(g, delivery=f"{k}-{i}").status, 202)
+        threads = [threading.Thread(target=post, args=(k,)) for k in range(8)]
+        for t in threads:
+            t.start()
+        try:
+            self.redis.stop()
+            wait_for(lambda: len(g.entries(msg="^spooled from")) > 200, "deliveries are spooled")
+            self.redis.start()
+            wait_for(lambda: g.metric("shipwatch_redis_up") == 1, "Redis is there again")
+            n = len(g.entries(msg="^queued from"))
+            wait_for(lambda: len(g.entries(msg="^queued from")) > n + 100, "deliveries go to Redis")
+        finally:
+            stop.set()
+            for t in threads:
+                t.join()
+        wait_for(lambda: g.metric("shipwatch_spool_bytes") == 0, "the spool is drained")
+        kept = self.deliveries()
+        self.assertEqual(len(kept), len(set(kept)))
+        for k in range(8):
+            mine = [d for d in kept if d.startswith(f"{k}-")]
+            self.assertEqual(mine, [f"{k}-{i + 1}" for i in range(len(mine))], "in order")
 
     def test_no_spool_no_promise(self):
         g = self.up(state=False)

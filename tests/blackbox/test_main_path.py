@@ -5,12 +5,14 @@ Gateway, worker and Redis are the real ones, the service is the example with its
 import http.client
 import json
 import os
+import re
 import signal
+import subprocess
 import sys
 import time
 import unittest
 
-from harness import BUILD, SOURCE, Case, Gateway, Process, Redis, Role, built, sign_gitlab, sign_report, wait_for
+from harness import BUILD, PROGRAM, SOURCE, Case, Gateway, Process, Redis, Role, built, sign_gitlab, sign_report, wait_for
 
 DINGTALK_SECRET, HOOK_SECRET, CI_SECRET, GITLAB_TOKEN = "SECtest-dingtalk", "hook-secret-1", "ci-secret-1", "gitlab-token-1"
 LONG = 90  # seconds until a rollback at the most: guards wait up to 10 s after a Redis that came back
@@ -266,6 +268,49 @@ class MainPath(Case):
         self.settled()
         with open(log, encoding="ascii") as f:
             self.assertEqual(f.read(), "run\n")
+
+    def command(self, *words):
+        return subprocess.run([PROGRAM, *words, "--redis", self.redis.url], capture_output=True, text=True, timeout=60, check=False)
+
+    def test_silenced(self):
+        """Nothing is heard while the silence lasts, the release is taken back all the same; what is still so afterwards is told."""
+        self.up()
+        self.assertEqual(self.command("silence", "list").stdout, "no silences\n")
+        self.assertEqual(self.command("silence", "add").returncode, 2)
+        said = self.command("silence", "add", "--service", "web", "--for", "1h", "--why", "moving", "--who", "lin")
+        self.assertEqual(said.returncode, 0, said)
+        name = re.match(r"silence (\w+) by lin", said.stdout).group(1)
+        wait_for(lambda: name in self.command("silence", "list").stdout, "the silence is listed")
+        self.deploy_good()
+        self.deploy_bad()
+        wait_for(self.robots.hooks, "the rollback hook is asked", LONG)
+        self.worker.wait_log(r"is held back, silence " + name + r" by lin: moving")
+        self.assertEqual(self.robots.told("prod-health"), [])
+        self.assertEqual(self.command("silence", "end", "nonesuch").returncode, 1)
+        self.assertEqual(self.command("silence", "end", name).returncode, 0)
+        wait_for(lambda: self.robots.told("prod-health"), "what is still so is told", LONG)
+        self.assertIn("over", self.command("silence", "list").stdout)
+
+    def test_dead_letter_is_sent_again(self):
+        """What a robot refuses is a dead letter; when a person sends it again it arrives, and the letter is gone."""
+        self.up()
+        self.robots.script({"to": "dingtalk", "errcode": 40035, "errmsg": "invalid parameter", "times": 1})
+        self.deploy_good()
+        self.deploy_bad()
+        wait_for(self.robots.hooks, "the rollback hook is asked", LONG)
+
+        def dead():
+            return json.loads(self.command("dead", "list", "--json").stdout)
+        letter = wait_for(dead, "the refused message is a dead letter", LONG)[0]
+        self.assertEqual(letter["kind"], "alert")
+        text = json.loads(json.loads(self.command("dead", "show", letter["id"], "--json").stdout)["message"])
+        self.assertEqual(text["channel"], "oncall")
+        before = len(self.robots.told(text["alert"]["rule"]))
+        again = self.command("dead", "retry", letter["id"])
+        self.assertEqual((again.returncode, again.stdout), (0, f"dead letter {letter['id']} is sent again\n"))
+        wait_for(lambda: len(self.robots.told(text["alert"]["rule"])) > before, "it arrives", LONG)
+        self.assertEqual(dead(), [])
+        self.assertEqual(self.command("dead", "retry", letter["id"]).returncode, 1)
 
     def test_reload_is_all_or_nothing(self):
         self.up()

@@ -321,6 +321,48 @@ static void test_batches(void **state)
 	side_close(&s);
 }
 
+/* Many raw entries in one turn are one script; what is wrong with one harms only that one. */
+static void test_intake_of_many(void **state)
+{
+	enum { N = 5, WRONG = 2, DONE = 3 };
+	struct sw_tell fact = { "place:a/b", "{}" };
+	struct rig_reply p[N] = { 0 };
+	char id[N][16], value[N][16], reply[256];
+	struct side s;
+
+	(void)state;
+	side_open(&s, server.url, 0);
+	sw_bus_read(s.bus, "me", 10, rig_read, &s.rd);
+	for (int i = 0; i < N; i++) {
+		struct sw_entry_in e = entry(id[i], id[i], SW_DAY);
+
+		(void)snprintf(id[i], sizeof id[i], "n%d", i);
+		(void)snprintf(value[i], sizeof value[i], "%d", i);
+		assert_int_equal(enqueue(&s, &e), SW_ENQ_QUEUED);
+	}
+	redis_say("SET {sw}:wrong x");
+	RIG_UNTIL(s.rd.n[1] == N);
+	redis_say("XACK {sw}:in w %s", s.rd.given[1][DONE].id);
+	for (int i = 0; i < N; i++) {
+		struct sw_keep k = { i == WRONG ? "wrong" : "pushes:a/b", value[i], SW_DAY, true, 3 };
+		struct sw_intake in = { .id = s.rd.given[1][i].id, .facts = &fact, .n_facts = 1, .keeps = &k, .n_keeps = 1 };
+
+		sw_bus_intake(s.bus, &in, rig_done, &p[i]);
+	}
+	for (int i = 0; i < N; i++) {
+		RIG_UNTIL(p[i].done);
+		assert_int_equal(p[i].r, i == WRONG ? -EBADMSG : i == DONE ? 1 : 0);
+		rig_reset(&p[i]);
+	}
+	redis_do(&server, "LRANGE {sw}:pushes:a/b 0 -1", reply, sizeof reply);
+	assert_string_equal(reply, "*3\r\n$1\r\n4\r\n$1\r\n1\r\n$1\r\n0\r\n");
+	redis_do(&server, "XLEN {sw}:in", reply, sizeof reply);
+	assert_string_equal(reply, ":2\r\n"); /* the wrong one, and the one that somebody else had done */
+	redis_do(&server, "XPENDING {sw}:in w", reply, sizeof reply);
+	assert_memory_equal(reply, "*4\r\n:1\r\n", 8);
+	side_close(&s);
+}
+
 static void test_too_much_in_flight(void **state)
 {
 	static struct rig_reply p[100];
@@ -585,6 +627,7 @@ int main(void)
 		cmocka_unit_test_setup(test_what_it_is, fresh),
 		cmocka_unit_test_setup(test_nothing_half_written, fresh),
 		cmocka_unit_test_setup(test_batches, fresh),
+		cmocka_unit_test_setup(test_intake_of_many, fresh),
 		cmocka_unit_test_setup(test_too_much_in_flight, fresh),
 		cmocka_unit_test_setup(test_rewound, fresh),
 		cmocka_unit_test_setup(test_clock, fresh),

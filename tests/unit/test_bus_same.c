@@ -216,6 +216,38 @@ static void do_commit(struct both *b)
 		versions[a] = b->p[0].number;
 }
 
+static void dead_ids(void *arg, int r, const char *json)
+{
+	struct rig_reply *p = arg;
+
+	p->done = true;
+	p->r = r;
+	sw_buf_cat(&p->text, json ? json : "[]");
+}
+
+/* One of the newest dead letters, by its place in the list: ids differ between the two. */
+static void do_dead_end(struct both *b)
+{
+	unsigned nth = rnd(4);
+	bool again = rnd(2);
+	char id[2][64] = { "1-1", "1-1" };
+
+	for (int k = 0; k < 2; k++) {
+		struct rig_reply list = { 0 };
+		const char *at;
+
+		RIG_CALL(&list, sw_bus_query(b->s[k].bus, "dead list - 5", dead_ids, &list));
+		at = sw_buf_str(&list.text);
+		for (unsigned i = 0; i <= nth && at; i++)
+			at = (at = strstr(at, "{\"id\":\"")) ? at + 7 : NULL;
+		if (at)
+			(void)snprintf(id[k], sizeof id[k], "%.*s", (int)strcspn(at, "\""), at);
+		rig_reset(&list);
+	}
+	assert_int_equal(strcmp(id[0], "1-1") == 0, strcmp(id[1], "1-1") == 0);
+	BOTH(b, sw_bus_dead_end(s->bus, id[s - b->s], again, rig_int, p));
+}
+
 static void do_rest(struct both *b)
 {
 	int stream = (int)rnd(2);
@@ -227,7 +259,8 @@ static void do_rest(struct both *b)
 	static const char *const queries[] = { "aggregates place: 10", "aggregates  10", "aggregate place:web/prod", "aggregate nothing",
 		"dead list - 5", "dead show 1-1", "nonsense" };
 
-	switch (rnd(9)) {
+	switch (rnd(10)) {
+	case 8: do_dead_end(b); break;
 	case 0: BOTH(b, sw_bus_append(s->bus, aggs[0], "{\"t\":\"cmd\"}", rig_done, p)); break;
 	case 1: BOTH(b, sw_bus_hold(s->bus, scope, on, "ann", "because \"x/y\"", rig_done, p)); break;
 	case 2: BOTH(b, sw_bus_dead_add(s->bus, "alert", "gave up", "{}", rig_done, p)); break;

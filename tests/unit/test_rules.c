@@ -118,7 +118,7 @@ static const struct { const char *text, *want; } files[] = {
 	{ R("weight: 0, then: alert"), "f.yaml:1:41: weight: want more than 0" },
 	{ R("weight: lots, then: alert"), "f.yaml:1:41: weight: want a number, got \"lots\"" },
 	{ R("watch: {evry: 5s}, if: health is failing, then: alert"), "f.yaml:1:41: unknown key \"evry\", did you mean \"every\"?" },
-	{ R("repeat: 10m, then: alert"), "f.yaml:1:33: repeat: not in this version" },
+	{ R("repeat: 10s, severity: critical, then: alert"), "f.yaml:1:41: repeat: want 1m to 1d, got \"10s\"" },
 	{ "- name: r\n  on: push\n  if: failing_services(10m) > 3\n  then: alert\n",
 	  "f.yaml:3:7: only deployments can be watched: a rule on push cannot ask for what a watch sees" },
 	{ S("x", "unit: s"), "f.yaml:1:14: signal \"x\": say where it comes from: prometheus, counts, scrape, report or alertmanager" },

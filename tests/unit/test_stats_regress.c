@@ -260,9 +260,13 @@ static void test_control(void **state)
 	in.n_days = 5;
 	sw_regress(&in, &a, &saw);
 	check("as on four of five days", &saw, SW_REGRESS_FALSE, SW_REGRESS_CONTROL);
+	assert_int_equal(saw.days, 5);
+	assert_true(saw.daily > 1.3 && saw.daily < 1.7);
 	in.n_days = 2;
 	sw_regress(&in, &a, &saw);
 	check("two days are too few", &saw, SW_REGRESS_TRUE, SW_REGRESS_EVIDENCE);
+	assert_int_equal(saw.days, 0);
+	assert_true(isnan(saw.daily));
 	in.n_days = 5;
 	for (size_t i = 0; i < 20; i++)
 		y[i] *= 2;
@@ -273,6 +277,43 @@ static void test_control(void **state)
 			days_y[d][i] = NAN;
 	sw_regress(&in, &a, &saw);
 	check("days without data", &saw, SW_REGRESS_TRUE, SW_REGRESS_EVIDENCE);
+	sw_arena_fini(&a);
+}
+
+/* Other days are compared at the minutes that the effect is of, not over their whole window. */
+static void test_control_minutes(void **state)
+{
+	struct world *w = world();
+	static double days_x[4][BASE], days_y[4][20];
+	double y[20];
+	struct sw_guard_day days[4];
+	struct sw_regress in = { .kind = SW_REGRESS_LATENCY, .x = w->x + HISTORY - BASE, .m = BASE, .y = y, .n = 10, .by = { SW_BY_SHARE, 0.2 }, .requests = -1,
+		                 .calibration = &w->up, .days = days, .n_days = 4 };
+	struct sw_regress_saw saw;
+	struct sw_arena a = { 0 };
+
+	(void)state;
+	for (size_t d = 0; d < 4; d++) {
+		memcpy(days_x[d], w->x + d * 500, sizeof days_x[d]);
+		for (size_t i = 0; i < 20; i++)
+			days_y[d][i] = (i >= 10 ? 1.6 : 1) * w->x[d * 500 + BASE + i];
+		days[d] = (struct sw_guard_day){ days_x[d], days_y[d], BASE, 20 };
+	}
+	for (size_t i = 0; i < 20; i++)
+		y[i] = 1.6 * w->x[HISTORY + i];
+	sw_regress(&in, &a, &saw);
+	check("on other days it begins later", &saw, SW_REGRESS_TRUE, SW_REGRESS_EVIDENCE);
+	for (size_t i = 0; i < 10; i++) {
+		y[i] /= 1.6;
+		y[i] = i % 3 ? y[i] : NAN;
+	}
+	in.n = 20;
+	sw_regress(&in, &a, &saw);
+	check("on other days it begins at the same minute", &saw, SW_REGRESS_FALSE, SW_REGRESS_CONTROL);
+	for (size_t d = 0; d < 4; d++)
+		days[d].n = 11;
+	sw_regress(&in, &a, &saw);
+	check("what the other days have ends before", &saw, SW_REGRESS_TRUE, SW_REGRESS_EVIDENCE);
 	sw_arena_fini(&a);
 }
 
@@ -407,7 +448,7 @@ static void test_odd(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_stories), cmocka_unit_test(test_says), cmocka_unit_test(test_unknown), cmocka_unit_test(test_control),
+		cmocka_unit_test(test_stories), cmocka_unit_test(test_says), cmocka_unit_test(test_unknown), cmocka_unit_test(test_control), cmocka_unit_test(test_control_minutes),
 		cmocka_unit_test(test_counts), cmocka_unit_test(test_detectable), cmocka_unit_test(test_odd),
 	};
 

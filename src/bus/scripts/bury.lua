@@ -20,7 +20,7 @@ call('XACK', key, 'w', id)
 call('XDEL', key, id)
 call('HDEL', K .. 'trying', ARGV[1] .. ':' .. id)
 if ARGV[1] == 'i' then
-	in_done(id, len, ctl[3], true)
+	in_done(1, len, ctl[3])
 	call('PEXPIRE', K .. 'body:' .. id, '2592000000')
 end
 return 0

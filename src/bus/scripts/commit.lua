@@ -93,7 +93,7 @@ for i = 1, tonumber(ARGV[rings]) do
 	if call('APPEND', ring, ARGV[rings + 2 * i]) > 20000 then call('SET', ring, call('GETRANGE', ring, -16000, -1)) end
 	call('PEXPIRE', ring, '604800000')
 end
-write_keeps(keeps)
+write_keeps({ keeps })
 journal(ARGV[7], ARGV[8])
 if ARGV[9] ~= '' then call('HSETNX', K .. 'fails', ARGV[9], I(now)) end
 if ARGV[10] ~= '' then call('HDEL', K .. 'fails', ARGV[10]) end

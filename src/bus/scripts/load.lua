@@ -22,6 +22,8 @@ for i = 1, tonumber(ARGV[3 + n]) do
 	local kind = call('TYPE', key).ok
 	if kind == 'string' then
 		out[6 + n + i] = call('GET', key)
+	elseif kind == 'hash' then -- another aggregate
+		out[6 + n + i] = call('HGET', key, 's')
 	elseif kind == 'list' then
 		out[6 + n + i] = '[' .. table.concat(call('LRANGE', key, 0, -1), ',') .. ']'
 	else

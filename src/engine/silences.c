@@ -1,0 +1,143 @@
+/* Silences: added and ended by people, over by themselves. */
+#include "engine/silences.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "shipwatch/err.h"
+
+#define EACH(x, obj, key) for (const struct sw_jnode *x = sw_jget(obj, key) ? sw_jget(obj, key)->child : NULL; x; x = x->next)
+
+/* What a silence may match: globs over these members of an alert; NULL fits everything. */
+static const struct { const char *key, *member; } matchers[] = {
+	{ "service", "service" }, { "env", "environment" }, { "rule", "rule" }, { "severity", "severity" } };
+
+struct silence {
+	const char *id, *who, *why, *match[SW_COUNT(matchers)];
+	sw_ms from, until;
+};
+
+static void silence_read(const struct sw_jnode *n, struct silence *x)
+{
+	*x = (struct silence){ .id = sw_jstr(n, "id"), .who = sw_jstr(n, "who"), .why = sw_jstr(n, "why"), .from = sw_jint(n, "from", 0),
+	                       .until = sw_jint(n, "until", 0) };
+	for (size_t i = 0; i < SW_COUNT(matchers); i++)
+		x->match[i] = sw_jstr(n, matchers[i].key);
+}
+
+static void silence_write(const struct silence *x, struct sw_jw *w)
+{
+	sw_jw_obj(w, NULL);
+	sw_jw_str(w, "id", x->id);
+	for (size_t i = 0; i < SW_COUNT(matchers); i++)
+		sw_jw_opt(w, matchers[i].key, x->match[i]);
+	sw_jw_int(w, "from", x->from);
+	sw_jw_int(w, "until", x->until);
+	sw_jw_opt(w, "who", x->who);
+	sw_jw_opt(w, "why", x->why);
+	sw_jw_obj_end(w);
+}
+
+static int silence_add(struct step *s, struct silence *list, size_t *n, const struct sw_jnode *m)
+{
+	struct silence x;
+	bool any = false;
+
+	silence_read(m, &x);
+	x.from = s->now;
+	for (size_t i = 0; i < SW_COUNT(matchers); i++) {
+		any |= x.match[i] != NULL;
+		if (x.match[i] && strlen(x.match[i]) > SILENCE_TEXT)
+			return sw_err_set(s->err, EBADMSG, "a silence with a text of over %d bytes", SILENCE_TEXT);
+	}
+	if (!x.id || !any || x.until <= s->now || (x.why && strlen(x.why) > SILENCE_TEXT))
+		return sw_err_set(s->err, EBADMSG, "a silence without id, matcher or end");
+	x.until = SW_MIN(x.until, s->now + SILENCE_LONGEST);
+	for (size_t i = 0; i < *n; i++)
+		if (sw_streq(list[i].id, x.id))
+			return 0; /* told twice */
+	if (*n == SILENCES_MOST) {
+		sw_step_note(s, SW_NOTE_ERROR, NULL, NULL, "more than %d silences, this one is not taken", SILENCES_MOST);
+		return 0;
+	}
+	list[(*n)++] = x;
+	sw_step_note(s, SW_NOTE_INFO, NULL, NULL, "silence %s by %s%s%s", x.id, x.who ? x.who : "somebody", x.why ? ": " : "", x.why ? x.why : "");
+	return 0;
+}
+
+static void silence_end(struct step *s, struct silence *list, size_t n, const struct sw_jnode *m)
+{
+	for (size_t i = 0; i < n; i++)
+		if (sw_streq(list[i].id, sw_jstr(m, "id")) && list[i].until > s->now) {
+			list[i].until = s->now;
+			sw_step_note(s, SW_NOTE_INFO, NULL, NULL, "silence %s ended by %s", list[i].id, sw_jstr(m, "who") ? sw_jstr(m, "who") : "somebody");
+		}
+}
+
+int sw_silences_step(struct step *s)
+{
+	struct silence *list = SW_ARENA_ARRAY(s->a, struct silence, SILENCES_MOST + 1);
+	struct sw_buf b = SW_BUF_INIT;
+	size_t n = 0;
+	struct sw_jw w;
+	int r = 0;
+
+	EACH(x, s->in->state, "items") if (n < SILENCES_MOST && sw_jint(x, "until", 0) > s->now - SW_DAY)
+		silence_read(x, &list[n++]); /* those that are over are shown for a day */
+	for (size_t i = 0; i < s->in->n_msgs && r == 0; i++) {
+		const char *what = sw_jstr(s->in->msgs[i], "do");
+
+		if (sw_streq(what, "silence"))
+			r = silence_add(s, list, &n, s->in->msgs[i]);
+		else if (sw_streq(what, "end"))
+			silence_end(s, list, n, s->in->msgs[i]);
+		else
+			r = sw_err_set(s->err, EBADMSG, "unknown command \"%.40s\" about silences", what ? what : "");
+	}
+	if (r < 0)
+		return r;
+	sw_jw_init(&w, &b);
+	sw_jw_obj(&w, NULL);
+	sw_jw_int(&w, "t", s->now);
+	sw_jw_arr(&w, "items");
+	for (size_t i = 0; i < n; i++)
+		silence_write(&list[i], &w);
+	sw_jw_arr_end(&w);
+	sw_jw_obj_end(&w);
+	s->out->state = sw_arena_strndup(s->a, b.p, b.n);
+	s->out->state_n = b.n;
+	sw_buf_fini(&b);
+	return 0;
+}
+
+static bool silence_fits(const struct silence *x, const struct sw_jnode *alert)
+{
+	for (size_t i = 0; i < SW_COUNT(matchers); i++) {
+		const char *v = sw_jstr(alert, matchers[i].member);
+
+		if (x->match[i] && !sw_glob_match(x->match[i], v ? v : "", false))
+			return false;
+	}
+	return true;
+}
+
+const char *sw_silences_hold(struct step *s, const struct sw_jnode *alert, sw_ms *ret_until, bool *ret_known)
+{
+	struct sw_jnode *state;
+	const char *text;
+
+	*ret_known = sw_step_snap(s, SILENCES_KEY, &text);
+	if (!*ret_known || !text || sw_jtree_parse(s->a, text, strlen(text), 10000, &state, NULL) < 0)
+		return NULL;
+	EACH(n, state, "items") {
+		struct silence x;
+
+		silence_read(n, &x);
+		if (x.until <= s->now || !silence_fits(&x, alert))
+			continue;
+		*ret_until = x.until;
+		return sw_arena_printf(s->a, "silence %s by %s%s%s", x.id, x.who ? x.who : "somebody", x.why ? ": " : "", x.why ? x.why : "");
+	}
+	return NULL;
+}
