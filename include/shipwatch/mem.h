@@ -30,6 +30,10 @@ void sw_arena_reset(struct sw_arena *a);
 void sw_arena_fini(struct sw_arena *a);
 /* Zeroed, aligned for any type. */
 void *sw_arena_alloc(struct sw_arena *a, size_t n);
+/* Bytes it holds, used or not. */
+size_t sw_arena_size(const struct sw_arena *a);
+/* Not zeroed: for large arrays of which few elements are used, each written whole before it is read. */
+void *sw_arena_raw(struct sw_arena *a, size_t n);
 /* NULL in, NULL out. */
 char *sw_arena_strdup(struct sw_arena *a, const char *s);
 char *sw_arena_strndup(struct sw_arena *a, const char *s, size_t n);

@@ -131,7 +131,16 @@ static void arena_grow(struct sw_arena *a, size_t n)
 	a->head = c;
 }
 
-static void *arena_take(struct sw_arena *a, size_t n)
+size_t sw_arena_size(const struct sw_arena *a)
+{
+	size_t n = 0;
+
+	for (const struct sw_arena_chunk *c = a->head; c; c = c->next)
+		n += c->size;
+	return n;
+}
+
+void *sw_arena_raw(struct sw_arena *a, size_t n)
 {
 	struct sw_arena_chunk *c;
 	void *p;
@@ -150,7 +159,7 @@ static void *arena_take(struct sw_arena *a, size_t n)
 
 void *sw_arena_alloc(struct sw_arena *a, size_t n)
 {
-	return memset(arena_take(a, n), 0, n);
+	return memset(sw_arena_raw(a, n), 0, n);
 }
 
 char *sw_arena_strdup(struct sw_arena *a, const char *s)
@@ -160,7 +169,7 @@ char *sw_arena_strdup(struct sw_arena *a, const char *s)
 
 char *sw_arena_memdup(struct sw_arena *a, const void *from, size_t n)
 {
-	char *p = arena_take(a, n + 1);
+	char *p = sw_arena_raw(a, n + 1);
 
 	if (n)
 		memcpy(p, from, n);
@@ -175,7 +184,7 @@ char *sw_arena_strndup(struct sw_arena *a, const char *s, size_t n)
 	if (!s)
 		return NULL;
 	n = strnlen(s, n);
-	p = arena_take(a, n + 1);
+	p = sw_arena_raw(a, n + 1);
 	memcpy(p, s, n);
 	p[n] = '\0';
 	return p;
@@ -191,7 +200,7 @@ char *sw_arena_printf(struct sw_arena *a, const char *fmt, ...)
 	va_copy(again, ap);
 	n = vsnprintf(small, sizeof small, fmt, ap);
 	SW_ASSERT(n >= 0);
-	p = arena_take(a, (size_t)n + 1);
+	p = sw_arena_raw(a, (size_t)n + 1);
 	if ((size_t)n < sizeof small)
 		memcpy(p, small, (size_t)n + 1);
 	else

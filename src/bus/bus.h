@@ -223,7 +223,7 @@ void sw_bus_append(struct sw_bus *bus, const char *aggregate, const char *msg, s
  * {"t":"timer","name":…,"due":…}; due is its generation), keeps the clock at rate 1, notes presence, answers what is going on.
  * Reclaimed entries (idle > 5 s, of consumers silent that long) come through the read callback with reclaimed set.
  */
-struct sw_tick { sw_ms now, next_due /* 0: none */; int64_t moved, in_n, work_n, dead_n; sw_ms in_oldest; bool held; bool rewound; };
+struct sw_tick { sw_ms now, next_due /* 0: none */; int64_t moved, in_n, work_n, dead_n; sw_ms in_oldest; bool held; bool rewound; int64_t gone /* workers that fell silent in the last 10 min without leaving */; };
 typedef void (*sw_tick_cb)(void *arg, int r, const struct sw_tick *t);
 void sw_bus_tick(struct sw_bus *bus, sw_tick_cb cb, void *arg);
 /* Where this process remembers lineage and counter (a file in state_dir; NULL: nowhere). Set before the first contact. */

@@ -267,7 +267,7 @@ static void tick_reply(void *arg, int r, const struct sw_rep *rep)
 	struct sw_tick t = { 0 };
 	int64_t *numbers[] = { &t.now, &t.next_due, &t.moved, &t.in_n, &t.work_n, &t.dead_n, &t.in_oldest };
 
-	if (r == 0 && sw_rep_count(rep) != 12)
+	if (r == 0 && sw_rep_count(rep) != 13)
 		r = -EPROTO;
 	if (r == 0) {
 		for (size_t i = 0; i < SW_COUNT(numbers); i++)
@@ -275,6 +275,7 @@ static void tick_reply(void *arg, int r, const struct sw_rep *rep)
 		t.held = sw_rep_int(sw_rep_at(rep, 7)) != 0;
 		t.rewound = sw_rep_int(sw_rep_at(rep, 8)) != 0;
 		bus_memory_note(&b->memory, sw_rep_str(sw_rep_at(rep, 9), NULL), sw_rep_int(sw_rep_at(rep, 10)));
+		t.gone = sw_rep_int(sw_rep_at(rep, 12));
 		b->tick_now = t.now;
 		b->tick_boot = sw_clock_boot();
 		remote_now_set(b, t.now);

@@ -315,15 +315,16 @@ void sw_deployment_trigger(struct step *s, struct place_state *p, struct deploym
 {
 	const struct sw_rules *rules = s->e->rules;
 	struct facts f = { .s = s, .ev = &d->ev, .place = p->conf, .service = p->service, .state = p, .dep = d, .rules = rules };
+	struct sw_rules_walk walk;
+	const struct sw_rule *rule;
 
 	if (!p->conf) { /* told by hand of a place that is misspelt, or taken out of the configuration meanwhile */
 		if (kind == SW_TR_DEPLOY_TO)
 			sw_step_note(s, SW_NOTE_WARN, d->ev.ci_run_id, NULL, "no service has this place: the deployment is recorded, not watched");
 		return;
 	}
-	for (size_t i = 0; rules && i < rules->n; i++) {
-		const struct sw_rule *rule = &rules->items[i];
-
+	sw_rules_walk(rules, kind, true, p->service, &walk);
+	while ((rule = sw_rules_next(&walk))) {
 		if (!trigger_fits(p, d, rule, kind))
 			continue;
 		if (rule->on.expr && !sw_facts_where(&f, rule->on.expr))
@@ -390,7 +391,7 @@ static void classify(struct place_state *p, struct deployment *d, struct deploym
 static void deployment_succeeded(struct step *s, struct place_state *p, struct deployment *d)
 {
 	struct deployment *running = NULL;
-	sw_dur longest = 0;
+	sw_dur longest = s->e->rules ? s->e->rules->watch_longest : 0;
 
 	d->told_done = true;
 	sw_step_tally(s, SW_TALLY_DEPLOYMENT, "success");
@@ -412,8 +413,6 @@ static void deployment_succeeded(struct step *s, struct place_state *p, struct d
 		d->prev_sha = event_sha(&running->ev);
 		d->prev_version = running->ev.version;
 	}
-	for (size_t i = 0; s->e->rules && i < s->e->rules->n; i++)
-		longest = SW_MAX(longest, s->e->rules->items[i].watch_for);
 	sw_step_note(s, SW_NOTE_INFO, d->ev.ci_run_id, NULL, "deployment %s of %s succeeded%s", d->id,
 	             event_sha(&d->ev) ? event_sha(&d->ev) : "an unknown commit",
 	             d->is_rollback ? " (a rollback)" : d->is_redeploy ? " (a redeploy)" : "");

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -216,7 +217,7 @@ int sw_engine_step(const struct sw_engine *e, const struct sw_step_in *in, struc
 	struct step s = { .e = e, .in = in, .a = a, .out = ret, .err = err, .now = in->now };
 	int r;
 
-	memset(ret, 0, sizeof *ret);
+	memset(ret, 0, offsetof(struct sw_step, timers));
 	ret->a = a;
 	if (in->state) {
 		sw_ms last = sw_jint(in->state, "t", 0);
@@ -238,13 +239,10 @@ int sw_engine_step(const struct sw_engine *e, const struct sw_step_in *in, struc
 		return r;
 	if (ret->n_needs) {
 		size_t n = ret->n_needs;
-		const char *needs[SW_COUNT(ret->needs)];
 
-		memcpy(needs, ret->needs, sizeof needs);
-		memset(ret, 0, sizeof *ret);
+		memset(ret, 0, offsetof(struct sw_step, timers));
 		ret->a = a;
 		ret->n_needs = n;
-		memcpy(ret->needs, needs, sizeof needs);
 		return 0;
 	}
 	step_journal(&s);

@@ -149,24 +149,13 @@ struct sw_step_keep { const char *key, *value; sw_dur ttl; };
 
 #define SW_STEP_MAX 128
 
-/* What was decided; everything in the arena handed in. */
+/* What was decided; everything in the arena handed in. Of the arrays at its end only the elements in use are written. */
 struct sw_step {
 	struct sw_arena *a;
 	const char *state;             /* new JSON; NULL: unchanged */
 	size_t state_n;
 	sw_dur ttl;                    /* of the aggregate; 0: for ever */
-	struct sw_step_timer timers[8];
-	size_t n_timers;
-	struct sw_step_tell tells[SW_STEP_MAX];
-	size_t n_tells;
-	struct sw_step_ring rings[SW_STEP_MAX];
-	size_t n_rings;
-	struct sw_io ios[SW_STEP_MAX];
-	size_t n_ios;
-	struct sw_step_keep keeps[8];
-	size_t n_keeps;
-	const char *needs[16];         /* keys below {sw}: wanted before this can be decided; then nothing else is set */
-	size_t n_needs;
+	size_t n_timers, n_tells, n_rings, n_ios, n_keeps, n_needs, n_notes, n_tallies;
 	const char *fails_add, *fails_del;
 	struct sw_rules *pin;          /* keep the text of these rules */
 	const char *start_action, *start_place;
@@ -177,10 +166,14 @@ struct sw_step {
 	sw_ms hold_until;
 	const char *dead_reason, *dead_body; /* a message that could not be delivered, or a parked state */
 	const char *journal;
+	struct sw_step_timer timers[8];
+	const char *needs[16];         /* keys below {sw}: wanted before this can be decided; then nothing else is set */
+	struct sw_step_keep keeps[8];
+	struct sw_step_tell tells[SW_STEP_MAX];
+	struct sw_step_ring rings[SW_STEP_MAX];
+	struct sw_io ios[SW_STEP_MAX];
 	struct sw_note notes[SW_STEP_MAX];
-	size_t n_notes;
 	struct sw_tallied tallies[SW_STEP_MAX];
-	size_t n_tallies;
 };
 
 /*

@@ -413,14 +413,16 @@ static bool line_judge(struct step *s, struct line *l, const struct sw_rule *rul
 static void line_trigger(struct step *s, struct line *l, enum sw_trigger_kind kind, const char *name, const struct about *of)
 {
 	const struct sw_rules *rules = s->e->rules;
+	struct sw_rules_walk walk;
+	const struct sw_rule *rule;
 	struct sw_judged j;
 
 	line_unmute(s, l, name);
-	for (size_t i = 0; rules && i < rules->n; i++) {
-		const struct sw_rule *rule = &rules->items[i];
+	sw_rules_walk(rules, kind, false, of->service, &walk);
+	while ((rule = sw_rules_next(&walk))) {
 		struct facts f = { .s = s, .ev = of->ev, .place = of->place, .service = of->service, .rules = rules };
 
-		if (rule->watches || rule->on.kind != kind)
+		if (rule->watches)
 			continue;
 		if (kind == SW_TR_CUSTOM && !sw_facts_where(&f, rule->on.expr))
 			continue;

@@ -221,7 +221,7 @@ static int place_message(struct step *s, struct place_state *p, const struct sw_
 
 int sw_place_step(struct step *s)
 {
-	struct place_state *p = SW_ARENA_NEW(s->a, struct place_state);
+	struct place_state *p = sw_arena_raw(s->a, sizeof *p);
 	sw_ms next = 0, tick;
 	int r;
 

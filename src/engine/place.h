@@ -103,30 +103,23 @@ struct past {
 	const char *why;                 /* MISSING */
 };
 
+/* Of the arrays only the elements in use are written: a step touches a tenth of what there is room for. */
 struct place_state {
 	const char *service, *environment;
 	const struct sw_place *conf;     /* NULL: the configuration knows it no more */
-	struct deployment deps[PLACE_DEPLOYMENTS + 1];
-	size_t n_deps;                   /* oldest first, in the host's order */
-	struct watch watches[PLACE_WATCHES];
-	size_t n_watches;
-	struct act acts[PLACE_ACTS];
-	size_t n_acts;
-	struct series series[PLACE_SERIES];
-	size_t n_series;
-	const char *good[PLACE_SHAS], *bad[PLACE_SHAS];
-	size_t n_good, n_bad;
-	sw_ms rollbacks[8];              /* starts in the last 24 h */
-	size_t n_rollbacks;
+	size_t n_deps, n_watches, n_acts, n_series, n_good, n_bad, n_rollbacks, n_sources, n_pasts;
 	const char *hold_by, *hold_why;
-	struct source_state sources[PLACE_SOURCES];
-	size_t n_sources;
-	struct past pasts[PLACE_PASTS];
-	size_t n_pasts;
-	struct heard heard;              /* signals nobody is asked for */
 	sw_ms tick_due;
 	const char *failing;             /* as what it stands in recent-fails; NULL: it does not fail */
-	bool changed;
+	struct heard heard;              /* signals nobody is asked for */
+	struct deployment deps[PLACE_DEPLOYMENTS + 1]; /* oldest first, in the host's order; from here on not zeroed */
+	struct watch watches[PLACE_WATCHES];
+	struct act acts[PLACE_ACTS];
+	struct series series[PLACE_SERIES];
+	const char *good[PLACE_SHAS], *bad[PLACE_SHAS];
+	sw_ms rollbacks[8];              /* starts in the last 24 h */
+	struct source_state sources[PLACE_SOURCES];
+	struct past pasts[PLACE_PASTS];
 };
 
 /* state.c: from JSON and to JSON */

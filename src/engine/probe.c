@@ -144,9 +144,8 @@ static void wanted_later(struct step *s, const struct place_state *p, struct wan
 	const struct sw_rules *rules = s->e->rules;
 
 	l->n = 0;
-	for (size_t i = 0; rules && i < rules->n; i++)
-		for (size_t k = 0; rules->items[i].watches && rules->items[i].signals[k]; k++)
-			wanted_add(l, p->conf, rules, rules->items[i].signals[k], p->conf->scrape.background);
+	for (size_t i = 0; rules && rules->watched[i]; i++)
+		wanted_add(l, p->conf, rules, rules->watched[i], p->conf->scrape.background);
 }
 
 static bool place_watched(const struct place_state *p)

@@ -19,7 +19,8 @@ struct series *sw_readings_of(struct place_state *p, const char *signal)
 			return &p->series[i];
 	if (p->n_series == PLACE_SERIES)
 		return NULL;
-	p->series[p->n_series] = (struct series){ .name = signal };
+	p->series[p->n_series].name = signal;
+	p->series[p->n_series].n = 0;
 	return &p->series[p->n_series++];
 }
 
@@ -92,7 +93,8 @@ void sw_readings_read(const struct sw_jnode *n, struct series *sr)
 {
 	sw_ms at = sw_jint(n, "t", 0);
 
-	*sr = (struct series){ .name = sw_jstr(n, "name") };
+	sr->name = sw_jstr(n, "name");
+	sr->n = 0;
 	for (const struct sw_jnode *x = sw_jget(n, "s") ? sw_jget(n, "s")->child : NULL; x && sr->n < PLACE_SAMPLES; x = x->next) {
 		const struct sw_jnode *dt = x->child, *v = dt ? dt->next : NULL, *count = v ? v->next : NULL, *text = count ? count->next : NULL;
 		struct sw_sample *y = &sr->s[sr->n];
@@ -102,12 +104,11 @@ void sw_readings_read(const struct sw_jnode *n, struct series *sr)
 		at += dt->i;
 		*y = (struct sw_sample){ .signal = sr->name, .at = at, .count = count ? count->d : 0,
 		                         .text = text && text->type == SW_J_STRING ? text->text : NULL };
-		if (v->type == SW_J_NUMBER) {
+		sr->digits[sr->n] = v->type == SW_J_NUMBER ? v->text : NULL;
+		if (v->type == SW_J_NUMBER)
 			y->value = v->d;
-			sr->digits[sr->n] = v->text;
-		} else {
+		else
 			y->reading = sw_reading_parse(v->text);
-		}
 		sr->counts[sr->n] = count ? count->text : NULL;
 		sr->n++;
 	}

@@ -1,4 +1,5 @@
 /* The state of one place from JSON and to JSON; what goes first when it grows too large. */
+#include <stddef.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -105,7 +106,7 @@ void sw_place_read(struct step *s, struct place_state *p)
 	const struct sw_jnode *n = s->in->state;
 	const char *name = s->in->aggregate + strlen("place:"), *slash = strrchr(name, '/');
 
-	memset(p, 0, sizeof *p);
+	memset(p, 0, offsetof(struct place_state, deps));
 	p->service = slash ? sw_arena_strndup(s->a, name, (size_t)(slash - name)) : name;
 	p->environment = slash ? slash + 1 : "";
 	/* names of environments hold slashes ("production/hz"): the state knows better where to cut */

@@ -24,7 +24,8 @@
 #define ANSWER_HEADERS  64
 #define ANSWER_HEAD_MAX ((size_t)32 * 1024)
 #define REDIRECTS       5
-#define IDLE_CONNS      64L
+#define IDLE_CONNS      64
+#define IDLE_FOR        (2 * SW_MINUTE)
 
 struct sw_http_call {
 	struct sw_http_client *c;
@@ -58,6 +59,8 @@ struct sw_http_client {
 	char *proxy, *ca_file;
 	struct sw_timer timer;
 	struct sw_http_call *first;
+	struct curl_slist *unpins; /* "-host:port" of calls that ended; the next one takes them along */
+	struct { uint64_t site; sw_dur used; } kept[IDLE_CONNS]; /* whose connections stay open, by sw_clock_mono */
 	size_t n;
 };
 
@@ -71,6 +74,22 @@ static void call_start(struct sw_http_call *k);
 
 /* ---- the end of a call ---- */
 
+/*
+ * A name that was pinned is forgotten with the next request: libcurl walks through all it remembers at every request's beginning and
+ * end, so with thousands of hosts its own minute of memory costs more than the requests.
+ */
+static void call_unpin(struct sw_http_call *k)
+{
+	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+	struct curl_slist *x;
+
+	sw_buf_printf(&b, "-%s:%s", k->host, k->port);
+	x = curl_slist_append(NULL, sw_buf_str(&b));
+	SW_ASSERT(x);
+	x->next = k->c->unpins;
+	k->c->unpins = x;
+}
+
 static void call_drop_easy(struct sw_http_call *k)
 {
 	if (k->easy) {
@@ -78,6 +97,8 @@ static void call_drop_easy(struct sw_http_call *k)
 		curl_easy_cleanup(k->easy);
 		k->easy = NULL;
 	}
+	if (k->pins)
+		call_unpin(k);
 	curl_slist_free_all(k->lines);
 	curl_slist_free_all(k->pins);
 	k->lines = k->pins = NULL;
@@ -369,12 +390,41 @@ static void call_lines(struct sw_http_call *k)
 	}
 }
 
+/*
+ * May this site's connection stay open? As many sites as there is room for may; of all others each request has its own. Else, with
+ * thousands of sites, every connection would push out another one that is not used again either, after a search through all.
+ */
+static bool call_keeps(const struct sw_http_call *k)
+{
+	struct sw_http_client *c = k->c;
+	uint64_t site = 14695981039346656037u;
+	sw_dur now = sw_clock_mono();
+	size_t oldest = 0;
+
+	for (const char *p = k->url; *p && !(p > k->url + strlen("https://") && *p == '/'); p++) /* FNV-1a of scheme, host, port */
+		site = (site ^ (unsigned char)*p) * 1099511628211u;
+	for (size_t i = 0; i < SW_COUNT(c->kept); i++) {
+		if (c->kept[i].site == site) {
+			c->kept[i].used = now;
+			return true;
+		}
+		if (c->kept[i].used < c->kept[oldest].used)
+			oldest = i;
+	}
+	if (c->kept[oldest].site && now - c->kept[oldest].used < IDLE_FOR)
+		return false;
+	c->kept[oldest].site = site;
+	c->kept[oldest].used = now;
+	return true;
+}
+
 static void call_method(struct sw_http_call *k)
 {
 	CURL *e = k->easy;
 
 	if (strcmp(k->job.method, "GET") == 0) {
 		(void)curl_easy_setopt(e, CURLOPT_HTTPGET, 1L);
+		(void)curl_easy_setopt(e, CURLOPT_FORBID_REUSE, call_keeps(k) ? 0L : 1L);
 		return;
 	}
 	if (strcmp(k->job.method, "HEAD") == 0) {
@@ -417,6 +467,7 @@ static void call_send(struct sw_http_call *k, sw_dur left)
 	(void)curl_easy_setopt(e, CURLOPT_ERRORBUFFER, k->why);
 	if (k->c->ca_file)
 		(void)curl_easy_setopt(e, CURLOPT_CAINFO, k->c->ca_file);
+	(void)curl_easy_setopt(e, CURLOPT_DNS_CACHE_TIMEOUT, 0L); /* of what is not pinned: numeric addresses */
 	if (k->pins)
 		(void)curl_easy_setopt(e, CURLOPT_RESOLVE, k->pins);
 	if (curl_multi_add_handle(k->c->multi, e) != CURLM_OK) {
@@ -440,10 +491,10 @@ static void on_resolved(void *arg, const char *const *addrs, size_t n, const cha
 		call_fail(k, SW_FAULT_CONNECT, sw_buf_str(&b));
 		return;
 	}
-	sw_buf_printf(&b, "+%s:%s:", k->host, k->port); /* +: forgotten again after a minute */
+	sw_buf_printf(&b, "%s:%s:", k->host, k->port);
 	for (size_t i = 0; i < n; i++)
 		sw_buf_printf(&b, strchr(addrs[i], ':') ? "%s[%s]" : "%s%s", i ? "," : "", addrs[i]);
-	k->pins = curl_slist_append(NULL, sw_buf_str(&b));
+	k->pins = curl_slist_append(SW_TAKE(k->c->unpins), sw_buf_str(&b));
 	call_send(k, SW_MAX(left, (sw_dur)1));
 }
 
@@ -574,7 +625,7 @@ int sw_http_client_new(struct sw_loop *loop, const struct sw_http_client_conf *c
 	(void)curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
 	(void)curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timer_wish);
 	(void)curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
-	(void)curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, IDLE_CONNS);
+	(void)curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)IDLE_CONNS);
 	*ret = c;
 	return 0;
 }
@@ -587,6 +638,7 @@ void sw_http_client_free(struct sw_http_client *c)
 		call_free(c->first);
 	if (c->multi)
 		(void)curl_multi_cleanup(c->multi);
+	curl_slist_free_all(c->unpins);
 	sw_timer_stop(&c->timer);
 	sw_resolver_free(c->resolver);
 	free(c->proxy);

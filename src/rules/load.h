@@ -18,6 +18,8 @@ struct set {
 
 struct source { const char *name, *text; size_t n; struct sw_ynode *root; };
 
+void sw_load_walks(struct sw_rules *r, struct sw_arena *a); /* walk.c */
+
 struct load {
 	struct set *set;
 	struct sw_arena *a;

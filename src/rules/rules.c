@@ -66,6 +66,7 @@ static void set_free(struct set *set)
 	for (struct expr_owned *o = set->exprs; o; o = o->next)
 		sw_expr_fini(o->e);
 	sw_map_fini(&set->pub.index);
+	sw_map_fini(&set->pub.of_service);
 	sw_arena_fini(&set->pub.arena);
 	sw_freep(&set);
 }
@@ -122,6 +123,7 @@ static int load_all(struct load *l, struct sw_rules **ret)
 	sw_load_budget(&l->set->pub, l->a);
 	l->set->pub.signals = l->signals;
 	l->set->pub.n_signals = l->n_signals;
+	sw_load_walks(&l->set->pub, l->a);
 	set_source(l);
 	for (size_t i = 0; i < l->set->pub.n; i++)
 		(void)sw_map_set(&l->set->pub.index, l->set->pub.items[i].name, &l->set->pub.items[i]);

@@ -135,6 +135,7 @@ enum sw_trigger_kind {
 	SW_TR_PIPELINE_FAILED, SW_TR_PIPELINE_FIXED, SW_TR_PIPELINE, SW_TR_JOB, SW_TR_PUSH, SW_TR_TAG, SW_TR_RELEASE, SW_TR_MERGE,
 	SW_TR_REPORT, SW_TR_ALARM, SW_TR_ROLLBACK_FINISHED,
 	SW_TR_CUSTOM, /* a named expression of `triggers:`; custom_kind says which facts can set it off */
+	SW_TR_COUNT
 };
 
 struct sw_trigger {
@@ -199,6 +200,8 @@ struct sw_signal_def {
 	unsigned line;
 };
 
+struct sw_rules_list { const struct sw_rule **items; size_t n; };
+
 /* A loaded set: immutable; pinned by its hash while a watch uses it. */
 struct sw_rules {
 	struct sw_rule *items;
@@ -210,6 +213,10 @@ struct sw_rules {
 	size_t source_n;
 	unsigned refs;
 	struct sw_map index;         /* name → rule */
+	struct sw_rules_list of_all[SW_TR_COUNT]; /* by trigger, of those that no `where` ties to a service */
+	struct sw_map of_service;    /* service → the same array of those it ties to it */
+	const char **watched;        /* NULL-ended, distinct: signals of rules that watch */
+	sw_dur watch_longest;
 	struct sw_arena arena;       /* everything above but the index */
 };
 
@@ -234,6 +241,13 @@ SW_CHECKED int sw_rules_load_source(const char *source, size_t n, struct sw_rule
 extern const char sw_rules_safe[];
 struct sw_rules *sw_rules_get(struct sw_rules *r);
 struct sw_rules *sw_rules_put(struct sw_rules *r); /* returns NULL */
+/*
+ * The rules that an event of this trigger can set off at that service (NULL: none), in order; custom: those of named triggers too. The
+ * others need not be asked: their trigger or their `where` says no.
+ */
+struct sw_rules_walk { struct sw_rules_list lists[4]; };
+void sw_rules_walk(const struct sw_rules *r, enum sw_trigger_kind kind, bool custom, const char *service, struct sw_rules_walk *ret);
+const struct sw_rule *sw_rules_next(struct sw_rules_walk *w); /* NULL: no more */
 const struct sw_rule *sw_rules_find(const struct sw_rules *r, const char *name);
 /* A row of the set's own, else what is built in; NULL: there is no such signal. r NULL: built in only. */
 const struct sw_signal_def *sw_rules_signal(const struct sw_rules *r, const char *name);

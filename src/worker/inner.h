@@ -36,6 +36,8 @@ struct setup {
 	struct sw_engine engine;
 };
 
+#define SPARE_ARENAS 64
+
 struct worker {
 	struct sw_loop *loop;
 	struct sw_bus *bus;
@@ -49,9 +51,14 @@ struct worker {
 
 	struct sw_map lanes;           /* aggregate → struct sw_lane */
 	struct sw_lane *ready;
+	struct sw_arena spare[SPARE_ARENAS]; /* of lanes that ended */
+	size_t n_spare;
 	struct sw_map pinned;          /* hash → struct sw_rules */
 	struct sw_map kept;            /* what is written once: key → text */
 	size_t kept_bytes;
+	struct sw_map states;          /* aggregate → struct sw_kept_state */
+	struct sw_kept_state *states_first, **states_last;
+	size_t n_states, states_bytes;
 	size_t in_flight;              /* entries in hand */
 	size_t ios;                    /* I/O and results under way */
 	bool reading, owed;            /* owed: a read callback came, sw_bus_read_more has not been called */
@@ -60,6 +67,7 @@ struct worker {
 	struct sw_timer tick, beat, deadline, minute;
 	struct sw_defer more;
 	sw_dur tick_at;                /* when the next tick is due, by sw_clock_mono; 0: one is under way */
+	sw_dur careful_until;          /* a worker died not long ago: what may have killed it goes by way of the stream */
 	bool ticking, held, rewound, ready_told, beating;
 	sw_dur ticked;                 /* last good tick, by sw_clock_mono */
 	int tick_r;                    /* why Redis refused the last one; 0: it did not */
@@ -87,7 +95,29 @@ void sw_kept_fini(struct worker *w);
 /* stepper.c */
 void sw_stepper_add(struct worker *w, const struct sw_entry *entry);
 void sw_stepper_go(struct worker *w);       /* after a batch of adds */
+/* A message of our own that is in no stream: it may be lost with us. Entries that are reclaimed, marked and buried are not such. */
+void sw_stepper_local(struct worker *w, const char *aggregate, const char *msg);
 void sw_stepper_fini(struct worker *w);     /* after the bus is gone */
+
+/* effects.c: what a step decided */
+/* All but aggregate, v and acks; borrowed of the step, and in the arena. */
+void sw_effects_change(const struct sw_step *s, struct sw_arena *a, struct sw_change *ret);
+/* After the commit. ev: of the first fact, for the log, or NULL. */
+void sw_effects_begin(struct worker *w, struct setup *setup, const char *aggregate, const struct sw_jnode *ev, const struct sw_step *s,
+                      struct sw_arena *a);
+
+/* states.c: states just committed, for the samples that come next */
+struct sw_kept_state {
+	struct sw_kept_state *next, **link;
+	char *aggregate, *state, *fails, *hold;
+	size_t n;
+	int64_t v;
+	sw_dur at;                     /* by sw_clock_mono */
+};
+void sw_states_keep(struct worker *w, const char *aggregate, const struct sw_loaded *ld); /* v, state, fails, hold of it */
+struct sw_kept_state *sw_states_take(struct worker *w, const char *aggregate); /* the caller's; NULL: none, or too old */
+void sw_kept_state_free(struct sw_kept_state *k); /* NULL is fine */
+void sw_states_fini(struct worker *w);
 
 /* intake.c */
 void sw_intake_add(struct worker *w, const struct sw_entry *entry);

@@ -1,5 +1,5 @@
 /*
- * The poller: asks a place's sources for signals and sends what it found as `samples`, or for the time before a
+ * The poller: asks a place's sources for signals and hands on what it found as `samples`, or for the time before a
  * deployment and sends it as `past`. A question that cannot be asked is an answer too ("absent" or "error" with the
  * reason), so that the engine sees missing data as missing and not as silence.
  *
@@ -116,7 +116,7 @@ static void round_end(struct round *r)
 	if (r->samples.memory && strlen(r->samples.memory) <= SW_MEMORY_MAX)
 		sw_jw_str(&jw, "mem", r->samples.memory);
 	sw_jw_obj_end(&jw);
-	sw_outbox_append(r->w, r->aggregate, sw_buf_str(&b), false, NULL);
+	sw_stepper_local(r->w, r->aggregate, sw_buf_str(&b));
 	round_free(r);
 }
 

@@ -11,7 +11,10 @@
  *
  * 1. An entry leaves the queue only when it is known to be acknowledged, buried, or somebody else's.
  * 2. A run folds all waiting messages into one commit, except entries taken over from a dead worker: those run alone, marked.
- * 3. What a step wants done is started after its commit was answered OK, never before.
+ * 3. Samples of our own probes are in no stream: they come to the lane at once, on the state that the step which asked has left
+ *    (states.c), and are lost with the worker, as what is under way is. While a worker died not long ago they go by way of the
+ *    stream, so that one that kills is counted and buried (state.md: a poison event harms only itself).
+ * 4. What a step wants done is started after its commit was answered OK, never before.
  */
 #include <errno.h>
 #include <string.h>
@@ -29,10 +32,11 @@
 #define DEATHS_MAX   5
 #define STATE_NODES  65536
 #define MSG_NODES    200000
+#define SPARE_MAX    (512 * 1024) /* a larger arena is not kept for the next lane */
 
 struct lane_entry {
 	struct lane_entry *next;
-	char *id;
+	char *id;                      /* NULL: in no stream */
 	bool reclaimed, marked;
 	char msg[];
 };
@@ -47,6 +51,7 @@ struct sw_lane {
 	size_t alone;                  /* so many are run one by one: something among them is wrong or gone */
 	struct sw_arena a;             /* of one load and step */
 	struct sw_step *step;
+	const char *fails, *hold;      /* as the step was given them */
 	const struct sw_jnode *ev;     /* of the run's first fact, for the log; NULL: there is none */
 	int64_t v;
 	char *keys[KEYS_MAX];          /* what the step asked for, plain keys and "rules:…" that nobody has */
@@ -62,6 +67,7 @@ struct sw_lane {
 };
 
 static void lane_load(struct sw_lane *l);
+static void lane_step(struct sw_lane *l, const struct sw_loaded *ld);
 
 static void lane_timer(void *arg)
 {
@@ -80,7 +86,10 @@ static struct sw_lane *lane_get(struct worker *w, const char *aggregate)
 	l->w = w;
 	l->aggregate = sw_strdup(aggregate);
 	l->last = &l->first;
-	sw_arena_init(&l->a);
+	if (w->n_spare)
+		l->a = w->spare[--w->n_spare]; /* its pages are there already */
+	else
+		sw_arena_init(&l->a);
 	sw_timer_init(&l->timer, w->loop, lane_timer, l);
 	(void)sw_map_set(&w->lanes, aggregate, l);
 	return l;
@@ -107,7 +116,11 @@ static void lane_free(struct sw_lane *l)
 	}
 	lane_forget(l);
 	sw_timer_stop(&l->timer);
-	sw_arena_fini(&l->a);
+	sw_arena_reset(&l->a);
+	if (l->w->n_spare < SPARE_ARENAS && sw_arena_size(&l->a) <= SPARE_MAX)
+		l->w->spare[l->w->n_spare++] = l->a;
+	else
+		sw_arena_fini(&l->a);
 	free(l->aggregate);
 	free(l);
 }
@@ -127,6 +140,32 @@ static void lane_drop(struct sw_lane *l, size_t n)
 		l->n--;
 		l->w->in_flight--;
 	}
+}
+
+static void lane_arena_reset(struct sw_lane *l)
+{
+	sw_arena_reset(&l->a);
+	l->step = NULL;
+	l->ev = NULL;
+}
+
+/* Samples on the state that was just left here; false: it has to be loaded. */
+static bool lane_step_kept(struct sw_lane *l)
+{
+	struct lane_entry *e = l->first;
+	struct sw_kept_state *k;
+
+	for (size_t i = 0; i < l->run; i++, e = e->next)
+		if (e->id)
+			return false;
+	k = sw_states_take(l->w, l->aggregate);
+	if (!k)
+		return false;
+	lane_arena_reset(l);
+	lane_step(l, &(struct sw_loaded){ .v = k->v, .fmt = SW_FMT, .state = k->state, .state_n = k->n, .fails = k->fails, .hold = k->hold,
+	                                  .now = sw_bus_now(l->w->bus) });
+	sw_kept_state_free(k);
+	return true;
 }
 
 /* Takes up the next run, or ends the lane. */
@@ -155,7 +194,8 @@ static void lane_begin(struct sw_lane *l)
 		l->alone--;
 	l->setup = sw_setup_get(l->w->setup);
 	l->began = sw_clock_mono();
-	lane_load(l);
+	if (!lane_step_kept(l))
+		lane_load(l);
 }
 
 /* The run is settled: its entries are acknowledged. */
@@ -207,6 +247,11 @@ static void lane_buried(void *arg, int r)
 
 static void lane_bury(struct sw_lane *l, const char *reason)
 {
+	if (!l->first->id) {
+		SW_ERROR(LOG, "samples of %s cannot be understood: %s", l->aggregate, reason);
+		lane_done(l);
+		return;
+	}
 	SW_ERROR(LOG, "dead letter: work entry %s of %s: %s", l->first->id, l->aggregate, reason);
 	sw_meters_dead(l->w, "work");
 	sw_bus_bury(l->w->bus, SW_STREAM_WORK, l->first->id, reason, lane_buried, l);
@@ -274,57 +319,27 @@ static void lane_left(void *arg, int r)
 static void lane_leave(struct sw_lane *l)
 {
 	SW_WARN(LOG, "%s has a format newer than ours (%d): left to a newer worker", l->aggregate, SW_FMT);
+	if (!l->first->id) {
+		sw_outbox_append(l->w, l->aggregate, l->first->msg, false, NULL);
+		lane_left(l, 0);
+		return;
+	}
 	sw_bus_give_back(l->w->bus, SW_STREAM_WORK, l->first->id, lane_left, l);
 }
 
 /* ---- after the commit ---- */
 
-static void lane_notes(struct sw_lane *l)
-{
-	static const enum sw_log_level levels[] = {
-		[SW_NOTE_DEBUG] = SW_LOG_DEBUG, [SW_NOTE_INFO] = SW_LOG_INFO, [SW_NOTE_WARN] = SW_LOG_WARN, [SW_NOTE_ERROR] = SW_LOG_ERROR,
-	};
-	const struct sw_step *s = l->step;
-	struct sw_log_ids ids = { 0 };
-
-	sw_ids_of_aggregate(&l->a, l->aggregate, &ids);
-	ids.event_id = sw_jstr(l->ev, "event_id");
-	for (size_t i = 0; i < s->n_notes; i++) {
-		ids.ci_run_id = s->notes[i].ci_run_id ? s->notes[i].ci_run_id : sw_jstr(l->ev, "ci_run_id");
-		ids.watch_id = s->notes[i].watch_id;
-		sw_log_ids_set(&ids);
-		sw_log(levels[s->notes[i].level], "engine", "%s", s->notes[i].text);
-	}
-	sw_log_ids_set(NULL);
-	for (size_t i = 0; i < s->n_tallies; i++)
-		sw_meters_tally(l->w, s->tallies[i].what, s->tallies[i].label);
-}
-
-static void lane_effects(struct sw_lane *l)
+/* A probe's answer is on its way: it will find the state here. */
+static void lane_keep_state(struct sw_lane *l, int64_t v)
 {
 	const struct sw_step *s = l->step;
 
-	lane_notes(l);
-	for (size_t i = 0; i < s->n_keeps; i++)
-		sw_kept_add(l->w, s->keeps[i].key, s->keeps[i].value);
-	for (size_t i = 0; i < s->n_timers; i++)
-		if (s->timers[i].due)
-			sw_worker_wake_at(l->w, s->timers[i].due);
-	for (size_t i = 0; i < s->n_ios; i++) {
-		const struct sw_io *io = &s->ios[i];
-
-		switch (io->kind) {
-		case SW_IO_PROBE:
-		case SW_IO_PAST:
-			sw_poller_run(l->w, l->setup, l->aggregate, io);
-			break;
-		case SW_IO_DELIVER:
-			sw_courier_run(l->w, l->setup, l->aggregate, io);
-			break;
-		case SW_IO_ACT:
-			sw_actor_run(l->w, l->setup, l->aggregate, io);
-			break;
-		}
+	for (size_t i = 0; i < s->n_ios && s->state_n; i++) {
+		if (s->ios[i].kind != SW_IO_PROBE)
+			continue;
+		sw_states_keep(l->w, l->aggregate,
+		               &(struct sw_loaded){ .v = v, .state = s->state, .state_n = s->state_n, .fails = l->fails, .hold = l->hold });
+		break;
 	}
 }
 
@@ -355,7 +370,7 @@ static void lane_gone(struct sw_lane *l, const struct sw_committed *c)
 	struct lane_entry **p = &l->first, *e;
 	size_t i = 0;
 
-	if (l->run == 1) {
+	if (l->run == 1 && l->first->id) {
 		SW_DEBUG(LOG, "work entry %s of %s was done by another", l->first->id, l->aggregate);
 		lane_done(l);
 		return;
@@ -391,7 +406,8 @@ static void lane_committed(void *arg, int r, const struct sw_committed *c)
 	sw_meters_step(l->w, sw_clock_mono() - l->began, r);
 	switch (r) {
 	case SW_COMMIT_OK:
-		lane_effects(l);
+		lane_keep_state(l, c->v);
+		sw_effects_begin(l->w, l->setup, l->aggregate, l->ev, l->step, &l->a);
 		lane_done(l);
 		break;
 	case SW_COMMIT_CONFLICT:
@@ -413,37 +429,20 @@ static void lane_committed(void *arg, int r, const struct sw_committed *c)
 
 static void lane_commit(struct sw_lane *l)
 {
-	const struct sw_step *s = l->step;
 	const char **acks = SW_ARENA_ARRAY(&l->a, const char *, l->run + 1);
-	struct sw_tell *tells = SW_ARENA_ARRAY(&l->a, struct sw_tell, s->n_tells + 1);
-	struct sw_timer_set *timers = SW_ARENA_ARRAY(&l->a, struct sw_timer_set, s->n_timers + 1);
-	struct sw_ring_add *rings = SW_ARENA_ARRAY(&l->a, struct sw_ring_add, s->n_rings + 1);
-	struct sw_keep *keeps = SW_ARENA_ARRAY(&l->a, struct sw_keep, s->n_keeps + 1);
 	struct lane_entry *e = l->first;
+	struct sw_change change;
+	size_t n_acks = 0;
 
 	for (size_t i = 0; i < l->run; i++, e = e->next)
-		acks[i] = e->id;
-	for (size_t i = 0; i < s->n_tells; i++)
-		tells[i] = (struct sw_tell){ s->tells[i].aggregate, s->tells[i].msg };
-	for (size_t i = 0; i < s->n_timers; i++)
-		timers[i] = (struct sw_timer_set){ s->timers[i].name, s->timers[i].due };
-	for (size_t i = 0; i < s->n_rings; i++)
-		rings[i] = (struct sw_ring_add){ s->rings[i].ring, s->rings[i].bytes, sizeof s->rings[i].bytes };
-	for (size_t i = 0; i < s->n_keeps; i++)
-		keeps[i] = (struct sw_keep){ .key = s->keeps[i].key, .value = s->keeps[i].value, .ttl = s->keeps[i].ttl };
-	sw_bus_commit(l->w->bus, &(struct sw_change){
-		.aggregate = l->aggregate, .v = l->v, .state = s->state, .state_n = s->state_n, .ttl = s->ttl, .acks = acks,
-		.timers = timers, .n_timers = s->n_timers, .tells = tells, .n_tells = s->n_tells,
-		.rings = rings, .n_rings = s->n_rings, .keeps = keeps, .n_keeps = s->n_keeps, .journal = s->journal,
-		.fails_add = s->fails_add, .fails_del = s->fails_del,
-		.rules_hash = s->pin ? s->pin->hash : NULL, .rules_source = s->pin ? s->pin->source : NULL,
-		.rules_source_n = s->pin ? s->pin->source_n : 0,
-		.start_action = s->start_action, .start_place = s->start_place,
-		.pace_credential = s->pace_credential, .pace_count = s->pace_count, .pace_per = s->pace_per,
-		.hold_credential = s->hold_credential, .hold_until = s->hold_until,
-		.dead_reason = s->dead_reason, .dead_body = s->dead_body,
-	}, lane_committed, l);
-	if (s->dead_reason)
+		if (e->id)
+			acks[n_acks++] = e->id;
+	sw_effects_change(l->step, &l->a, &change);
+	change.aggregate = l->aggregate;
+	change.v = l->v;
+	change.acks = acks;
+	sw_bus_commit(l->w->bus, &change, lane_committed, l);
+	if (l->step->dead_reason)
 		sw_meters_dead(l->w, "alert");
 }
 
@@ -538,7 +537,8 @@ static int lane_parse(struct sw_lane *l, const struct sw_loaded *ld, struct sw_s
 	in->n_snaps = l->n_keys;
 	if (ld->fails && sw_jtree_parse(&l->a, ld->fails, strlen(ld->fails), STATE_NODES, &node, NULL) == 0)
 		in->fails = node;
-	in->hold = sw_arena_strdup(&l->a, ld->hold);
+	l->fails = sw_arena_strdup(&l->a, ld->fails);
+	l->hold = in->hold = sw_arena_strdup(&l->a, ld->hold);
 	in->refused = l->refused[0] ? l->refused : NULL;
 	in->refused_wait = l->refused_wait;
 	in->now = ld->now;
@@ -560,7 +560,7 @@ static void lane_step(struct sw_lane *l, const struct sw_loaded *ld)
 	l->v = ld->v;
 	r = lane_parse(l, ld, &in, &err);
 	if (r == 0) {
-		l->step = SW_ARENA_NEW(&l->a, struct sw_step);
+		l->step = sw_arena_raw(&l->a, sizeof *l->step);
 		r = sw_engine_step(&l->setup->engine, &in, &l->a, l->step, &err);
 	}
 	if (r < 0)
@@ -612,9 +612,7 @@ static void lane_load(struct sw_lane *l)
 	const char **keeps;
 	size_t n = 0;
 
-	sw_arena_reset(&l->a);
-	l->step = NULL;
-	l->ev = NULL;
+	lane_arena_reset(l);
 	keeps = SW_ARENA_ARRAY(&l->a, const char *, l->n_keys + 1);
 	for (size_t i = 0; i < l->n_keys; i++)
 		if (!l->lost[i])
@@ -624,27 +622,42 @@ static void lane_load(struct sw_lane *l)
 
 /* ---- from outside ---- */
 
-void sw_stepper_add(struct worker *w, const struct sw_entry *entry)
+static void lane_add(struct sw_lane *l, const char *id, bool reclaimed, const char *msg)
 {
-	struct sw_lane *l = lane_get(w, entry->aggregate);
-	size_t n = strlen(entry->msg) + 1;
-	struct lane_entry *e;
+	size_t n = strlen(msg) + 1;
+	struct lane_entry *e = sw_malloc(sizeof *e + n);
 
-	for (e = l->first; e; e = e->next)
-		if (strcmp(e->id, entry->id) == 0)
-			return; /* taken over from ourselves: it is in hand */
-	e = sw_malloc(sizeof *e + n);
-	*e = (struct lane_entry){ .id = sw_strdup(entry->id), .reclaimed = entry->reclaimed };
-	memcpy(e->msg, entry->msg, n);
+	*e = (struct lane_entry){ .id = sw_strdup(id), .reclaimed = reclaimed };
+	memcpy(e->msg, msg, n);
 	*l->last = e;
 	l->last = &e->next;
 	l->n++;
-	w->in_flight++;
+	l->w->in_flight++;
 	if (l->run || l->ready)
 		return;
 	l->ready = true;
-	l->next_ready = w->ready;
-	w->ready = l;
+	l->next_ready = l->w->ready;
+	l->w->ready = l;
+}
+
+void sw_stepper_add(struct worker *w, const struct sw_entry *entry)
+{
+	struct sw_lane *l = lane_get(w, entry->aggregate);
+
+	for (const struct lane_entry *e = l->first; e; e = e->next)
+		if (sw_streq(e->id, entry->id))
+			return; /* taken over from ourselves: it is in hand */
+	lane_add(l, entry->id, entry->reclaimed, entry->msg);
+}
+
+void sw_stepper_local(struct worker *w, const char *aggregate, const char *msg)
+{
+	if (w->stopping || !w->ticked || sw_clock_mono() < w->careful_until) {
+		sw_outbox_append(w, aggregate, msg, false, NULL);
+		return;
+	}
+	lane_add(lane_get(w, aggregate), NULL, false, msg);
+	sw_stepper_go(w);
 }
 
 void sw_stepper_go(struct worker *w)
@@ -668,4 +681,6 @@ void sw_stepper_fini(struct worker *w)
 		lane_free(e->value);
 	sw_map_fini(&w->lanes);
 	w->lanes = (struct sw_map)SW_MAP_INIT;
+	while (w->n_spare)
+		sw_arena_fini(&w->spare[--w->n_spare]);
 }

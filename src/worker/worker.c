@@ -27,6 +27,7 @@
 #define IOS_MAX     1000
 #define NOTE_MAX    (8 << 20)
 #define GRACE       (10 * SW_SECOND)
+#define CAREFUL     (10 * SW_MINUTE) /* after a worker went silent */
 
 static const struct sw_plugins worker_plugins = { sw_sources, sw_signals, sw_channels, sw_actions };
 
@@ -200,6 +201,8 @@ static void worker_ready(struct worker *w)
 
 static void worker_watchful(struct worker *w, const struct sw_tick *t)
 {
+	if (t->gone)
+		w->careful_until = sw_clock_mono() + CAREFUL;
 	if (t->held != w->held)
 		SW_WARN(LOG, "%s", t->held ? "everything is on hold: no action starts until `shipwatch release`" : "the hold is over");
 	w->held = t->held;
@@ -446,6 +449,7 @@ void sw_worker_fini(struct worker *w)
 	w->bus = NULL;
 	sw_intake_fini(w);
 	sw_stepper_fini(w);
+	sw_states_fini(w);
 	sw_outbox_fini(w);
 	sw_quiet_fini(w);
 	sw_defer_cancel(&w->more);

@@ -11,13 +11,16 @@ import os
 import re
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 
+import live
 import parts
+from live import show_fsync
 from parts import Missing, complain, say
 
 OURS = "shipwatch gateway"
@@ -32,9 +35,12 @@ CONTENDERS = (
 
 
 class Bench:
-    def __init__(self, build, folder, short, rounds, decide=()):
+    def __init__(self, build, folder, short, rounds, decide=(), health=(), seconds=0):
         self.build, self.folder, self.short, self.rounds = build, folder, short, 1 if short else rounds
         self.decide = list(decide)  # arguments of bench-decisions
+        self.health = list(health)  # so many watches
+        self.monitor = bool(os.environ.get("SW_BENCH_MONITOR"))  # of health: also what is asked of Redis, by name
+        self.seconds = seconds or (8 if short else 40)  # of a measurement of what goes on by itself
         self.figures = {}
         self.n = 0
 
@@ -49,12 +55,6 @@ class Bench:
 
     def note(self, table, row, **figures):
         self.figures.setdefault(table, {})[row] = figures
-
-
-def show_fsync(b):
-    f = parts.fsync(b.build, b.folder, b.count(2000))
-    b.note("limits", "fsync", **f)
-    say(f"disk: write of 8 KiB and fdatasync p50 {f['p50_ms']:.2f} ms, p99 {f['p99_ms']:.2f} ms")
 
 
 def redis_limit(b, payload):
@@ -332,7 +332,7 @@ def decisions(b):
             b.figures.setdefault("decisions", {})[group] = figures
 
 
-TABLES = {"webhooks": webhooks, "e2e": e2e, "instructions": instructions, "memory": memory, "limits": limits, "decisions": decisions}
+TABLES = {"webhooks": webhooks, "e2e": e2e, "instructions": instructions, "memory": memory, "limits": limits, "decisions": decisions, "health": live.health}
 
 
 def decide_arguments(args):
@@ -352,12 +352,15 @@ def main():
     ap.add_argument("--seed", type=int, help="of decisions")
     ap.add_argument("--only", help="of decisions: models with this in their name")
     ap.add_argument("--csv", nargs="+", metavar="FILE", help="of decisions: series instead of models; rows timestamp,value,label")
+    ap.add_argument("--watches", type=int, nargs="+", metavar="N", help="of health: so many open watches")
+    ap.add_argument("--seconds", type=int, default=0, help="of health: how long is measured")
     args = ap.parse_args()
     build = os.path.abspath(args.build)
     status = 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is stopped on the way out
     # on the build's disk, not in a memory file system: the sync is part of what is measured
     with tempfile.TemporaryDirectory(prefix="bench-", dir=build) as folder:
-        b = Bench(build, folder, args.short, args.rounds, decide_arguments(args))
+        b = Bench(build, folder, args.short, args.rounds, decide_arguments(args), args.watches or (), args.seconds)
         say(f"{os.cpu_count()} cores shared by load, Redis and server; load {os.getloadavg()[0]:.1f} before the start")
         for name in (["webhooks", "e2e", "instructions", "memory", "decisions"] if args.what == "all" else [args.what]):
             try:

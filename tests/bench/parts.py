@@ -161,11 +161,24 @@ class Redis(Process):
             return None if rest == "-1" else self.file.read(int(rest) + 2)[:-2].decode("utf-8", "replace")
         return [self.reply() for _ in range(int(rest))]
 
+    def call_all(self, commands):
+        """Many commands in one go; their replies."""
+        for words in commands:
+            parts = [w if isinstance(w, bytes) else str(w).encode() for w in words]
+            self.file.write(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(p), p) for p in parts))
+        self.file.flush()
+        return [self.reply() for _ in commands]
+
     def info(self, key):
         for line in self.call("INFO").splitlines():
             if line.startswith(key + ":"):
                 return int(line.split(":")[1])
         raise KeyError(key)
+
+    def calls(self):
+        """How often each command was called, also by scripts."""
+        return {line.split(":")[0][len("cmdstat_"):]: int(line.split("=")[1].split(",")[0])
+                for line in self.call("INFO", "commandstats").splitlines() if line.startswith("cmdstat_")}
 
 
 class Empty(Process):
@@ -242,22 +255,27 @@ channels:
 """
 
 
+def shipwatch(build):
+    program = next((p for p in (os.path.join(build, "shipwatch"), os.path.join(build, "src/shipwatch")) if os.path.exists(p)), None)
+    if not program:
+        raise Missing(f"there is no shipwatch in {build}")
+    return program
+
+
 class Shipwatch(Process):
-    """Our gateway; `wrap` puts a tool such as valgrind in front of it."""
+    """Our gateway; conf: another configuration, with names of its own; `wrap` puts a tool such as valgrind in front of it."""
     role = "gateway"
 
-    def __init__(self, folder, build, redis, wrap=(), workers=0):
-        program = next((p for p in (os.path.join(build, "shipwatch"), os.path.join(build, "src/shipwatch")) if os.path.exists(p)), None)
-        if not program:
-            raise Missing(f"there is no shipwatch in {build}")
+    def __init__(self, folder, build, redis, wrap=(), workers=0, conf=CONF, **names):
+        program = shipwatch(build)
         self.processes = workers
         self.port = free_port()
         self.conf = os.path.join(folder, f"{self.role}-{self.port}.yaml")
         state = os.path.join(folder, f"state-{self.role}-{self.port}")
         os.makedirs(state)
         with open(os.open(self.conf, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
-            f.write(CONF.format(state=state, socket=redis.socket, port=self.port, secret=SECRET,
-                                workers=f", workers: {workers}" if workers else ""))
+            f.write(conf.format(state=state, socket=redis.socket, port=self.port, secret=SECRET,
+                                workers=f", workers: {workers}" if workers else "", **names))
         super().__init__("shipwatch-" + self.role, [*wrap, program, self.role, "-c", self.conf], folder)
         self.ready(redis)
 

@@ -394,6 +394,54 @@ static void test_safe(void **state)
 	sw_arena_fini(&a);
 }
 
+/* What is walked is what a look at each rule would find, in its order. */
+static void test_walk(void **state)
+{
+	static const char text[] =
+		"triggers: {odd: 'user == \"x\"'}\n"
+		"rules:\n"
+		"- {name: a, on: deploy-to-prod, where: service == \"web\", then: alert}\n"
+		"- {name: b, on: deploy-to-prod, then: alert}\n"
+		"- {name: c, on: odd, where: service == \"web\", then: alert}\n"
+		"- {name: d, on: deploy-to-prod, where: env == \"eu\" and (branch == \"main\" and \"web\" == service), then: alert}\n"
+		"- {name: e, on: deploy-failed, where: service == \"web\", then: alert}\n"
+		"- {name: f, on: deploy-to-prod, where: service == \"api\", then: alert}\n"
+		"- {name: g, on: deploy-to-prod, where: service != \"web\", then: alert}\n"
+		"- {name: h, on: odd, then: alert}\n"
+		"- {name: i, on: deploy-to-prod, where: service == \"web\" or env == \"eu\", then: alert}\n"
+		"- {name: j, on: deploy-to-prod, where: not (service == \"web\"), then: alert}\n"
+		"- {name: k, on: deploy-to-prod, where: service == env, then: alert}\n";
+	static const struct { enum sw_trigger_kind kind; bool custom; const char *service, *want; } rows[] = {
+		{ SW_TR_DEPLOY_TO, true, "web", "abcdghijk" },
+		{ SW_TR_DEPLOY_TO, true, "api", "bfghijk" },
+		{ SW_TR_DEPLOY_TO, true, NULL, "bghijk" },
+		{ SW_TR_DEPLOY_TO, false, "web", "abdgijk" },
+		{ SW_TR_DEPLOY_FAILED, false, "web", "e" },
+		{ SW_TR_CUSTOM, false, "web", "ch" },
+		{ SW_TR_CUSTOM, true, "web", "ch" },
+		{ SW_TR_JOB, false, "web", "" },
+	};
+	struct sw_rules *r;
+	struct sw_arena a = { 0 };
+	struct sw_diags d;
+
+	(void)state;
+	sw_diags_init(&d, &a);
+	assert_int_equal(sw_rules_load_text("r.yaml", text, strlen(text), NULL, &r, &d), 0);
+	for (size_t i = 0; i < SW_COUNT(rows); i++) {
+		struct sw_rules_walk walk;
+		const struct sw_rule *rule;
+		char got[32] = "";
+
+		sw_rules_walk(r, rows[i].kind, rows[i].custom, rows[i].service, &walk);
+		while ((rule = sw_rules_next(&walk)))
+			strncat(got, rule->name, sizeof got - strlen(got) - 1);
+		assert_string_equal(got, rows[i].want);
+	}
+	sw_rules_put(r);
+	sw_arena_fini(&a);
+}
+
 static void test_many(void **state)
 {
 	struct sw_buf b = SW_BUF_INIT;
@@ -413,7 +461,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_seeds),  cmocka_unit_test(test_files),  cmocka_unit_test(test_defaults), cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_needs),  cmocka_unit_test(test_budget), cmocka_unit_test(test_design),   cmocka_unit_test(test_comes_back),
-		cmocka_unit_test(test_safe),   cmocka_unit_test(test_many),
+		cmocka_unit_test(test_safe),   cmocka_unit_test(test_many),  cmocka_unit_test(test_walk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,8 @@
 #!lua flags=allow-oom,no-cluster
 -- Housekeeping: the clock, rewinds, presence, timers that are due, gauges. ARGV: consumer ('' none), now as this process expects it
 -- by its own boot-time clock (0: no idea), lineage and counter it remembers ('' 0), a fresh lineage, moves at most.
--- Reply: now, next due, moved, in, work, dead, oldest in, held, rewound, lineage, counter, entries left by the silent.
+-- Reply: now, next due, moved, in, work, dead, oldest in, held, rewound, lineage, counter, entries left by the silent, how many fell
+-- silent in the last ten minutes (with our own name there before we ever were: our former life too).
 --@include _common.lua
 local me, expected, max = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[6])
 local ctl = call('HMGET', CTL, 'offset', 'last', 'hold', 'run_id', 'lineage', 'lineage_was', 'counter', 'seen_from')
@@ -44,8 +45,9 @@ call('HSET', CTL, 'offset', I(offset), 'last', I(now), 'counter', I(counter),
 
 -- Who is there; entries of those who went silent; consumers silent for an hour go, never with entries pending.
 if me ~= '' then call('HSET', K .. 'workers', me, I(now)) end
-local seen, busy, left = {}, {}, 0
+local seen, busy, left, gone = {}, {}, 0, 0
 for i = 1, #workers, 2 do seen[workers[i]] = tonumber(workers[i + 1]) or 0 end
+if seen[me] and expected == 0 then gone = 1 end
 if me ~= '' then seen[me] = now end
 for _, list in ipairs(pending) do
 	for _, c in ipairs(list) do
@@ -54,6 +56,7 @@ for _, list in ipairs(pending) do
 	end
 end
 for name, t in pairs(seen) do
+	if t < now - 5000 and t > now - 600000 then gone = gone + 1 end
 	if t < now - 3600000 and not busy[name] then
 		call('XGROUP', 'DELCONSUMER', WORK, 'w', name)
 		call('XGROUP', 'DELCONSUMER', IN, 'w', name)
@@ -84,4 +87,4 @@ end
 local nxt = call('ZRANGE', K .. 'timers', 0, 0, 'WITHSCORES')
 local oldest = call('XRANGE', IN, '-', '+', 'COUNT', 1)[1]
 return { I(now), nxt[2] and I(tonumber(nxt[2])) or '0', #due / 2, len[1], len[2] + #due / 2, len[3],
-	oldest and I(tonumber(oldest[1]:match('^%d+')) + offset) or '0', ctl[3] == '1' and 1 or 0, rewound, lineage, I(counter), left }
+	oldest and I(tonumber(oldest[1]:match('^%d+')) + offset) or '0', ctl[3] == '1' and 1 or 0, rewound, lineage, I(counter), left, gone }
