@@ -332,7 +332,8 @@ def decisions(b):
             b.figures.setdefault("decisions", {})[group] = figures
 
 
-TABLES = {"webhooks": webhooks, "e2e": e2e, "instructions": instructions, "memory": memory, "limits": limits, "decisions": decisions, "health": live.health}
+TABLES = {"webhooks": webhooks, "e2e": e2e, "instructions": instructions, "memory": memory, "limits": limits, "decisions": decisions,
+          "watches": live.watches, "health": live.health, "alert": live.alert, "start": live.start, "idle": live.idle}
 
 
 def decide_arguments(args):
@@ -362,7 +363,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="bench-", dir=build) as folder:
         b = Bench(build, folder, args.short, args.rounds, decide_arguments(args), args.watches or (), args.seconds)
         say(f"{os.cpu_count()} cores shared by load, Redis and server; load {os.getloadavg()[0]:.1f} before the start")
-        for name in (["webhooks", "e2e", "instructions", "memory", "decisions"] if args.what == "all" else [args.what]):
+        for name in ([t for t in TABLES if t != "limits"] if args.what == "all" else [args.what]):
             try:
                 TABLES[name](b)
             except (Missing, TimeoutError, RuntimeError) as e:

@@ -215,3 +215,222 @@ def show_fsync(b):
     f = parts.fsync(b.build, b.folder, b.count(2000))
     b.note("limits", "fsync", **f)
     say(f"disk: write of 8 KiB and fdatasync p50 {f['p50_ms']:.2f} ms, p99 {f['p99_ms']:.2f} ms")
+
+
+# ---- from a webhook to a message ----
+
+ALERT_CONF = """\
+state_dir: {state}
+redis: {{url: "unix://{socket}"}}
+gateway: {{listen: "127.0.0.1:{port}"}}
+sources: {{gitlab: {{tokens: ["{secret}"]}}}}
+services:
+  "*": {{repos: ["bench/*"], environments: {{prod: {{match: [{{environment: prod}}]}}}}}}
+channels:
+  robot: {{kind: {kind}, url: "{url}", secret: {secret}}}
+rules: {rules}
+"""
+ALERT_RULES = "- {name: pipeline-failed, on: pipeline-failed, then: alert}\n"
+
+
+class Robots(parts.Process):
+    """The simulators of tests/sim, checking as the real ones do."""
+
+    def __init__(self, folder):
+        path = os.path.join(folder, "robots.port")
+        super().__init__("robots", ["/usr/bin/python3", os.path.join(parts.ROOT, "tests/sim/robots.py"), "--port-file", path, "--hook-secret", parts.SECRET,
+                                    "--dingtalk-secret", parts.SECRET], folder)
+        self.port = int(parts.wait_until("the robots", 10, lambda: os.path.exists(path) and open(path, encoding="ascii").read()))
+
+    def messages(self):
+        return json.loads(http_get(self.port, "/messages"))
+
+
+def failed_pipeline(i):
+    """A pipeline hook of GitLab as it comes for a red main branch; a repository of its own, so that nothing is a repetition."""
+    repo, sha = f"bench/repo{i}", parts.COMMIT_PREFIX + "%022x" % i
+    return json.dumps({
+        "object_kind": "pipeline",
+        "object_attributes": {"id": 7000 + i, "iid": i + 1, "ref": "main", "tag": False, "sha": sha, "before_sha": "0" * 40, "source": "push", "status": "failed",
+                              "detailed_status": "failed", "stages": ["build", "test"], "created_at": "2026-03-01 02:10:00 UTC",
+                              "finished_at": "2026-03-01 02:14:00 UTC", "duration": 240, "url": f"https://gitlab.example.com/{repo}/-/pipelines/{7000 + i}"},
+        "user": {"id": 4, "name": "Mei Lin", "username": "meilin"},
+        "project": {"id": 100 + i, "name": f"repo{i}", "path_with_namespace": repo, "web_url": f"https://gitlab.example.com/{repo}", "default_branch": "main"},
+        "commit": {"id": sha, "message": "checkout: the new tax table\n", "title": "checkout: the new tax table", "author": {"name": "Mei Lin"}},
+        "builds": [{"id": 90000 + i, "stage": "test", "name": "unit", "status": "failed", "created_at": "2026-03-01 02:10:00 UTC",
+                    "started_at": "2026-03-01 02:11:00 UTC", "finished_at": "2026-03-01 02:14:00 UTC", "duration": 180, "allow_failure": False}],
+    }).encode()
+
+
+def post_pipelines(port, n, pause):
+    """One after the other, with the system idle between them. Returns when each was sent and when it was answered, by repository."""
+    conn = parts.http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    conn.connect()
+    conn.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sent = {}
+    for i in range(n):
+        body = failed_pipeline(i)
+        start = time.time()
+        conn.request("POST", "/hooks/gitlab", body, {"Content-Type": "application/json", "X-Gitlab-Event": "Pipeline Hook", "X-Gitlab-Token": parts.SECRET,
+                                                     "Idempotency-Key": f"bench-{i}"})
+        answer = conn.getresponse()
+        text = answer.read()
+        if answer.status != 202:
+            raise RuntimeError(f"webhook {i}: {answer.status} {text[:100]}")
+        sent[f"bench/repo{i}"] = (start, time.time())
+        time.sleep(pause)
+    conn.close()
+    return sent
+
+
+def alert_of(b, name, kind, path, n, pause):
+    folder = b.subfolder()
+    redis = parts.Redis(folder)
+    running = []
+    try:
+        rules = os.path.join(folder, "rules.yaml")
+        with open(rules, "w", encoding="utf-8") as f:
+            f.write(ALERT_RULES)
+        robots = Robots(folder)
+        running.append(robots)
+        names = {"kind": kind, "url": f"http://127.0.0.1:{robots.port}{path}", "rules": rules}
+        running.append(parts.Shipwatch(folder, b.build, redis, conf=ALERT_CONF, **names))
+        running.append(parts.Worker(folder, b.build, redis, conf=ALERT_CONF, **names))
+        sent = post_pipelines(running[1].port, n, pause)
+        time.sleep(1)
+        found = {}
+        got = robots.messages()
+        for m in got["messages"]:
+            text = json.dumps(m.get("body")) if m["robot"] == "hook" else m.get("text", "")
+            repo = re.search(r"bench/repo\d+", text)
+            if repo:
+                found.setdefault(repo[0], m["at"])
+        took = [1000 * (found[repo] - start) for repo, (start, _) in sent.items() if repo in found]
+        answers = [1000 * (end - start) for start, end in sent.values()]
+        f = {"n": n, "told": len(took), "p50_ms": quantile(took, 0.5), "p99_ms": quantile(took, 0.99), "max_ms": max(took, default=float("nan")),
+             "answer_p50_ms": quantile(answers, 0.5), "answer_p99_ms": quantile(answers, 0.99)}
+        say(f"  {name}: p50 {f['p50_ms']:.1f} ms, p99 {f['p99_ms']:.1f} ms, most {f['max_ms']:.1f} ms of {f['told']} (bar: p99 < 30 ms at fsync p99 < 7 ms);"
+            f" the webhook's answer p50 {f['answer_p50_ms']:.1f} ms, p99 {f['answer_p99_ms']:.1f} ms")
+        if f["told"] != n or got["refused"]:
+            complain(f"{n} pipelines failed, {f['told']} messages came, {len(got['refused'])} were refused {got['refused'][:1]}")
+        return f
+    finally:
+        for p in reversed(running):
+            p.stop()
+        redis.stop()
+
+
+def alert(b):
+    """From the webhook of a failed pipeline to the message at the robot, on an idle system."""
+    say("\nwebhook to message, idle system, one after the other: gateway, Redis (appendfsync always), worker, robot")
+    show_fsync(b)
+    b.note("alert", "webhook", **alert_of(b, "a webhook channel, no pace", "webhook", "/hook", 20 if b.short else 200, 0.1))
+    b.note("alert", "dingtalk", **alert_of(b, "DingTalk, within its pace of 18 a minute", "dingtalk", "/robot/send?access_token=bench", 5 if b.short else 17, 0.5))
+
+
+# ---- from exec to ready ----
+
+REST_CONF = """\
+state_dir: {state}
+redis: {{url: "unix://{socket}"}}
+gateway: {{listen: "127.0.0.1:{port}"}}
+sources: {{github: {{secrets: ["{secret}"]}}, gitlab: {{tokens: ["{secret}"]}}}}
+services:
+  web: {{repo: acme/web, environments: {{prod: {{match: [{{environment: prod}}]}}}}}}
+channels: {{out: {{kind: console}}}}
+"""
+
+
+def start_once(program, role, conf, folder):
+    """Milliseconds from exec to READY=1."""
+    r, w = os.pipe()
+    os.set_inheritable(w, True)
+    with open(os.path.join(folder, role + ".log"), "ab") as log:
+        began = time.monotonic()
+        child = subprocess.Popen([program, role, "-c", conf, "--notify-fd", str(w)], pass_fds=(w,), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        os.close(w)
+        said = os.read(r, 64)
+        took = 1000 * (time.monotonic() - began)
+        os.close(r)
+        child.terminate()
+        child.wait(20)
+    if b"READY=1" not in said:
+        raise RuntimeError(f"{role} was not ready")
+    return took
+
+
+def start(b):
+    """How long a role takes from exec to being ready, Redis running."""
+    folder = b.subfolder()
+    redis = parts.Redis(folder)
+    say("\nfrom exec to ready, Redis running (bar: < 100 ms)")
+    show_fsync(b)
+    try:
+        conf = os.path.join(folder, "start.yaml")
+        with open(os.open(conf, os.O_WRONLY | os.O_CREAT, 0o600), "w") as f:
+            f.write(REST_CONF.format(state=os.path.join(folder, "state"), socket=redis.socket, port=parts.free_port(), secret=parts.SECRET))
+        for role in ("gateway", "worker"):
+            took = [start_once(parts.shipwatch(b.build), role, conf, folder) for _ in range(5 if b.short else 20)]
+            b.note("start", role, ms=took)
+            say(f"  {role:8} p50 {quantile(took, 0.5):.1f} ms, most {max(took):.1f} ms of {len(took)}")
+    finally:
+        redis.stop()
+
+
+# ---- at rest ----
+
+def held_mb(process):
+    """Resident megabytes: of each process, and of all with what they share counted once."""
+    each, private, shared = [], 0, 0
+    for pid in process.pids():
+        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
+            kb = {line.split()[0]: int(line.split()[1]) for line in f if line.endswith("kB\n")}
+        own = kb["Private_Clean:"] + kb["Private_Dirty:"]
+        each.append(kb["Rss:"] / 1024)
+        private += own / 1024
+        shared = max(shared, (kb["Rss:"] - own) / 1024)
+    return {"each": each, "together": private + shared}
+
+
+def held_text(m):
+    return f"{m['together']:.1f} MB resident" + (f" ({' + '.join(f'{x:.1f}' for x in m['each'])} with what is shared counted in each)" if len(m["each"]) > 1 else "")
+
+
+def idle(b):
+    """What an installation at rest asks of Redis, and what a gateway holds."""
+    folder = b.subfolder()
+    redis = parts.Redis(folder)
+    running = []
+    try:
+        running.append(parts.Shipwatch(folder, b.build, redis, conf=REST_CONF))
+        running.append(parts.Worker(folder, b.build, redis, conf=REST_CONF))
+        time.sleep(1 if b.short else 6)
+        monitor = Monitor(redis, b.build)
+        before = [p.cpu_s() for p in running]
+        monitor.run(6 if b.short else 20)
+        cpu = [(p.cpu_s() - x) / monitor.seconds for p, x in zip(running, before)]
+        inside = sum(monitor.inside.values()) / monitor.seconds
+        rest, worker = held_mb(running[0]), held_mb(running[1])
+        say(f"\nat rest, one gateway and one worker, {monitor.seconds:.0f} s\n  asked of Redis: {monitor.rate():.2f} commands/s (bar: <= 2, a dashboard with them); inside scripts besides {inside:.1f}"
+            f"\n    {monitor.text()}\n  gateway {held_text(rest)} (bar: < 12), {100 * cpu[0]:.2f} % of a core; worker {held_text(worker)}, {100 * cpu[1]:.2f} %")
+        b.note("idle", "all", commands=monitor.rate(), inside=inside, asked=dict(monitor.asked), seconds=monitor.seconds, gateway=rest, worker=worker)
+    finally:
+        for p in reversed(running):
+            p.stop()
+        redis.stop()
+
+
+# ---- the engine alone ----
+
+def watches(b):
+    """Open watches and events in the engine, in virtual time: no Redis, no network."""
+    command = [os.path.join(b.build, "tests", "bench", "bench-watches")]
+    if b.short:
+        command += ["--places", "100", "--minutes", "2", "--events", "2000"]
+    say("\nthe engine alone, in virtual time")
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900)
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip() or f"bench-watches ended with {done.returncode}")
+    *lines, last = done.stdout.strip().splitlines()
+    say("\n".join(lines))
+    b.note("watches", "engine", **json.loads(last))

@@ -50,12 +50,10 @@ static double cpu(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-int __real_sw_engine_step(const struct sw_engine *e, const struct sw_step_in *in, struct sw_arena *a, struct sw_step *ret, struct sw_err *err);
-int __wrap_sw_engine_step(const struct sw_engine *e, const struct sw_step_in *in, struct sw_arena *a, struct sw_step *ret, struct sw_err *err);
-int __real_sw_jtree_parse(struct sw_arena *a, const char *text, size_t n, size_t max, struct sw_jnode **ret, struct sw_err *err);
-int __wrap_sw_jtree_parse(struct sw_arena *a, const char *text, size_t n, size_t max, struct sw_jnode **ret, struct sw_err *err);
-const char *__real_sw_baseline_message(const char *dep, const char *signal, struct sw_past *past, const struct sw_past_ask *ask, struct sw_arena *a);
-const char *__wrap_sw_baseline_message(const char *dep, const char *signal, struct sw_past *past, const struct sw_past_ask *ask, struct sw_arena *a);
+/* Of the type of what they stand for, so that a change of it is noticed here. */
+__typeof__(sw_engine_step) __real_sw_engine_step, __wrap_sw_engine_step;
+__typeof__(sw_jtree_parse) __real_sw_jtree_parse, __wrap_sw_jtree_parse;
+__typeof__(sw_baseline_message) __real_sw_baseline_message, __wrap_sw_baseline_message;
 
 int __wrap_sw_engine_step(const struct sw_engine *e, const struct sw_step_in *in, struct sw_arena *a, struct sw_step *ret, struct sw_err *err)
 {
@@ -86,10 +84,11 @@ int __wrap_sw_jtree_parse(struct sw_arena *a, const char *text, size_t n, size_t
 	return r;
 }
 
-const char *__wrap_sw_baseline_message(const char *dep, const char *signal, struct sw_past *past, const struct sw_past_ask *ask, struct sw_arena *a)
+const char *__wrap_sw_baseline_message(const char *dep, const char *signal, struct sw_past *past, struct sw_past *days, const struct sw_past_ask *ask,
+                                       struct sw_arena *a)
 {
 	double from = cpu();
-	const char *ret = __real_sw_baseline_message(dep, signal, past, ask, a);
+	const char *ret = __real_sw_baseline_message(dep, signal, past, days, ask, a);
 
 	timed.pasts += cpu() - from;
 	timed.n_pasts++;
@@ -321,7 +320,7 @@ static double bench_calibration(size_t times)
 		for (size_t k = 0; k < n; k++)
 			past.value[k] = level(place, "http_latency_p95", past.from + (sw_ms)k * EVERY);
 		from = cpu();
-		(void)__real_sw_baseline_message("d", "http_latency_p95", &past, &ask, &a);
+		(void)__real_sw_baseline_message("d", "http_latency_p95", &past, NULL, &ask, &a);
 		total += cpu() - from;
 		sw_arena_fini(&a);
 	}
