@@ -46,7 +46,7 @@ void sw_news_of(struct step *s, const struct sw_rule *rule, const struct sw_plac
 	ret->channels = news_channels(s, rule, place);
 	ret->roles = rule ? rule->mention : NULL;
 	al->id = alert_id;
-	al->severity = rule ? rule->severity : SW_SEV_WARNING;
+	al->severity = al->rule_severity = rule ? rule->severity : SW_SEV_WARNING;
 	al->rule = rule ? rule->name : NULL;
 	al->summary = rule ? rule->summary : NULL;
 	al->service = service;
