@@ -35,6 +35,8 @@ SECTIONS = [
     ("src/config/outputs.c", "mention_keys", "Mentions of a channel", "By severity, or for every message."),
     ("src/channel/dingtalk.c", "keys", "Channel `dingtalk`", "DingTalk custom robot: markdown, signed; at most 18 messages a minute."),
     ("src/channel/wecom.c", "keys", "Channel `wecom`", "WeCom group robot: markdown of at most 4,096 bytes, a second short text where mobiles or everyone are mentioned."),
+    ("src/channel/feishu.c", "keys", "Channel `feishu`", "Feishu or Lark custom bot: a card, signed. See [channels.md](channels.md)."),
+    ("src/channel/slack.c", "keys", "Channel `slack`", "Slack incoming webhook: text and sections of mrkdwn. See [channels.md](channels.md)."),
     ("src/channel/webhook.c", "keys", "Channel `webhook`", "POST of the alert as JSON, signed as rollback hooks are."),
     ("src/action/http.c", "keys", "Action `http`", "Signed POST with the whole context: `X-Shipwatch-Signature: sha256=<hex HMAC of timestamp + \".\" + body>`, "
      "`X-Shipwatch-Timestamp`, `Idempotency-Key`. Never repeated when its outcome is not known."),
