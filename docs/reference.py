@@ -37,7 +37,8 @@ SECTIONS = [
     ("src/channel/wecom.c", "keys", "Channel `wecom`", "WeCom group robot: markdown of at most 4,096 bytes, a second short text where mobiles or everyone are mentioned."),
     ("src/channel/feishu.c", "keys", "Channel `feishu`", "Feishu or Lark custom bot: a card, signed. See [channels.md](channels.md)."),
     ("src/channel/slack.c", "keys", "Channel `slack`", "Slack incoming webhook: text and sections of mrkdwn. See [channels.md](channels.md)."),
-    ("src/channel/webhook.c", "keys", "Channel `webhook`", "POST of the alert as JSON, signed as rollback hooks are."),
+    ("src/channel/alertmanager.c", "keys", "Channel `alertmanager`", "Prometheus Alertmanager's API v2. See [channels.md](channels.md)."),
+    ("src/channel/webhook.c", "keys", "Channel `webhook`", "POST of the alert as JSON, signed as rollback hooks are. See [channels.md](channels.md)."),
     ("src/action/http.c", "keys", "Action `http`", "Signed POST with the whole context: `X-Shipwatch-Signature: sha256=<hex HMAC of timestamp + \".\" + body>`, "
      "`X-Shipwatch-Timestamp`, `Idempotency-Key`. Never repeated when its outcome is not known."),
     ("src/action/exec.c", "keys", "Action `exec`", "A program with fixed arguments, no shell; the context is in `SW_*` variables and as JSON on stdin."),

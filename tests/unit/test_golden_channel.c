@@ -412,7 +412,7 @@ static size_t collect(const struct golden *of, const char *folder, struct golden
 int main(void)
 {
 	static const struct sw_channel *const channels[] = { &sw_channel_dingtalk, &sw_channel_wecom,
-		                                             &sw_channel_feishu, &sw_channel_slack,
+		                                             &sw_channel_feishu, &sw_channel_slack, &sw_channel_alertmanager,
 		                                             &sw_channel_webhook, &sw_channel_console };
 	static const struct sw_action *const actions[] = { &sw_action_http, &sw_action_exec };
 	static const struct sw_signal *const signals[] = { &sw_signal_health, &sw_signal_prometheus,
