@@ -35,7 +35,10 @@ SECTIONS = [
     ("src/config/outputs.c", "mention_keys", "Mentions of a channel", "By severity, or for every message."),
     ("src/channel/dingtalk.c", "keys", "Channel `dingtalk`", "DingTalk custom robot: markdown, signed; at most 18 messages a minute."),
     ("src/channel/wecom.c", "keys", "Channel `wecom`", "WeCom group robot: markdown of at most 4,096 bytes, a second short text where mobiles or everyone are mentioned."),
-    ("src/channel/webhook.c", "keys", "Channel `webhook`", "POST of the alert as JSON, signed as rollback hooks are."),
+    ("src/channel/feishu.c", "keys", "Channel `feishu`", "Feishu or Lark custom bot: a card, signed. See [channels.md](channels.md)."),
+    ("src/channel/slack.c", "keys", "Channel `slack`", "Slack incoming webhook: text and sections of mrkdwn. See [channels.md](channels.md)."),
+    ("src/channel/alertmanager.c", "keys", "Channel `alertmanager`", "Prometheus Alertmanager's API v2. See [channels.md](channels.md)."),
+    ("src/channel/webhook.c", "keys", "Channel `webhook`", "POST of the alert as JSON, signed as rollback hooks are. See [channels.md](channels.md)."),
     ("src/action/http.c", "keys", "Action `http`", "Signed POST with the whole context: `X-Shipwatch-Signature: sha256=<hex HMAC of timestamp + \".\" + body>`, "
      "`X-Shipwatch-Timestamp`, `Idempotency-Key`. Never repeated when its outcome is not known."),
     ("src/action/exec.c", "keys", "Action `exec`", "A program with fixed arguments, no shell; the context is in `SW_*` variables and as JSON on stdin."),

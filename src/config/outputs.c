@@ -8,7 +8,7 @@
 #include "shipwatch/clock.h"
 
 static const char *const channels_later[] = {
-	"feishu", "slack", "telegram", "alertmanager", "email", "pagerduty", NULL
+	"telegram", "email", "pagerduty", NULL
 };
 static const char *const channels_skip[] = { "kind", "mention", "fallback", NULL };
 static const char *const actions_later[] = { "gitlab", "github", NULL };
@@ -103,6 +103,7 @@ static bool channel_read(struct config_load *l, const struct sw_ynode *node, con
 {
 	const struct sw_ynode *fallback = sw_yget(node, "fallback");
 	int i = config_kind(l, node, NULL, "channel", plugins, channels_later, &ch->kind);
+	struct sw_err err = SW_ERR_INIT;
 
 	if (i < 0)
 		return false;
@@ -115,6 +116,8 @@ static bool channel_read(struct config_load *l, const struct sw_ynode *node, con
 		(void)config_known(l, fallback, ch->fallback, l->channels, "channel");
 	if (sw_keys_read(ch->plugin->base.keys, node, node, channels_skip, l->a, ch->conf, l->d) < 0)
 		return true;
+	if (ch->plugin->check && ch->plugin->check(ch->conf, &err) < 0)
+		sw_diag_key(l->d, node, "%s", err.text);
 	ch->credential = channel_credential(l, ch);
 	return true;
 }

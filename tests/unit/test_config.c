@@ -283,8 +283,8 @@ static void test_mistakes(void **state)
 		{ "sources: {gitlab: {tokens: [\"${NOT_SET}\"]}}\n" CHN SVC,
 		  { "f:1:29: ${NOT_SET}: this variable is not set" } },
 		{ SRC "channels: {ops: {url: u}}\n" SVC, { "f:2:12: \"kind\" is missing in this channel" } },
-		{ SRC "channels: {ops: {kind: feishu, url: u}}\n" SVC,
-		  { "f:2:24: channel of kind feishu: not in this version" } },
+		{ SRC "channels: {ops: {kind: telegram, url: u}}\n" SVC,
+		  { "f:2:24: channel of kind telegram: not in this version" } },
 		{ SRC "channels: {ops: {kind: dingding, url: u}}\n" SVC,
 		  { "f:2:24: unknown kind of channel \"dingding\"; there are dingtalk, wecom, console" } },
 		{ SRC "channels: {ops: {kind: console, fallback: opz}}\n" SVC,
@@ -397,10 +397,10 @@ static void test_mistakes(void **state)
 		  "  b: {repo: acme/b, environments: {eu: {match: [{environment: eu}, {environment: \"p*\"}]}}}\n",
 		  { "f:5:68: b/eu and a/prod can both match one event; the other is at line 4" } },
 		/* Several at once, in order. */
-		{ "locale: de\nsources: {github: {}}\nchannels: {ops: {kind: feishu}}\nservices: {web: {repo: "
+		{ "locale: de\nsources: {github: {}}\nchannels: {ops: {kind: telegram}}\nservices: {web: {repo: "
 		  "acme/web, environments: {prod: {rollback: x}}}}\n",
 		  { "f:1:9: locale: want en, zh-CN or zh, got \"de\"", "f:2:19: \"secrets\" is missing",
-		    "f:3:24: channel of kind feishu: not in this version", "f:4:66: unknown action \"x\"" } },
+		    "f:3:24: channel of kind telegram: not in this version", "f:4:66: unknown action \"x\"" } },
 	};
 
 	for (size_t i = 0; i < SW_COUNT(cases); i++) {

@@ -22,7 +22,7 @@
 #include "plugins.h"
 #include "signal/presets.h"
 
-#define CASES 200
+#define CASES 1000
 #define PARTS 4
 
 struct golden {
@@ -392,7 +392,8 @@ static size_t collect(const struct golden *of, const char *folder, struct golden
 	(void)snprintf(dir, sizeof dir, "%s/tests/golden/%s", root ? root : ".", folder);
 	found = scandir(dir, &names, NULL, by_name);
 	for (int i = 0; i < found; i++) {
-		if (names[i]->d_name[0] != '.' && n < CASES) {
+		if (names[i]->d_name[0] != '.') {
+			SW_ASSERT(n < CASES);
 			cases[n] = *of;
 			(void)snprintf(cases[n].path, sizeof cases[n].path, "%.250s/%.200s", dir, names[i]->d_name);
 			(void)snprintf(cases[n].label, sizeof cases[n].label, "%.80s/%.200s", folder, names[i]->d_name);
@@ -411,6 +412,7 @@ static size_t collect(const struct golden *of, const char *folder, struct golden
 int main(void)
 {
 	static const struct sw_channel *const channels[] = { &sw_channel_dingtalk, &sw_channel_wecom,
+		                                             &sw_channel_feishu, &sw_channel_slack, &sw_channel_alertmanager,
 		                                             &sw_channel_webhook, &sw_channel_console };
 	static const struct sw_action *const actions[] = { &sw_action_http, &sw_action_exec };
 	static const struct sw_signal *const signals[] = { &sw_signal_health, &sw_signal_prometheus,
