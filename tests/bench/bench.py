@@ -2,6 +2,7 @@
 """Prints the project's figures beside those of others, measured in the same run on the same machine. Loopback, bounded.
 
 bench.py --build DIR [webhooks|e2e|instructions|memory|limits|all] [--short] [--rounds N]
+bench.py --build DIR [watches|health|alert|start|idle] [--short] [--watches N...] [--seconds N]
 bench.py --build DIR decisions [--short] [--deployments N] [--seed N] [--only MODEL] [--csv FILE...]
 """
 import argparse

@@ -402,6 +402,32 @@ static void test_too_much_in_flight(void **state)
 	}
 }
 
+/* Workers that fell silent without leaving, for ten minutes; our own former life too. */
+static void test_gone(void **state)
+{
+	struct side s;
+	sw_ms now;
+
+	(void)state;
+	side_open(&s, server.url, 0);
+	sw_bus_read(s.bus, "me", 10, rig_read, &s.rd);
+	now = tick(&s).now;
+	assert_int_equal(tick(&s).gone, 0);
+	redis_say("HSET {sw}:workers other %lld", (long long)now - 1000); /* there, as far as is known */
+	assert_int_equal(tick(&s).gone, 0);
+	redis_say("HSET {sw}:workers other %lld old %lld", (long long)now - 10000, (long long)now - 700000);
+	assert_int_equal(tick(&s).gone, 1);
+	redis_say("HDEL {sw}:workers other");
+	assert_int_equal(tick(&s).gone, 0);
+	side_close(&s); /* it leaves */
+	redis_say("HSET {sw}:workers me %lld", (long long)now);
+	side_open(&s, server.url, 0);
+	sw_bus_read(s.bus, "me", 10, rig_read, &s.rd);
+	assert_int_equal(tick(&s).gone, 1);
+	assert_int_equal(tick(&s).gone, 0);
+	side_close(&s);
+}
+
 static void test_rewound(void **state)
 {
 	char path[2][128];
@@ -629,6 +655,7 @@ int main(void)
 		cmocka_unit_test_setup(test_batches, fresh),
 		cmocka_unit_test_setup(test_intake_of_many, fresh),
 		cmocka_unit_test_setup(test_too_much_in_flight, fresh),
+		cmocka_unit_test_setup(test_gone, fresh),
 		cmocka_unit_test_setup(test_rewound, fresh),
 		cmocka_unit_test_setup(test_clock, fresh),
 		cmocka_unit_test_setup(test_spool_offset, fresh),

@@ -169,6 +169,28 @@ static void test_base64(void **state)
 	assert_int_equal(sw_b64_decode("Zm9v", 4, out, 2), -EINVAL);
 }
 
+/* Every byte at every place, also across the pieces that are looked at together; nothing behind the end is looked at. */
+static void test_plain(void **state)
+{
+	(void)state;
+	for (size_t n = 0; n <= 40; n++) {
+		char *s = sw_malloc(n + 1); /* for the address sanitizer */
+
+		memset(s, 'x', n);
+		assert_ptr_equal(sw_text_plain(s, s + n), s + n);
+		for (size_t at = 0; at < n; at++) {
+			for (int c = 0; c < 256; c++) {
+				bool plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+
+				s[at] = (char)c;
+				assert_ptr_equal(sw_text_plain(s, s + n), plain ? s + n : s + at);
+			}
+			s[at] = 'x';
+		}
+		free(s);
+	}
+}
+
 static void test_hex_percent(void **state)
 {
 	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
@@ -257,6 +279,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_glob),        cmocka_unit_test(test_glob_hard), cmocka_unit_test(test_overlap),
 		cmocka_unit_test(test_distance),    cmocka_unit_test(test_utf8),      cmocka_unit_test(test_base64),
+		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_hex_percent), cmocka_unit_test(test_buf),       cmocka_unit_test(test_err),
 		cmocka_unit_test(test_arena),
 	};

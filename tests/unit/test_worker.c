@@ -252,11 +252,12 @@ static void test_main_path(void **state)
 }
 
 /* One call fails, or the worker dies at it. */
-static void faulted(struct sw_config *cfg, int at, enum rig_how how)
+static void faulted(struct sw_config *cfg, int at, enum rig_how how, bool careful)
 {
 	static const char *const hows[] = { "clean", "fails, not done", "fails, done", "dies before", "dies after" };
 
 	story_begin();
+	rig.careful = careful;
 	rig.fail_at = at;
 	rig.how = how;
 	story(cfg);
@@ -272,29 +273,56 @@ static void faulted(struct sw_config *cfg, int at, enum rig_how how)
 	story_end();
 }
 
-static int story_calls(struct sw_config *cfg)
+static int story_calls(struct sw_config *cfg, bool careful, int *ret_appends)
 {
 	int n;
 
 	story_begin();
+	rig.careful = careful;
 	story(cfg);
 	n = rig.calls;
+	*ret_appends = rig.appends;
 	story_end();
 	return n;
 }
 
-static void test_faults(void **state)
+static void faults(bool careful)
 {
 	struct sw_config *cfg = config_new();
-	int calls = story_calls(cfg);
+	int appends, calls = story_calls(cfg, careful, &appends);
 
-	(void)state;
 	print_message("# %d calls to the bus\n", calls);
 	assert_true(calls > 50);
 	sw_log_setup(SW_LOG_ERROR + 1, SW_LOG_JSON, STDERR_FILENO);
 	for (int how = RIG_FAIL_BEFORE; how <= RIG_DIE_AFTER; how++)
 		for (int at = 1; at <= calls; at++)
-			faulted(cfg, at, (enum rig_how)how);
+			faulted(cfg, at, (enum rig_how)how, careful);
+	config_end(cfg);
+}
+
+static void test_faults(void **state)
+{
+	(void)state;
+	faults(false);
+}
+
+/* Samples by way of the stream, as after a worker's death. */
+static void test_faults_careful(void **state)
+{
+	(void)state;
+	faults(true);
+}
+
+/* Samples need no append and no load of their own, unless a worker died not long ago. */
+static void test_samples_at_once(void **state)
+{
+	struct sw_config *cfg = config_new();
+	int few, many, calls = story_calls(cfg, false, &few), more = story_calls(cfg, true, &many);
+
+	(void)state;
+	print_message("# %d calls, %d of them appends; with care %d and %d\n", calls, few, more, many);
+	assert_true(many >= few + 10);
+	assert_true(more >= calls + 2 * (many - few) - 4);
 	config_end(cfg);
 }
 
@@ -541,7 +569,7 @@ int main(void)
 		cmocka_unit_test(test_watches_limit),
 		cmocka_unit_test(test_heartbeat),
 		cmocka_unit_test(test_silent_source),
-		cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_faults), cmocka_unit_test(test_faults_careful), cmocka_unit_test(test_samples_at_once),
 	};
 
 	sw_log_setup(getenv("SW_TEST_LOG") ? SW_LOG_DEBUG : SW_LOG_ERROR + 1, SW_LOG_JSON, STDERR_FILENO);

@@ -35,6 +35,8 @@ struct rig {
 	int calls, fail_at;
 	enum rig_how how;
 	const char *failed_call;
+	int appends;               /* calls of that name */
+	bool careful;              /* workers behave as if another had died not long ago */
 	/* the world: answers a job */
 	void (*world)(const struct sw_job *job, struct sw_result *res);
 };
@@ -137,6 +139,7 @@ static bool rig_enter(struct rig_call *c, const char *name)
 	c->gen = rig.gen;
 	if (rig.died)
 		return false;
+	rig.appends += strcmp(name, "append") == 0;
 	if (++rig.calls != rig.fail_at)
 		return true;
 	rig.failed_call = name;
@@ -312,6 +315,7 @@ static void rig_begin(struct sw_config *cfg)
 	w->loop = rig.loop;
 	w->bus = &rig.base;
 	sw_worker_init(w, &rig_options);
+	w->careful_until = rig.careful ? INT64_MAX : 0;
 	SW_ASSERT(sw_setup_new(w, cfg, &w->setup) == 0);
 	sw_worker_begin(w);
 }
