@@ -38,6 +38,7 @@ SECTIONS = [
     ("src/channel/feishu.c", "keys", "Channel `feishu`", "Feishu or Lark custom bot: a card, signed. See [channels.md](channels.md)."),
     ("src/channel/slack.c", "keys", "Channel `slack`", "Slack incoming webhook: text and sections of mrkdwn. See [channels.md](channels.md)."),
     ("src/channel/alertmanager.c", "keys", "Channel `alertmanager`", "Prometheus Alertmanager's API v2. See [channels.md](channels.md)."),
+    ("src/channel/email.c", "keys", "Channel `email`", "Mail by SMTP, text and HTML. See [channels.md](channels.md)."),
     ("src/channel/webhook.c", "keys", "Channel `webhook`", "POST of the alert as JSON, signed as rollback hooks are. See [channels.md](channels.md)."),
     ("src/action/http.c", "keys", "Action `http`", "Signed POST with the whole context: `X-Shipwatch-Signature: sha256=<hex HMAC of timestamp + \".\" + body>`, "
      "`X-Shipwatch-Timestamp`, `Idempotency-Key`. Never repeated when its outcome is not known."),

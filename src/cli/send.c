@@ -60,6 +60,11 @@ static void send_show(const struct sw_job *job)
 		for (size_t i = 0; i < job->n_headers; i++)
 			(void)printf("%s: %s\n", job->headers[i].name, send_header(&job->headers[i]));
 		(void)putchar('\n');
+	} else if (job->kind == SW_JOB_MAIL) {
+		(void)printf("MAIL %s from %s to", job->url, job->mail_from);
+		for (const char **p = job->mail_to; *p; p++)
+			(void)printf(" %s", *p);
+		(void)printf("\n\n");
 	}
 	(void)printf("%.*s\n(%zu bytes)\n", (int)job->body_n, job->body ? job->body : "", job->body_n);
 }
@@ -77,7 +82,7 @@ static int send_part(struct sending *s, const struct sw_job *job, unsigned part)
 	if (job->kind == SW_JOB_PRINT) {
 		(void)fwrite(job->body, 1, job->body_n, stdout);
 		res.at = sw_clock_wall();
-	} else if (job->kind != SW_JOB_HTTP) {
+	} else if (job->kind != SW_JOB_HTTP && job->kind != SW_JOB_MAIL) {
 		(void)fprintf(stderr, "shipwatch: %s: this kind of channel cannot be tried from here\n", s->ch->name);
 		return -1;
 	} else if (sw_cli_http(s->cfg, job, &s->a, &res, &err) < 0) {
@@ -86,7 +91,7 @@ static int send_part(struct sending *s, const struct sw_job *job, unsigned part)
 	}
 	c = s->ch->plugin->judge(s->ch->conf, &res, &err);
 	if (c.outcome == SW_OK) {
-		(void)printf("%s: part %u arrived (%lld ms)\n", s->ch->name, part + 1, (long long)res.took);
+		(void)printf("%s: part %u arrived (%lld ms)%s%s\n", s->ch->name, part + 1, (long long)res.took, err.text[0] ? "; " : "", err.text);
 		return 0;
 	}
 	(void)fprintf(stderr, "shipwatch: %s: %s: %s", s->ch->name, sw_outcome_name(c.outcome),

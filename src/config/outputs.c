@@ -8,7 +8,7 @@
 #include "shipwatch/clock.h"
 
 static const char *const channels_later[] = {
-	"telegram", "email", "pagerduty", NULL
+	"telegram", "pagerduty", NULL
 };
 static const char *const channels_skip[] = { "kind", "mention", "fallback", NULL };
 static const char *const actions_later[] = { "gitlab", "github", NULL };

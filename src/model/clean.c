@@ -1,4 +1,5 @@
-/* The two doors for what comes from outside into a message: words and links. Behind them nothing is left that a chat acts on. */
+/* The two doors for what comes from outside into a message: words and links. Behind them nothing is left that a chat
+ * acts on. */
 #include "model/clean.h"
 
 #include <string.h>
@@ -108,11 +109,16 @@ const char *sw_clean_entity(enum sw_markup markup, char c)
 	if (markup != SW_MARKUP_SLACK && markup != SW_MARKUP_HTML)
 		return NULL;
 	switch (c) {
-	case '&': return "&amp;";
-	case '<': return "&lt;";
-	case '>': return "&gt;";
-	case '"': return markup == SW_MARKUP_HTML ? "&quot;" : NULL;
-	default:  return NULL;
+	case '&':
+		return "&amp;";
+	case '<':
+		return "&lt;";
+	case '>':
+		return "&gt;";
+	case '"':
+		return markup == SW_MARKUP_HTML ? "&quot;" : NULL;
+	default:
+		return NULL;
 	}
 }
 

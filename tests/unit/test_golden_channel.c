@@ -80,10 +80,33 @@ static void tell_texts(const struct sw_jnode *node, struct sw_buf *out)
 	}
 }
 
+/* Lines end in CRLF; that is seen to here, and shown without. */
+static void tell_mail(const struct sw_job *job, struct sw_buf *out)
+{
+	sw_buf_printf(out, "mail %s\ntimeout %lld ms\ntls %d\nuser %s password %s\nfrom %s\n", job->url, (long long)job->timeout,
+	              (int)job->mail_tls, job->mail_user ? job->mail_user : "-", job->mail_password ? job->mail_password : "-",
+	              job->mail_from);
+	for (const char **p = job->mail_to; *p; p++)
+		sw_buf_printf(out, "to %s\n", *p);
+	sw_buf_printf(out, "body %zu bytes\n", job->body_n);
+	for (size_t i = 0; i < job->body_n; i++) {
+		bool crlf = i > 0 && job->body[i - 1] == '\r' && job->body[i] == '\n';
+
+		assert_true((job->body[i] != '\n' || crlf) && (job->body[i] != '\r' || job->body[i + 1] == '\n'));
+		if (job->body[i] != '\r')
+			sw_buf_putc(out, job->body[i]);
+	}
+}
+
 static void tell_job(const struct sw_job *job, struct sw_arena *a, struct sw_buf *out)
 {
-	static const char *const kinds[] = { "http", "exec", "print" };
+	static const char *const kinds[] = { "http", "exec", "print", "mail" };
 	struct sw_jnode *root;
+
+	if (job->kind == SW_JOB_MAIL) {
+		tell_mail(job, out);
+		return;
+	}
 
 	sw_buf_printf(out, "%s", kinds[job->kind]);
 	if (job->kind == SW_JOB_HTTP)
@@ -412,7 +435,7 @@ static size_t collect(const struct golden *of, const char *folder, struct golden
 int main(void)
 {
 	static const struct sw_channel *const channels[] = { &sw_channel_dingtalk, &sw_channel_wecom,
-		                                             &sw_channel_feishu, &sw_channel_slack, &sw_channel_alertmanager,
+		                                             &sw_channel_feishu, &sw_channel_slack, &sw_channel_alertmanager, &sw_channel_email,
 		                                             &sw_channel_webhook, &sw_channel_console };
 	static const struct sw_action *const actions[] = { &sw_action_http, &sw_action_exec };
 	static const struct sw_signal *const signals[] = { &sw_signal_health, &sw_signal_prometheus,
