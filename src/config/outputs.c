@@ -11,7 +11,7 @@ static const char *const channels_later[] = {
 	"telegram", "pagerduty", NULL
 };
 static const char *const channels_skip[] = { "kind", "mention", "fallback", NULL };
-static const char *const actions_later[] = { "gitlab", "github", NULL };
+static const char *const actions_later[] = { NULL };
 static const char *const actions_skip[] = { "kind", "dry_run", "timeout", NULL };
 static const char *const roles[] = { "deployer", "authors", "oncall", "all", NULL };
 
@@ -198,7 +198,8 @@ static bool action_read(struct config_load *l, const struct sw_ynode *node, cons
 	if (dry_run)
 		(void)sw_key_read_one(&dry_run_key, dry_run, l->a, act, l->d);
 	action_timeout(l, node, act);
-	(void)sw_keys_read(act->plugin->base.keys, node, node, actions_skip, l->a, act->conf, l->d);
+	if (sw_keys_read(act->plugin->base.keys, node, node, actions_skip, l->a, act->conf, l->d) == 0 && act->plugin->check)
+		act->plugin->check(act->conf, node, l->d);
 	return true;
 }
 

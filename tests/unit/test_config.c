@@ -60,9 +60,18 @@ static const struct sw_channel wecom = { .base = { "wecom", "", robot_keys, size
 	                                 .credential = robot_credential };
 static const struct sw_channel console = { .base = { "console", "", none_keys, 0 } };
 static const struct sw_action http = { .base = { "http", "", http_keys, sizeof(struct robot) } };
-static const struct sw_action exec = { .base = { "exec", "", exec_keys, sizeof(struct exec) } };
+static void exec_check(const void *conf, const struct sw_ynode *node, struct sw_diags *d)
+{
+	if (sw_streq(**(const char *const *const *)conf, "/bin/false"))
+		sw_diag_error(d, sw_yget(node, "command"), "command: does nothing");
+}
+static void exec_tell(const void *conf, struct sw_buf *out)
+{
+	sw_buf_printf(out, "runs %s", **(const char *const *const *)conf);
+}
 static const struct sw_source *const test_sources[] = { &gitlab, &github, &report, NULL };
 static const struct sw_channel *const test_channels[] = { &dingtalk, &wecom, &console, NULL };
+static const struct sw_action exec = { .base = { "exec", "", exec_keys, sizeof(struct exec) }, .check = exec_check, .tell = exec_tell };
 static const struct sw_action *const test_actions[] = { &http, &exec, NULL };
 static const struct sw_signal *const test_signals[] = { NULL };
 static const struct sw_plugins plugins = { test_sources, test_signals, test_channels, test_actions };
@@ -217,13 +226,12 @@ static void test_whole_check(const struct sw_config *c)
 	    b.p, "web/prod-hz: GitHub/GitLab acme/web environment \"production/hz\", or GitHub acme/web workflow "
 	         "\".github/workflows/deploy.yml\" branch \"main\", or GitHub/GitLab acme/web environment \"prod-hz\" "
 	         "tag \"v*\""
-	         "; tier prod; health every 10s, version at /commit; rollback undo-web; alerts oncall");
+	         "; tier prod; health every 10s, version at /commit; rollback undo-web: exec runs /opt/undo; alerts oncall");
 }
 
 static void test_later(void **state)
 {
 	static const char *const want[] = {
-		"s.yaml:41:20: action of kind gitlab: not in this version",
 		"s.yaml:44:1: pushgateway: not in this version",
 	};
 	struct sw_arena a = { 0 };
@@ -232,7 +240,7 @@ static void test_later(void **state)
 	const char *text = sw_arena_printf(
 	    &a, whole,
 	    "        prometheus: {url: \"http://prometheus:9090\", labels: {job: web}, preset: spring-boot}\n",
-	    "{kind: gitlab, url: \"https://gitlab.example.com\", token: \"${T}\", do: trigger-pipeline}",
+	    "{kind: http, url: \"http://u\"}",
 	    "pushgateway: {url: \"http://pushgateway:9091\"}\n");
 	const struct sw_diag *g;
 	size_t i = 0;
@@ -339,8 +347,9 @@ static void test_mistakes(void **state)
 		{ SRC CHN SVC "rules: []\n",
 		  { "f:4:8: rules: want at least one; without `rules:` the shipped safe rules apply" } },
 		{ SRC CHN SVC "programs: [undo]\n", { "f:4:11: programs: want absolute paths, got \"undo\"" } },
-		{ SRC CHN SVC "actions: {undo: {kind: github}}\n",
-		  { "f:4:24: action of kind github: not in this version" } },
+		{ SRC CHN SVC "actions: {undo: {kind: jenkins}}\n",
+		  { "f:4:24: unknown kind of action \"jenkins\"; there are http, exec" } },
+		{ SRC CHN SVC "actions: {undo: {kind: exec, command: /bin/false}}\n", { "f:4:39: command: does nothing" } },
 		{ SRC CHN SVC "actions: {undo: {kind: exec}}\n", { "f:4:17: \"command\" is missing" } },
 		{ SRC CHN SVC "actions: {undo: {kind: http, url: \"http://a\", timeout: 5}}\n",
 		  { "f:4:56: timeout: want a length of time with its unit, such as 30s, got \"5\"" } },
