@@ -27,14 +27,16 @@ static const char *const rings[] = { "d1:health", "d1:errors", "d2:health", NULL
 static const char *const keeps[] = { "sha:r:1", "sha:r:2", "pushes:r/main", "pushes:r/dev", NULL };
 
 #define BOTH(b, call)                                                                           \
-	for (int i_ = 0; i_ < 2; i_++) {                                                            \
-		struct side *s = &(b)->s[i_];                                                           \
-		struct rig_reply *p = &(b)->p[i_];                                                      \
-		if (i_)                                                                                 \
-			sw_bus_mem_clock(s->bus, sw_clock_wall());                                          \
-		RIG_CALL(p, call);                                                                      \
-	}                                                                                           \
-	assert_string_equal((b)->p[0].text.p, (b)->p[1].text.p)
+	do {                                                                                        \
+		for (int i_ = 0; i_ < 2; i_++) {                                                        \
+			struct side *s = &(b)->s[i_];                                                       \
+			struct rig_reply *p = &(b)->p[i_];                                                  \
+			if (i_)                                                                             \
+				sw_bus_mem_clock(s->bus, sw_clock_wall());                                      \
+			RIG_CALL(p, call);                                                                  \
+		}                                                                                       \
+		assert_string_equal((b)->p[0].text.p, (b)->p[1].text.p);                                \
+	} while (0)
 
 static void both_settle(struct both *b)
 {
