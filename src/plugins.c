@@ -9,9 +9,12 @@ const struct sw_source *const sw_sources[] = {
 };
 const struct sw_signal *const sw_signals[] = { &sw_signal_health, &sw_signal_prometheus, &sw_signal_scrape, NULL };
 const struct sw_channel *const sw_channels[] = {
-	&sw_channel_dingtalk, &sw_channel_wecom, &sw_channel_webhook, &sw_channel_console, NULL,
+	&sw_channel_dingtalk, &sw_channel_wecom, &sw_channel_feishu, &sw_channel_slack, &sw_channel_alertmanager,
+	&sw_channel_email, &sw_channel_webhook, &sw_channel_console, NULL,
 };
-const struct sw_action *const sw_actions[] = { &sw_action_http, &sw_action_exec, NULL };
+const struct sw_action *const sw_actions[] = {
+	&sw_action_http, &sw_action_exec, &sw_action_gitlab, &sw_action_github, NULL,
+};
 
 #define FIND(type, table)                                                                                              \
 	const struct type *type##_find(const char *kind)                                                               \

@@ -32,6 +32,7 @@ enum sw_link_kind { SW_LINK_CI_LOG, SW_LINK_COMPARE, SW_LINK_ENVIRONMENT, SW_LIN
 struct sw_mention {
 	const char *name;              /* as in people: */
 	const char *mobile, *dingtalk, *wecom; /* NULL: not known there */
+	const char *feishu, *slack, *email;
 };
 
 struct sw_alert {
@@ -39,6 +40,7 @@ struct sw_alert {
 	const char *delivery;          /* of this message; the same on a repeat */
 	enum sw_alert_news news;
 	enum sw_severity severity;
+	enum sw_severity rule_severity; /* as the rule says: the same over the alert's life, where one piece of news may be graver */
 	bool repeat;                   /* may be the second copy of a message that already arrived */
 	bool dry_run;
 	const char *rule, *summary;    /* rule's name; its own words if it has some */
@@ -71,7 +73,13 @@ struct sw_alert {
 };
 
 /* The markup of a channel: how its renderer writes what sw_alert_text composes. */
-enum sw_markup { SW_MARKUP_PLAIN, SW_MARKUP_DINGTALK, SW_MARKUP_WECOM };
+enum sw_markup {
+	SW_MARKUP_PLAIN, SW_MARKUP_DINGTALK, SW_MARKUP_WECOM,
+	SW_MARKUP_FEISHU,  /* markdown of a card */
+	SW_MARKUP_SLACK,   /* mrkdwn */
+	SW_MARKUP_HTML,    /* one <div> a line, for e-mail */
+	SW_MARKUP_COUNT
+};
 
 struct sw_buf;
 /*
@@ -80,8 +88,14 @@ struct sw_buf;
  * neither mentions, nor links, nor forms markup. One line at the least: the first.
  */
 void sw_alert_text(const struct sw_alert *al, enum sw_markup markup, size_t max_bytes, struct sw_buf *out);
+/* The same without its first line, for channels that have a place of its own for a title. Nothing, when there is no more to say. */
+void sw_alert_rest(const struct sw_alert *al, enum sw_markup markup, size_t max_bytes, struct sw_buf *out);
 /* One plain line: "[critical] web/prod: fail, health is failing for 3 checks". */
 void sw_alert_title(const struct sw_alert *al, size_t max_bytes, struct sw_buf *out);
+/* That line as words of a markup, without emphasis. */
+void sw_alert_head(const struct sw_alert *al, enum sw_markup markup, size_t max_bytes, struct sw_buf *out);
+/* A link as it is put into messages: http or https, what could end it or mean something percent-encoded. False: it is none. */
+bool sw_alert_url(const char *url, struct sw_buf *out);
 
 struct sw_jw;
 struct sw_jnode;

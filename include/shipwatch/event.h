@@ -69,6 +69,7 @@ struct sw_event {
 	/* Identities, as text; see state.md 3 */
 	const char *deployment_id, *job_id, *pipeline_id, *report_id, *ci_run_id;
 	const char *ci_run_alias;  /* a second ci_run_id given by the sender */
+	const char *rollback_id;   /* of the rollback of ours that this run is, where the host hands it back */
 	const char *alarm_id;      /* tells this alarm from others: Alertmanager's fingerprint of its labels */
 
 	const char *pipeline_source;   /* "push", "schedule", "merge_request_event" */

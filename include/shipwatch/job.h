@@ -1,5 +1,5 @@
 /*
- * A job: one HTTP request, one program with arguments (no shell), or one text to print; made by a plug-in, done by the host,
+ * A job: one HTTP request, one program with arguments (no shell), one text to print, or one mail; made by a plug-in, done by the host,
  * which does the I/O, the time limit, the retries, the log and the metrics. And what became of it.
  */
 #ifndef SHIPWATCH_JOB_H
@@ -9,7 +9,10 @@
 #include "shipwatch/err.h"
 #include "shipwatch/mem.h"
 
-enum sw_job_kind { SW_JOB_HTTP, SW_JOB_EXEC, SW_JOB_PRINT };
+enum sw_job_kind { SW_JOB_HTTP, SW_JOB_EXEC, SW_JOB_PRINT, SW_JOB_MAIL };
+
+/* How mail is protected on its way to the server. smtps:// is TLS from its first byte, whatever this says. */
+enum sw_mail_tls { SW_MAIL_TLS, SW_MAIL_TLS_IF_OFFERED, SW_MAIL_PLAIN };
 
 struct sw_header { const char *name, *value; };
 
@@ -28,7 +31,11 @@ struct sw_job {
 	/* EXEC */
 	const char **argv;              /* NULL-ended; argv[0] is an absolute path */
 	const char **env;               /* NULL-ended NAME=value, added to a minimal environment */
-	/* HTTP body, EXEC stdin, PRINT text */
+	/* MAIL: url is smtp://host[:port][/name we greet with] or smtps://…; addresses without brackets and names */
+	enum sw_mail_tls mail_tls;
+	const char *mail_user, *mail_password; /* NULL: no login */
+	const char *mail_from, **mail_to;      /* mail_to: NULL-ended */
+	/* HTTP body, EXEC stdin, PRINT text, MAIL the whole mail: headers and body, CRLF behind each line */
 	const char *body;
 	size_t body_n;
 };
@@ -47,7 +54,7 @@ enum sw_fault {
 struct sw_result {
 	enum sw_fault fault;
 	const char *detail;             /* one line about the fault, no secret */
-	int status;                     /* HTTP status; EXEC: exit code, or 128 + signal */
+	int status;                     /* HTTP status; EXEC: exit code, or 128 + signal; MAIL: the server's last code */
 	bool timed_out;                 /* EXEC: ended by the time limit */
 	struct sw_header *headers;      /* of the answer; names lower case */
 	size_t n_headers;

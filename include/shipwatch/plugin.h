@@ -102,6 +102,8 @@ enum sw_size { SW_SIZE_FULL, SW_SIZE_HALF, SW_SIZE_LINE }; /* SHRINK goes one st
 struct sw_channel {     /* dingtalk, wecom, webhook, console: alert to job, then what became of it */
 	struct sw_plugin base;
 	struct sw_rate rate;
+	/* Do the settings fit together? At load. Return: 0, or -EINVAL with err ("user and password: both or none"). NULL: always. */
+	int (*check)(const void *conf, struct sw_err *err);
 	/* Text that is the same for all channels sharing a robot (URL without its changing parts): the key of pacing and holds. */
 	const char *(*credential)(const void *conf);
 	/*
@@ -119,16 +121,41 @@ struct sw_act {
 	const char *action;              /* name in the configuration */
 	const char *service, *environment, *tier;
 	const char *repo, *branch, *tag, *sha, *version;   /* of the bad deployment */
+	const char *job_id, *pipeline_id; /* the host's, of the bad deployment; NULL: not known, as below */
 	const char *prev_sha, *prev_version;
-	const char *last_good_sha;       /* NULL: none is known */
+	/* The newest deployment before it that is verified good, as the host knows it. last_good_sha NULL: none is known. */
+	const char *last_good_sha, *last_good_version, *last_good_repo, *last_good_environment, *last_good_job_id, *last_good_pipeline_id,
+		*last_good_deployment_id, *last_good_url;
 	const char *rule, *verdict, *reason, *user, *url, *ci_run_id, *watch_id, *deployment_id;
 	const struct sw_alert *alert;    /* findings and commits; may be NULL */
 };
 
-struct sw_action {      /* http, exec: decision to job, then the same question */
+/* What the host said it began: by these ids its own webhooks tell of it later. NULL: not said. */
+struct sw_run { const char *job_id, *pipeline_id, *deployment_id, *url; };
+
+#define SW_ACTION_STEPS 16
+
+struct sw_action {      /* http, exec, gitlab, github: decision to jobs, then what became of it */
 	struct sw_plugin base;
-	int (*plan)(const void *conf, const struct sw_act *act, sw_ms now, struct sw_arena *a, struct sw_job *ret, struct sw_err *err);
+	/*
+	 * Step number `step` from 0. All steps but the last only read: the host repeats them, and a failure there means that nothing
+	 * was done. The last one acts, and is never repeated once its request may have arrived. last: the 2xx answer to the step
+	 * before; NULL at step 0.
+	 * Return: 1 when *ret reads and more steps follow, at most SW_ACTION_STEPS in all; 0 when *ret is the last; -errno with err
+	 * when it cannot be done.
+	 */
+	int (*plan)(const void *conf, const struct sw_act *act, unsigned step, const struct sw_result *last, sw_ms now, struct sw_arena *a,
+	            struct sw_job *ret, struct sw_err *err);
+	/* Of every step; res may be that of a read. OK goes on. err: what it means; after the last step also what was begun. */
 	struct sw_class (*judge)(const void *conf, const struct sw_result *res, struct sw_err *err);
+	/* After an OK of the last step; texts in the arena or borrowed from act and res. NULL: such a host names nothing. */
+	void (*began)(const void *conf, const struct sw_act *act, const struct sw_result *res, struct sw_arena *a, struct sw_run *ret);
+	/* Settings that are read but do not fit together, told at their places in node; at load. NULL: they always do. */
+	void (*check)(const void *conf, const struct sw_ynode *node, struct sw_diags *d);
+	/* What it does, in a few words for `check`: "trigger-pipeline acme/web@main". NULL: nothing but its kind can be said. */
+	void (*tell)(const void *conf, struct sw_buf *out);
+	/* Does it choose what is deployed, so that a verified good deployment has to be known? NULL: no. */
+	bool (*needs_good)(const void *conf);
 };
 
 /* plugins.c: NULL-ended, in order of detection */

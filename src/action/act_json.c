@@ -27,9 +27,18 @@ static const struct field fields[] = {
 	FIELD(tag, "TAG"),
 	FIELD(sha, "SHA"),
 	FIELD(version, "VERSION"),
+	FIELD(job_id, "JOB_ID"),
+	FIELD(pipeline_id, "PIPELINE_ID"),
 	FIELD(prev_sha, "PREV_SHA"),
 	FIELD(prev_version, "PREV_VERSION"),
 	FIELD(last_good_sha, "LAST_GOOD_SHA"),
+	FIELD(last_good_version, "LAST_GOOD_VERSION"),
+	FIELD(last_good_repo, "LAST_GOOD_REPO"),
+	FIELD(last_good_environment, "LAST_GOOD_ENVIRONMENT"),
+	FIELD(last_good_job_id, "LAST_GOOD_JOB_ID"),
+	FIELD(last_good_pipeline_id, "LAST_GOOD_PIPELINE_ID"),
+	FIELD(last_good_deployment_id, "LAST_GOOD_DEPLOYMENT_ID"),
+	FIELD(last_good_url, "LAST_GOOD_URL"),
 	FIELD(rule, "RULE"),
 	FIELD(verdict, "VERDICT"),
 	FIELD(reason, "REASON"),
@@ -61,6 +70,21 @@ void sw_act_json(const struct sw_act *act, struct sw_buf *out)
 	if (act->alert)
 		sw_alert_write(act->alert, &w, "alert");
 	sw_jw_obj_end(&w);
+}
+
+void sw_act_read(const struct sw_jnode *node, struct sw_arena *a, struct sw_act *ret)
+{
+	const struct sw_jnode *al = sw_jget(node, "alert");
+	struct sw_alert *alert;
+
+	memset(ret, 0, sizeof *ret);
+	for (size_t i = 0; i < SW_COUNT(fields); i++)
+		*(const char **)(void *)((char *)ret + fields[i].offset) = sw_jstr(node, fields[i].name);
+	if (!al || al->type != SW_J_OBJECT)
+		return;
+	alert = SW_ARENA_NEW(a, struct sw_alert);
+	sw_alert_read(al, a, alert);
+	ret->alert = alert;
 }
 
 const char **sw_act_env(const struct sw_act *act, struct sw_arena *a)

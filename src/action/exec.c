@@ -25,8 +25,8 @@ static const struct sw_key keys[] = {
 	{ 0 },
 };
 
-static int exec_plan(const void *conf, const struct sw_act *act, sw_ms now, struct sw_arena *a, struct sw_job *ret,
-                     struct sw_err *err)
+static int exec_plan(const void *conf, const struct sw_act *act, unsigned step, const struct sw_result *last,
+                     sw_ms now, struct sw_arena *a, struct sw_job *ret, struct sw_err *err)
 {
 	const struct exec *c = conf;
 	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;

@@ -17,8 +17,8 @@ static const struct sw_key keys[] = {
 	{ 0 },
 };
 
-static int http_plan(const void *conf, const struct sw_act *act, sw_ms now, struct sw_arena *a, struct sw_job *ret,
-                     struct sw_err *err)
+static int http_plan(const void *conf, const struct sw_act *act, unsigned step, const struct sw_result *last,
+                     sw_ms now, struct sw_arena *a, struct sw_job *ret, struct sw_err *err)
 {
 	const struct http *c = conf;
 	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;

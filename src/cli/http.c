@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "io/http_client.h"
+#include "io/mailer.h"
 
 struct asked { struct sw_loop *loop; struct sw_arena *a; struct sw_result *ret; bool done; };
 
@@ -28,18 +29,26 @@ int sw_cli_http(const struct sw_config *cfg, const struct sw_job *job, struct sw
 	struct sw_http_client_conf conf = { .proxy = cfg ? cfg->proxy : NULL, .ca_file = cfg ? cfg->ca_file : NULL };
 	struct asked q = { .a = a, .ret = ret };
 	struct sw_http_client *client = NULL;
+	struct sw_mailer *mailer = NULL;
 	int r = sw_loop_new(&q.loop);
 
 	if (r < 0)
 		return sw_err_set(err, -r, "%s", strerror(-r));
-	r = sw_http_client_new(q.loop, &conf, &client, err);
-	if (r == 0)
-		(void)sw_http_client_do(client, job, asked_answer, &q);
+	if (job->kind == SW_JOB_MAIL) {
+		r = sw_mailer_new(q.loop, &(struct sw_mailer_conf){ .ca_file = conf.ca_file }, &mailer, err);
+		if (r == 0)
+			sw_mailer_do(mailer, job, asked_answer, &q);
+	} else {
+		r = sw_http_client_new(q.loop, &conf, &client, err);
+		if (r == 0)
+			(void)sw_http_client_do(client, job, asked_answer, &q);
+	}
 	while (r == 0 && !q.done)
 		r = sw_loop_turn(q.loop, true);
 	if (r < 0 && !err->text[0])
 		(void)sw_err_set(err, -r, "%s", strerror(-r));
 	sw_http_client_free(client);
+	sw_mailer_free(mailer);
 	sw_loop_free(q.loop);
 	return r;
 }

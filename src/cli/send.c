@@ -17,30 +17,54 @@ struct sending {
 	const struct sw_conf_channel *ch;
 	struct sw_alert al;
 	struct sw_arena a;
+	enum sw_size size;
+	int news, severity;
 	bool only_show;
 };
+
+static const char *const send_sizes[] = { "full", "half", "line", NULL };
+static const char *const send_severities[] = { "info", "warning", "critical", NULL };
 
 static void send_alert(struct sending *s, const char *text)
 {
 	static struct sw_finding finding = { .text = "shipwatch send", .value = "test" };
 
 	s->al = (struct sw_alert){
-		.id = "test", .delivery = sw_arena_printf(&s->a, "test-%lld", (long long)sw_clock_wall()), .news = SW_NEWS_FIRING,
-		.severity = SW_SEV_INFO, .rule = "test", .summary = text ? text : "a test message of Shipwatch", .service = "shipwatch",
+		.id = "test", .delivery = sw_arena_printf(&s->a, "test-%lld", (long long)sw_clock_wall()), .news = (enum sw_alert_news)s->news,
+		.severity = (enum sw_severity)s->severity, .rule_severity = (enum sw_severity)s->severity, .rule = "test", .summary = text ? text : "a test message of Shipwatch", .service = "shipwatch",
 		.environment = "test", .findings = &finding, .n_findings = 1, .fired_at = sw_clock_wall(), .locale = s->cfg->locale,
 		.tz_offset_s = sw_config_tz_offset(s->cfg, sw_clock_wall()), .commits_total = -1,
 	};
 	s->al.mobiles = s->ch->mobiles;
 }
 
-/* The request as it goes out. The address of a robot is its secret: its query is not shown. */
+/* Where it goes without what is secret: a robot's address is its credential, some in the path, some in the query. */
+static void send_where(const char *method, const char *url)
+{
+	const char *host = strstr(url, "://");
+	size_t n = host ? (size_t)(host - url) + 3 + strcspn(host + 3, "/?") : 0;
+
+	(void)printf("%s %.*s%s\n", method, (int)n, url, url[n] ? "/…" : "");
+}
+
+static const char *send_header(const struct sw_header *h)
+{
+	return strcmp(h->name, "Authorization") == 0 ? "…" : h->value;
+}
+
+/* The request as it goes out. */
 static void send_show(const struct sw_job *job)
 {
 	if (job->kind == SW_JOB_HTTP) {
-		(void)printf("%s %.*s%s\n", job->method, (int)strcspn(job->url, "?"), job->url, strchr(job->url, '?') ? "?…" : "");
+		send_where(job->method, job->url);
 		for (size_t i = 0; i < job->n_headers; i++)
-			(void)printf("%s: %s\n", job->headers[i].name, job->headers[i].value);
+			(void)printf("%s: %s\n", job->headers[i].name, send_header(&job->headers[i]));
 		(void)putchar('\n');
+	} else if (job->kind == SW_JOB_MAIL) {
+		(void)printf("MAIL %s from %s to", job->url, job->mail_from);
+		for (const char **p = job->mail_to; *p; p++)
+			(void)printf(" %s", *p);
+		(void)printf("\n\n");
 	}
 	(void)printf("%.*s\n(%zu bytes)\n", (int)job->body_n, job->body ? job->body : "", job->body_n);
 }
@@ -58,7 +82,7 @@ static int send_part(struct sending *s, const struct sw_job *job, unsigned part)
 	if (job->kind == SW_JOB_PRINT) {
 		(void)fwrite(job->body, 1, job->body_n, stdout);
 		res.at = sw_clock_wall();
-	} else if (job->kind != SW_JOB_HTTP) {
+	} else if (job->kind != SW_JOB_HTTP && job->kind != SW_JOB_MAIL) {
 		(void)fprintf(stderr, "shipwatch: %s: this kind of channel cannot be tried from here\n", s->ch->name);
 		return -1;
 	} else if (sw_cli_http(s->cfg, job, &s->a, &res, &err) < 0) {
@@ -67,7 +91,7 @@ static int send_part(struct sending *s, const struct sw_job *job, unsigned part)
 	}
 	c = s->ch->plugin->judge(s->ch->conf, &res, &err);
 	if (c.outcome == SW_OK) {
-		(void)printf("%s: part %u arrived (%lld ms)\n", s->ch->name, part + 1, (long long)res.took);
+		(void)printf("%s: part %u arrived (%lld ms)%s%s\n", s->ch->name, part + 1, (long long)res.took, err.text[0] ? "; " : "", err.text);
 		return 0;
 	}
 	(void)fprintf(stderr, "shipwatch: %s: %s: %s", s->ch->name, sw_outcome_name(c.outcome),
@@ -86,7 +110,7 @@ static int send_all(struct sending *s)
 	for (unsigned part = 0; more > 0 && part < PARTS_MAX; part++) {
 		struct sw_job job = { 0 };
 
-		more = s->ch->plugin->render(s->ch->conf, &s->al, SW_SIZE_FULL, part, sw_clock_wall(), &s->a, &job, &err);
+		more = s->ch->plugin->render(s->ch->conf, &s->al, s->size, part, sw_clock_wall(), &s->a, &job, &err);
 		if (more < 0) {
 			(void)fprintf(stderr, "shipwatch: %s: %s\n", s->ch->name, err.text);
 			return -1;
@@ -100,10 +124,22 @@ static int send_all(struct sending *s)
 static int send_run(int argc, char **argv, const struct sw_usage *usage, bool only_show)
 {
 	struct sw_common c = { .config = "shipwatch.yaml" };
-	const struct sw_opt opts[] = { SW_OPT_CONFIG(&c), { 0 } };
-	struct sending s = { .only_show = only_show };
+	const char *news[SW_NEWS_COUNT + 1] = { NULL };
+	struct sending s = { .only_show = only_show, .news = SW_NEWS_FIRING, .severity = SW_SEV_INFO };
+	int r, n, size = SW_SIZE_FULL;
+	const struct sw_opt opts[] = {
+		SW_OPT_CONFIG(&c),
+		{ "news", 0, SW_OPT_WORD, &s.news, "NEWS", "what it tells: firing, resolved, rollback_waiting …", news, 0, 0 },
+		{ "severity", 0, SW_OPT_WORD, &s.severity, "SEVERITY", "info, warning or critical", send_severities, 0, 0 },
+		{ "size", 0, SW_OPT_WORD, &size, "SIZE", "full; half and line are what a message found too long becomes", send_sizes, 0, 0 },
+		{ 0 },
+	};
 	struct sw_config *cfg;
-	int r, n = sw_options_read(usage, opts, argc, argv, &r);
+
+	for (int i = 0; i < SW_NEWS_COUNT; i++)
+		news[i] = sw_news_name((enum sw_alert_news)i);
+	n = sw_options_read(usage, opts, argc, argv, &r);
+	s.size = (enum sw_size)size;
 
 	if (n < 0)
 		return r;

@@ -52,7 +52,7 @@ struct sw_conf_source {
 struct sw_conf_person {
 	const char *name;
 	const char *github, *gitlab, *gitea, *email; /* logins by which an event names them; NULL: not known */
-	const char *mobile, *dingtalk, *wecom;       /* by which a channel mentions them */
+	const char *mobile, *dingtalk, *wecom, *feishu, *slack; /* by which a channel mentions them */
 };
 
 struct sw_conf_channel {

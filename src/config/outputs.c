@@ -8,10 +8,10 @@
 #include "shipwatch/clock.h"
 
 static const char *const channels_later[] = {
-	"feishu", "slack", "telegram", "alertmanager", "email", "pagerduty", NULL
+	"telegram", "pagerduty", NULL
 };
 static const char *const channels_skip[] = { "kind", "mention", "fallback", NULL };
-static const char *const actions_later[] = { "gitlab", "github", NULL };
+static const char *const actions_later[] = { NULL };
 static const char *const actions_skip[] = { "kind", "dry_run", "timeout", NULL };
 static const char *const roles[] = { "deployer", "authors", "oncall", "all", NULL };
 
@@ -103,6 +103,7 @@ static bool channel_read(struct config_load *l, const struct sw_ynode *node, con
 {
 	const struct sw_ynode *fallback = sw_yget(node, "fallback");
 	int i = config_kind(l, node, NULL, "channel", plugins, channels_later, &ch->kind);
+	struct sw_err err = SW_ERR_INIT;
 
 	if (i < 0)
 		return false;
@@ -115,6 +116,8 @@ static bool channel_read(struct config_load *l, const struct sw_ynode *node, con
 		(void)config_known(l, fallback, ch->fallback, l->channels, "channel");
 	if (sw_keys_read(ch->plugin->base.keys, node, node, channels_skip, l->a, ch->conf, l->d) < 0)
 		return true;
+	if (ch->plugin->check && ch->plugin->check(ch->conf, &err) < 0)
+		sw_diag_key(l->d, node, "%s", err.text);
 	ch->credential = channel_credential(l, ch);
 	return true;
 }
@@ -195,7 +198,8 @@ static bool action_read(struct config_load *l, const struct sw_ynode *node, cons
 	if (dry_run)
 		(void)sw_key_read_one(&dry_run_key, dry_run, l->a, act, l->d);
 	action_timeout(l, node, act);
-	(void)sw_keys_read(act->plugin->base.keys, node, node, actions_skip, l->a, act->conf, l->d);
+	if (sw_keys_read(act->plugin->base.keys, node, node, actions_skip, l->a, act->conf, l->d) == 0 && act->plugin->check)
+		act->plugin->check(act->conf, node, l->d);
 	return true;
 }
 

@@ -74,10 +74,12 @@ static const struct sw_key people_keys[] = {
 	{ "github", SW_KEY_STRING, PERSON(github), NULL, "login" },
 	{ "gitlab", SW_KEY_STRING, PERSON(gitlab), NULL, "login" },
 	{ "gitea", SW_KEY_STRING, PERSON(gitea), NULL, "login" },
-	{ "email", SW_KEY_STRING, PERSON(email), NULL, "as in commits" },
+	{ "email", SW_KEY_STRING, PERSON(email), NULL, "as in commits; channels of kind email write to it" },
 	{ "mobile", SW_KEY_STRING, PERSON(mobile), NULL, "by which DingTalk and WeCom mention" },
 	{ "dingtalk", SW_KEY_STRING, PERSON(dingtalk), NULL, "user id" },
 	{ "wecom", SW_KEY_STRING, PERSON(wecom), NULL, "user id" },
+	{ "feishu", SW_KEY_STRING, PERSON(feishu), NULL, "open_id: ou_…" },
+	{ "slack", SW_KEY_STRING, PERSON(slack), NULL, "member id: U…; of a group: S…" },
 	{ 0 },
 };
 

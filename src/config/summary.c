@@ -116,6 +116,18 @@ static void summary_measure(const char *what, const struct sw_measure_conf *m, s
 		sw_buf_printf(out, " (%s)", m->preset);
 }
 
+static void summary_rollback(const struct sw_config *c, const struct sw_place *p, struct sw_buf *out)
+{
+	const struct sw_conf_action *act = sw_config_action(c, p->rollback);
+
+	sw_buf_printf(out, "; rollback %s", p->rollback);
+	if (act && act->plugin->tell) {
+		sw_buf_printf(out, ": %s ", act->kind);
+		act->plugin->tell(act->conf, out);
+	}
+	sw_buf_cat(out, p->dry_run || (act && act->dry_run) ? " (dry run)" : "");
+}
+
 void sw_config_summary(const struct sw_config *c, const struct sw_place *p, struct sw_buf *out)
 {
 	const char *const *channels = sw_config_place_channels(c, p);
@@ -136,7 +148,7 @@ void sw_config_summary(const struct sw_config *c, const struct sw_place *p, stru
 	summary_measure("prometheus", &p->prometheus, out);
 	summary_measure("metrics", &p->scrape, out);
 	if (p->rollback)
-		sw_buf_printf(out, "; rollback %s%s", p->rollback, p->dry_run ? " (dry run)" : "");
+		summary_rollback(c, p, out);
 	else
 		sw_buf_cat(out, "; no rollback");
 	sw_buf_cat(out, "; alerts ");

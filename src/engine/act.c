@@ -18,7 +18,6 @@
 #define TRY_AGAIN     (2 * SW_SECOND)
 #define GIVE_UP       (60 * SW_SECOND)  /* while a guard of the script refuses */
 #define POSTPONE_MOST (60 * SW_MINUTE)  /* while a newer deployment runs */
-#define VERIFY_WITHIN (5 * SW_MINUTE)
 #define MARGIN        (10 * SW_SECOND)
 
 static const struct sw_engine_action *act_conf(struct step *s, const char *name)
@@ -110,6 +109,14 @@ static const char *act_forbidden(struct step *s, struct place_state *p, struct d
 	return act_migrations(&f);
 }
 
+/* An action that chooses what is deployed needs to know what is good. */
+static const char *act_no_good(const struct place_state *p, const struct deployment *d, const struct sw_engine_action *conf)
+{
+	const struct deployment *good;
+
+	return conf && conf->needs_good && !sw_own_good(p, d, &good) ? "no verified good deployment is known" : NULL;
+}
+
 static struct act *act_new(struct place_state *p)
 {
 	if (p->n_acts == PLACE_ACTS) {
@@ -160,6 +167,8 @@ void sw_act_propose(struct step *s, struct place_state *p, struct deployment *d,
 		return;
 	}
 	why = act_forbidden(s, p, d, rollback);
+	if (!why)
+		why = act_no_good(p, d, conf);
 	if (!why && rollback)
 		why = act_caps(s, p);
 	if (rule->dry_run || conf->dry_run || (p->conf && p->conf->dry_run)) {
@@ -192,8 +201,7 @@ void sw_act_propose(struct step *s, struct place_state *p, struct deployment *d,
 	}
 }
 
-/* A message about an action that is under way, as news of the alert it belongs to. */
-static void act_news(struct step *s, struct place_state *p, const struct act *x, enum sw_alert_news what, const char *detail)
+void sw_act_news(struct step *s, struct place_state *p, const struct act *x, enum sw_alert_news what, const char *detail)
 {
 	struct deployment *d = sw_place_dep(p, x->dep);
 	bool lost;
@@ -231,7 +239,7 @@ static void act_skip(struct step *s, struct place_state *p, struct act *x, const
 	x->state = ACT_SKIPPED;
 	x->why = why;
 	x->due = x->deadline = 0;
-	act_news(s, p, x, SW_NEWS_ROLLBACK_SKIPPED, why);
+	sw_act_news(s, p, x, SW_NEWS_ROLLBACK_SKIPPED, why);
 }
 
 static void act_postpone(struct step *s, struct act *x)
@@ -265,14 +273,6 @@ static void act_refused(struct step *s, struct place_state *p, struct act *x)
 	act_skip(s, p, x, why);
 }
 
-static const char *act_last_good(const struct place_state *p, const struct deployment *d)
-{
-	for (size_t i = p->n_good; i-- > 0;)
-		if (!sw_sha_equal(p->good[i], d->ev.sha ? d->ev.sha : d->ev.short_sha))
-			return p->good[i];
-	return NULL;
-}
-
 static const char *act_json(struct step *s, struct place_state *p, const struct act *x, const struct deployment *d)
 {
 	struct watch *w = sw_place_watch(p, x->watch);
@@ -294,7 +294,7 @@ static const char *act_json(struct step *s, struct place_state *p, const struct 
 	sw_jw_opt(&j, "version", d->ev.version);
 	sw_jw_opt(&j, "prev_sha", d->prev_sha);
 	sw_jw_opt(&j, "prev_version", d->prev_version);
-	sw_jw_opt(&j, "last_good_sha", act_last_good(p, d));
+	sw_own_write(s, p, d, &j);
 	sw_jw_opt(&j, "rule", x->rule);
 	sw_jw_opt(&j, "verdict", w ? w->verdict : NULL);
 	sw_jw_opt(&j, "reason", w ? w->reason : NULL);
@@ -328,6 +328,7 @@ static void act_start(struct step *s, struct place_state *p, struct act *x, cons
 {
 	const struct sw_engine_action *conf = act_conf(s, x->action);
 	struct sw_io *io = sw_step_io(s, SW_IO_ACT);
+	const struct deployment *good;
 
 	if (!conf || !io) {
 		act_skip(s, p, x, "this action is not configured any more");
@@ -336,6 +337,7 @@ static void act_start(struct step *s, struct place_state *p, struct act *x, cons
 	io->action = x->action;
 	io->act_id = x->id;
 	io->act_json = act_json(s, p, x, d);
+	x->target = sw_own_good(p, d, &good);
 	x->state = ACT_STARTED;
 	x->started = s->now;
 	x->due = 0;
@@ -344,7 +346,7 @@ static void act_start(struct step *s, struct place_state *p, struct act *x, cons
 		act_count(s, p);
 	s->out->start_action = x->id;
 	s->out->start_place = sw_place_scope(s, p);
-	act_news(s, p, x, SW_NEWS_ROLLBACK_STARTED, NULL);
+	sw_act_news(s, p, x, SW_NEWS_ROLLBACK_STARTED, NULL);
 }
 
 /* What forbids it for now; NULL: nothing (rules.md 4, guards 4, 7 and 8). */
@@ -370,6 +372,8 @@ void sw_act_go(struct step *s, struct place_state *p, const struct sw_jnode *msg
 	if (!x || (x->state != ACT_PROPOSED && x->state != ACT_POSTPONED))
 		return;
 	why = d ? act_forbidden(s, p, d, x->rollback) : "its deployment is not known any more";
+	if (!why)
+		why = act_no_good(p, d, act_conf(s, x->action));
 	if (why)
 		act_skip(s, p, x, why);
 	else if (s->in->refused)
@@ -382,6 +386,14 @@ void sw_act_go(struct step *s, struct place_state *p, const struct sw_jnode *msg
 		act_start(s, p, x, d);
 }
 
+/* Nobody answered for it, but it ran: its own webhooks told. */
+static void act_seen(struct step *s, struct place_state *p, struct act *x)
+{
+	x->state = ACT_DONE;
+	x->deadline = s->now + (sw_own_succeeded(p, x) ? SW_OWN_VERIFY_WITHIN : SW_OWN_RUN_WITHIN);
+	sw_act_news(s, p, x, SW_NEWS_ROLLBACK_DONE, SW_OWN_SEEN);
+}
+
 void sw_act_result(struct step *s, struct place_state *p, const struct sw_jnode *msg)
 {
 	struct act *x = sw_place_act(p, sw_jstr(msg, "act"));
@@ -392,18 +404,23 @@ void sw_act_result(struct step *s, struct place_state *p, const struct sw_jnode 
 	x->why = detail;
 	if (sw_streq(class, "ok")) {
 		x->state = ACT_DONE;
-		x->deadline = s->now + VERIFY_WITHIN;
-		act_news(s, p, x, SW_NEWS_ROLLBACK_DONE, detail);
+		x->deadline = s->now + SW_OWN_VERIFY_WITHIN;
+		sw_act_news(s, p, x, SW_NEWS_ROLLBACK_DONE, detail);
+		sw_own_began(s, p, x, msg);
 	} else if (sw_streq(class, "ambiguous")) {
 		if (x->state == ACT_UNKNOWN)
 			return;
+		if (sw_own_seen(p, x)) {
+			act_seen(s, p, x);
+			return;
+		}
 		x->state = ACT_UNKNOWN;
 		x->deadline = 0;
-		act_news(s, p, x, SW_NEWS_ROLLBACK_UNKNOWN, detail);
+		sw_act_news(s, p, x, SW_NEWS_ROLLBACK_UNKNOWN, detail);
 	} else {
 		x->state = ACT_FAILED;
 		x->deadline = 0;
-		act_news(s, p, x, SW_NEWS_ROLLBACK_FAILED, detail);
+		sw_act_news(s, p, x, SW_NEWS_ROLLBACK_FAILED, detail);
 	}
 }
 
@@ -434,13 +451,20 @@ static void act_deadline(struct step *s, struct place_state *p, struct act *x)
 	x->deadline = 0;
 	switch (x->state) {
 	case ACT_STARTED:
+		if (sw_own_seen(p, x)) {
+			act_seen(s, p, x);
+			break;
+		}
 		x->state = ACT_UNKNOWN;
-		act_news(s, p, x, SW_NEWS_ROLLBACK_UNKNOWN, "no outcome within its time: it may or may not have run, it is not tried again");
+		sw_act_news(s, p, x, SW_NEWS_ROLLBACK_UNKNOWN, "no outcome within its time: it may or may not have run, it is not tried again");
 		break;
 	case ACT_DONE:
 		if (w && w->state == WATCH_FOLLOWING) {
 			x->state = ACT_INEFFECTIVE;
-			act_news(s, p, x, SW_NEWS_ROLLBACK_INEFFECTIVE, "the condition still holds 5 min after the rollback");
+			sw_act_news(s, p, x, SW_NEWS_ROLLBACK_INEFFECTIVE,
+			            sw_own_succeeded(p, x) || !(x->run_j || x->run_p || x->run_d)
+			                ? "the condition still holds 5 min after the rollback"
+			                : "the condition still holds 30 min after the rollback was started, its run was not seen to end");
 		}
 		break;
 	case ACT_PROPOSED:

@@ -178,7 +178,7 @@ static void fold_event(struct deployment *d, const struct sw_event *from)
 	bool better = rank > d->rank_of_ev, had_pipeline = to->pipeline_id != NULL;
 
 	TAKE(source); TAKE(source_kind); TAKE(host); TAKE(repo); TAKE(repo_url); TAKE(default_branch); TAKE(ref); TAKE(branch);
-	TAKE(tag); TAKE(sha); TAKE(short_sha); TAKE(before); TAKE(version); TAKE(env_url); TAKE(ci_run_alias);
+	TAKE(tag); TAKE(environment); TAKE(rollback_id); TAKE(sha); TAKE(short_sha); TAKE(before); TAKE(version); TAKE(env_url); TAKE(ci_run_alias);
 	TAKE(pipeline_id); TAKE(job_id); TAKE(deployment_id); TAKE(pipeline_source); TAKE(workflow); TAKE(job_name); TAKE(user);
 	TAKE(user_name); TAKE(author); TAKE(author_email); TAKE(title); TAKE(url); TAKE(compare_url); TAKE(failure_reason);
 	TAKE(metrics); TAKE(labels);
@@ -377,7 +377,7 @@ static void classify(struct place_state *p, struct deployment *d, struct deploym
 				d->is_rollback = true;
 		}
 	}
-	for (size_t i = 0; i < p->n_acts; i++) {
+	for (size_t i = 0; i < p->n_acts && !d->rollback_of; i++) {
 		struct act *x = &p->acts[i];
 
 		if (x->rollback && x->started && sw_streq(x->dep, running->id) &&
@@ -408,6 +408,7 @@ static void deployment_succeeded(struct step *s, struct place_state *p, struct d
 		return;
 	}
 	classify(p, d, running);
+	sw_own_ran(s, p, d);
 	d->counted = true;
 	if (running) {
 		d->prev_sha = event_sha(&running->ev);
@@ -437,6 +438,7 @@ static void deployment_failed(struct step *s, struct place_state *p, struct depl
 {
 	d->told_done = true;
 	sw_step_tally(s, SW_TALLY_DEPLOYMENT, "failed");
+	sw_own_ran(s, p, d);
 	sw_deployment_trigger(s, p, d, SW_TR_DEPLOY_FAILED);
 }
 
@@ -495,6 +497,7 @@ int sw_deployment_fact(struct step *s, struct place_state *p, const struct sw_jn
 	}
 	fold_ids(d, &id);
 	fold_event(d, &ev);
+	sw_own_recognise(s, p, d);
 	at = ev.at ? ev.at : ev.received;
 	if (ev.started_at && !d->started)
 		d->started = event_moment(&ev, ev.started_at);

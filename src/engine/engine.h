@@ -9,7 +9,7 @@
  *  5. A decision is committed before anything is sent; what is sent has an id made from the decision.
  *
  * Four kinds of aggregates, named by what stands before the colon:
- *   place:<service>/<environment>   deployments, watches, the action     place.c deployment.c watch.c act.c
+ *   place:<service>/<environment>   deployments, watches, the action     place.c deployment.c watch.c act.c own.c
  *   line:<source>/<repo>/<ref>      runs of one line of development      line.c
  *   alert:<id>                      one alert's life and its deliveries  alert.c
  *   silences:all                    what people do not want to hear      silences.c
@@ -49,6 +49,7 @@ struct sw_engine_action {
 	const char *name;
 	bool dry_run;
 	sw_dur timeout;                /* after which its outcome is unknown */
+	bool needs_good;               /* chooses what is deployed: a verified good deployment has to be known */
 };
 
 /* What the engine knows of the configuration: borrowed, immutable during a step. */

@@ -47,7 +47,7 @@ void sw_news_of(struct step *s, const struct sw_rule *rule, const struct sw_plac
 	ret->roles = rule ? rule->mention : NULL;
 	ret->repeat = rule ? rule->repeat : 0;
 	al->id = alert_id;
-	al->severity = rule ? rule->severity : SW_SEV_WARNING;
+	al->severity = al->rule_severity = rule ? rule->severity : SW_SEV_WARNING;
 	al->rule = rule ? rule->name : NULL;
 	al->summary = rule ? rule->summary : NULL;
 	al->service = service;

@@ -34,6 +34,7 @@ struct deployment {
 	bool counted;              /* was the newest success when it succeeded: it runs here since */
 	const char *prev_sha, *prev_version, *prev_verdict; /* what ran here before */
 	const char *rollback_of;   /* action that this deployment answers */
+	bool retargeted;           /* sha is what that action asked for; the host names the commit its pipeline is of */
 	bool acted;                /* a rollback was decided for it, whatever became of it */
 	int good;                  /* -1 open, 0 no, 1 yes */
 	bool said;                 /* a person said so: no watch says otherwise */
@@ -72,6 +73,8 @@ struct act {
 	sw_ms proposed, due, deadline, started; /* due: next try to begin; deadline: of the state */
 	sw_ms refused_since;
 	const char *why;
+	const char *target;                     /* last good sha as it was told to the target; NULL: none */
+	const char *run_j, *run_p, *run_d;      /* what the host said it began: job, pipeline, its deployment; NULL: not said */
 };
 
 struct series {
@@ -227,5 +230,25 @@ void sw_act_recovered(struct step *s, struct place_state *p, const struct watch 
 void sw_act_cancel(struct step *s, struct place_state *p, const char *dep, const char *why);
 /* Why an action is dropped: a newer deployment, with who it was where that is known. */
 const char *sw_act_newer(struct step *s, const struct deployment *newer);
+/* A message about an action that is under way, as news of the alert it belongs to. */
+void sw_act_news(struct step *s, struct place_state *p, const struct act *x, enum sw_alert_news what, const char *detail);
+
+/* own.c: what a rollback goes back to, and which deployment is its run */
+#define SW_OWN_VERIFY_WITHIN (5 * SW_MINUTE)  /* from its end until the condition must be gone */
+#define SW_OWN_RUN_WITHIN    (30 * SW_MINUTE) /* the same from its start, while a run that the host named has not ended */
+/* The sha that is verified good and newest beside d's; *ret: its deployment, NULL: not known any more. NULL: none. */
+const char *sw_own_good(const struct place_state *p, const struct deployment *d, const struct deployment **ret);
+/* The members of a decision that say where the deployment and the last good one are found at the host. */
+void sw_own_write(struct step *s, const struct place_state *p, const struct deployment *d, struct sw_jw *j);
+/* A fact told of d: is it the run of a rollback of ours? */
+void sw_own_recognise(struct step *s, struct place_state *p, struct deployment *d);
+/* d ended: if it is the run of a rollback, what does that mean for it? */
+void sw_own_ran(struct step *s, struct place_state *p, const struct deployment *d);
+bool sw_own_succeeded(const struct place_state *p, const struct act *x); /* its run did */
+/* It surely ran, whatever else is known of it: a deployment is its run, and not by time alone. */
+bool sw_own_seen(struct place_state *p, const struct act *x);
+#define SW_OWN_SEEN "its own run was seen"
+/* x is done; msg may name the run that was begun. */
+void sw_own_began(struct step *s, struct place_state *p, struct act *x, const struct sw_jnode *msg);
 
 #endif

@@ -37,6 +37,7 @@ static void place_read_dep(struct step *s, const struct sw_jnode *n, struct depl
 		.told_done = sw_jbool(n, "told_done", false), .told_inconclusive = sw_jbool(n, "told_inconclusive", false),
 		.counted = sw_jbool(n, "counted", false), .prev_sha = sw_jstr(n, "prev_sha"), .prev_version = sw_jstr(n, "prev_version"),
 		.prev_verdict = sw_jstr(n, "prev_verdict"), .rollback_of = sw_jstr(n, "rollback_of"), .acted = sw_jbool(n, "acted", false),
+		.retargeted = sw_jbool(n, "retargeted", false),
 		.good = (int)sw_jint(n, "good", -1), .said = sw_jbool(n, "said", false),
 	};
 	sw_event_read(sw_jget(n, "ev"), s->a, &d->ev);
@@ -71,7 +72,8 @@ static void place_read_act(const struct sw_jnode *n, struct act *x)
 		.state = (enum act_state)place_word(act_names, SW_COUNT(act_names), sw_jstr(n, "state"), ACT_UNKNOWN),
 		.rollback = sw_jbool(n, "rollback", true), .proposed = sw_jint(n, "proposed", 0), .due = sw_jint(n, "due", 0),
 		.deadline = sw_jint(n, "deadline", 0), .started = sw_jint(n, "started", 0),
-		.refused_since = sw_jint(n, "refused_since", 0), .why = sw_jstr(n, "why") };
+		.refused_since = sw_jint(n, "refused_since", 0), .why = sw_jstr(n, "why"), .target = sw_jstr(n, "target"),
+		.run_j = sw_jstr(n, "run_j"), .run_p = sw_jstr(n, "run_p"), .run_d = sw_jstr(n, "run_d") };
 }
 
 static void place_read_source(const struct sw_jnode *n, struct source_state *x)
@@ -167,6 +169,8 @@ static void place_write_dep(const struct deployment *d, bool whole, struct sw_jw
 		ev.version = d->ev.version;
 		ev.ci_run_id = d->ev.ci_run_id;
 		ev.user = d->ev.user;
+		ev.environment = d->good == 1 ? d->ev.environment : NULL; /* what it takes to bring it back */
+		ev.url = d->good == 1 ? d->ev.url : NULL;
 	}
 	sw_jw_obj(w, NULL);
 	sw_jw_str(w, "id", d->id);
@@ -193,6 +197,7 @@ static void place_write_dep(const struct deployment *d, bool whole, struct sw_jw
 	sw_jw_opt(w, "prev_version", d->prev_version);
 	sw_jw_opt(w, "prev_verdict", d->prev_verdict);
 	sw_jw_opt(w, "rollback_of", d->rollback_of);
+	jw_flag(w, "retargeted", d->retargeted);
 	jw_flag(w, "acted", d->acted);
 	sw_jw_int(w, "good", d->good);
 	jw_flag(w, "said", d->said);
@@ -267,6 +272,10 @@ static void place_write_act(const struct act *x, struct sw_jw *w)
 	jw_time(w, "started", x->started);
 	jw_time(w, "refused_since", x->refused_since);
 	sw_jw_opt(w, "why", x->why);
+	sw_jw_opt(w, "target", x->target);
+	sw_jw_opt(w, "run_j", x->run_j);
+	sw_jw_opt(w, "run_p", x->run_p);
+	sw_jw_opt(w, "run_d", x->run_d);
 	sw_jw_obj_end(w);
 }
 

@@ -134,6 +134,9 @@ static void write_mentions(const struct sw_alert *al, struct sw_jw *w)
 		sw_jw_opt(w, "mobile", al->mentions[i].mobile);
 		sw_jw_opt(w, "dingtalk", al->mentions[i].dingtalk);
 		sw_jw_opt(w, "wecom", al->mentions[i].wecom);
+		sw_jw_opt(w, "feishu", al->mentions[i].feishu);
+		sw_jw_opt(w, "slack", al->mentions[i].slack);
+		sw_jw_opt(w, "email", al->mentions[i].email);
 		sw_jw_obj_end(w);
 	}
 	sw_jw_arr_end(w);
@@ -168,6 +171,8 @@ void sw_alert_write(const struct sw_alert *al, struct sw_jw *w, const char *key)
 	sw_jw_obj(w, key);
 	sw_jw_str(w, "news", sw_news_name(al->news));
 	sw_jw_str(w, "severity", severity_names[al->severity]);
+	if (al->rule_severity != al->severity)
+		sw_jw_str(w, "rule_severity", severity_names[al->rule_severity]);
 	for (size_t i = 0; i < SW_COUNT(texts); i++)
 		sw_jw_opt(w, texts[i].name, *text_at(al, &texts[i]));
 	write_flag(w, "repeat", al->repeat);
@@ -260,7 +265,10 @@ static void read_mentions(const struct sw_jnode *node, struct sw_arena *a, struc
 		ret->mentions[i] = (struct sw_mention){ .name = sw_jstr(e, "name"),
 			                                .mobile = sw_jstr(e, "mobile"),
 			                                .dingtalk = sw_jstr(e, "dingtalk"),
-			                                .wecom = sw_jstr(e, "wecom") };
+			                                .wecom = sw_jstr(e, "wecom"),
+			                                .feishu = sw_jstr(e, "feishu"),
+			                                .slack = sw_jstr(e, "slack"),
+			                                .email = sw_jstr(e, "email") };
 }
 
 void sw_alert_read(const struct sw_jnode *node, struct sw_arena *a, struct sw_alert *ret)
@@ -271,6 +279,8 @@ void sw_alert_read(const struct sw_jnode *node, struct sw_arena *a, struct sw_al
 	ret->news = sw_news_parse(sw_jstr(node, "news"));
 	ret->severity = (enum sw_severity)name_parse(severity_names, SW_COUNT(severity_names),
 	                                             sw_jstr(node, "severity"), SW_SEV_WARNING);
+	ret->rule_severity = (enum sw_severity)name_parse(severity_names, SW_COUNT(severity_names),
+	                                                  sw_jstr(node, "rule_severity"), (int)ret->severity);
 	for (size_t i = 0; i < SW_COUNT(texts); i++)
 		*text_at(ret, &texts[i]) = sw_jstr(node, texts[i].name);
 	ret->repeat = sw_jbool(node, "repeat", false);

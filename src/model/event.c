@@ -119,7 +119,7 @@ static const struct field fields[] = {
 	TEXT(default_branch), TEXT(ref), TEXT(branch), TEXT(tag), TEXT(sha), TEXT(short_sha), TEXT(before), TEXT(version), BOOL(created),
 	BOOL(deleted), BOOL(forced), TEXT(status_text), TEXT(failure_reason), TEXT(environment), TEXT(env_action), TEXT(env_tier),
 	TEXT(env_url), TEXT(service), TEXT(deployment_id), TEXT(job_id), TEXT(pipeline_id), TEXT(report_id), TEXT(ci_run_id),
-	TEXT(ci_run_alias), TEXT(alarm_id), TEXT(pipeline_source), TEXT(parent_pipeline), TEXT(pipeline_name), TEXT(workflow), TEXT(job_name),
+	TEXT(ci_run_alias), TEXT(rollback_id), TEXT(alarm_id), TEXT(pipeline_source), TEXT(parent_pipeline), TEXT(pipeline_name), TEXT(workflow), TEXT(job_name),
 	TEXT(job_stage), BOOL(allow_failure), BOOL(merge_request), BOOL(jobs_deploy), TEXT(target_branch), TEXT(user), TEXT(user_name), TEXT(author),
 	TEXT(author_email), TEXT(title), TEXT(url), TEXT(compare_url), TIME(at), TIME(received), TIME(created_at), TIME(started_at),
 	TIME(finished_at), NUMBER(duration_ms), NUMBER(queued_ms), NUMBER(coverage), NUMBER(cpu_ms), NUMBER(max_rss_bytes),

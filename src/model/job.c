@@ -100,6 +100,7 @@ struct sw_class sw_judge_code(const struct sw_result *res, const char *field, co
 	struct sw_class ret = { .outcome = SW_RETRY };
 	const struct sw_jnode *code;
 	struct sw_jnode *root = NULL;
+	const char *text;
 	struct sw_arena a = { 0 };
 
 	if (sw_judge_transport(res, &ret, err))
@@ -114,7 +115,8 @@ struct sw_class sw_judge_code(const struct sw_result *res, const char *field, co
 	}
 	ret = otherwise;
 	ret.code = (int)code->i;
-	sw_err_set(err, EIO, "%s %d: %s", field, ret.code, sw_jstr(root, "errmsg") ? sw_jstr(root, "errmsg") : "no text");
+	text = sw_jstr(root, "errmsg") ? sw_jstr(root, "errmsg") : sw_jstr(root, "msg");
+	sw_err_set(err, EIO, "%s %d: %s", field, ret.code, text ? text : "no text");
 	for (size_t i = 0; i < n; i++) {
 		if (codes[i].code != ret.code)
 			continue;

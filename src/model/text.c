@@ -1,33 +1,59 @@
 /*
  * What a message says: an alert composed to lines in the order of design 4.3, cut from the bottom. Everything that came
- * from outside passes one of two doors: text_put (words) and text_url (links), which leave nothing that a chat would
- * act on.
+ * from outside passes one of two doors of clean.c: text_put (words) and sw_alert_url (links), which leave nothing that a
+ * chat would act on.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/str.h"
+#include "model/clean.h"
 #include "model/words.h"
 #include "shipwatch/alert.h"
 #include "shipwatch/buf.h"
 #include "shipwatch/clock.h"
 
 #define WORDS_MAX 400 /* bytes of one text from outside */
-#define URL_MAX   1024
 #define COMMITS   10 /* shown; the rest is counted */
 #define FILES     15
 #define SHA_SHOWN 8
 #define TAIL_MAX  40
 
+/* What a line is decides what stands around it. */
+enum kind { LINE_HEAD, LINE_WORDS, LINE_QUOTE, LINE_ITEM, LINE_KINDS };
+
 struct line {
-	size_t from, n, weight;
+	size_t from, body, n, weight; /* body: where it begins behind what opens the line */
+};
+
+/* How a markup looks. Card and mail show the severity by a colour of their own. */
+struct look {
+	const char *open[LINE_KINDS], *close[LINE_KINDS];
+	const char *strong, *strong_end;
+	const char *tag, *tag_end; /* around the severity */
+	const char *sep;           /* between lines */
+};
+
+#define HTML_HEAD  "<div style=\"font-size:1.15em;font-weight:bold;margin:0 0 .5em\">"
+#define HTML_QUOTE "<div style=\"border-left:3px solid #c0c0c0;padding-left:.6em\">"
+#define HTML_ITEM  "<div style=\"padding-left:.6em\">• "
+
+static const struct look looks[SW_MARKUP_COUNT] = {
+	[SW_MARKUP_PLAIN] = { { "", "", "  ", "- " }, { "", "", "", "" }, "", "", "[", "] ", "\n" },
+	[SW_MARKUP_DINGTALK] = { { "#### ", "", "> ", "- " }, { "", "", "", "" }, "**", "**", "【", "】", "\n\n" },
+	[SW_MARKUP_WECOM] = { { "", "", "> ", "- " }, { "</font>", "", "", "" }, "**", "**", "【", "】", "\n" },
+	/* neither quotes nor lists: the next line would be taken into them */
+	[SW_MARKUP_FEISHU] = { { "", "", "• ", "• " }, { "", "", "", "" }, "**", "**", "【", "】", "\n" },
+	[SW_MARKUP_SLACK] = { { "*", "", "> ", "• " }, { "*", "", "", "" }, "*", "*", "[", "] ", "\n" },
+	[SW_MARKUP_HTML] = { { HTML_HEAD, "<div>", HTML_QUOTE, HTML_ITEM }, { "</div>", "</div>", "</div>", "</div>" },
+	                     "<b>", "</b>", "[", "] ", "\n" },
 };
 
 struct text {
 	const struct sw_alert *al;
 	enum sw_markup markup;
+	const struct look *look;
 	struct sw_buf b;
 	struct line *lines;
 	size_t n, cap;
@@ -61,161 +87,37 @@ static const char *detail(const struct text *t, struct sw_buf *room)
 	return sw_buf_str(room);
 }
 
-/* ---- words from outside ---- */
-
-static bool is_word(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (unsigned char)c >= 0x80;
-}
-
-/* The full-width twin of a printable ASCII character: looks the same, means nothing. */
-static void put_twin(struct sw_buf *b, char c)
-{
-	unsigned u = 0xff01u + (unsigned)(c - '!');
-
-	sw_buf_putc(b, (char)(0xe0 | (u >> 12)));
-	sw_buf_putc(b, (char)(0x80 | ((u >> 6) & 0x3f)));
-	sw_buf_putc(b, (char)(0x80 | (u & 0x3f)));
-}
-
-/* "1. x" and "1) x" at the beginning are lists: the place of the mark, or 0. */
-static size_t list_mark(const char *s)
-{
-	size_t i = strspn(s, "0123456789");
-
-	return i && (s[i] == '.' || s[i] == ')') && (s[i + 1] == ' ' || !s[i + 1]) ? i : 0;
-}
-
-/* Does the character at s[i] form markup in the chats' markdown? */
-static bool is_markup(const char *s, size_t i)
-{
-	switch (s[i]) {
-	case '*':
-	case '`':
-	case '[':
-	case ']':
-	case '<':
-	case '\\':
-	case '~':
-	case '|':
-	case '$':
-		return true;
-	case '!':
-		return s[i + 1] == '[';
-	case '_':
-		return !(i && is_word(s[i - 1]) && is_word(s[i + 1])); /* inside a word it is only itself */
-	case '&':
-		return s[i + 1] == '#' || is_word(s[i + 1]); /* an entity */
-	case '#':
-	case '-':
-	case '+':
-	case '=':
-	case '>':
-		return i == 0; /* "x > 5" stays as it was written */
-	case '.':
-	case ')':
-		return i && i == list_mark(s);
-	default:
-		return false;
-	}
-}
-
-/* Would a chat make a link of it? A scheme's colon, or the dot of "www.". */
-static bool is_link(const char *s, size_t i)
-{
-	if (s[i] == ':')
-		return s[i + 1] == '/' || sw_starts(s + i, ":%2") || s[i + 1] == '\\' ||
-		       !s[i + 1]; /* "/" of ours may follow */
-	return s[i] == '.' && i >= 3 && strncasecmp(s + i - 3, "www", 3) == 0 && (i == 3 || !is_word(s[i - 4]));
-}
-
-/* White space of any kind to one blank each; cut at max bytes. */
-static void text_flatten(struct sw_buf *b, const char *s, size_t max)
-{
-	SW_CLEANUP(sw_buf_fini) struct sw_buf flat = SW_BUF_INIT;
-	size_t n = strnlen(s, max * 4), from = 0, cut;
-
-	for (size_t i = 0; i < n; i++) {
-		bool blank = s[i] == ' ' || (s[i] >= '\t' && s[i] <= '\r');
-
-		if (!blank)
-			sw_buf_putc(&flat, s[i]);
-		else if (flat.n && flat.p[flat.n - 1] != ' ')
-			sw_buf_putc(&flat, ' ');
-	}
-	sw_utf8_clean(b, sw_buf_str(&flat), flat.n, true);
-	while (from < b->n && b->p[from] == ' ')
-		from++;
-	if (from)
-		memmove(b->p, b->p + from, b->n - from + 1);
-	b->n -= from;
-	if (b->n > max || s[n]) {
-		cut = sw_utf8_cut(b->p, b->n, max - 3);
-		sw_buf_truncate(b, cut);
-		sw_buf_cat(b, "…");
-	}
-	while (b->n && b->p[b->n - 1] == ' ')
-		sw_buf_truncate(b, b->n - 1);
-}
-
-/* The one door for words from outside. */
-static void clean_put(struct sw_buf *out, enum sw_markup markup, const char *s, size_t max)
-{
-	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
-	const char *p;
-
-	if (!s || !*s)
-		return;
-	text_flatten(&b, s, max);
-	p = sw_buf_str(&b);
-	for (size_t i = 0; i < b.n; i++) {
-		if (p[i] == '@' || is_link(p, i) || (markup != SW_MARKUP_PLAIN && is_markup(p, i)))
-			put_twin(out, p[i]);
-		else
-			sw_buf_putc(out, p[i]);
-	}
-}
+/* ---- what is put into lines ---- */
 
 static void text_put(struct text *t, const char *s)
 {
-	clean_put(&t->b, t->markup, s, WORDS_MAX);
-}
-
-/* The one door for links: http or https, everything that could end the link or mean something percent-encoded. */
-static bool text_url(struct sw_buf *out, const char *url)
-{
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?#&=+%,;$";
-	size_t n = url ? strlen(url) : 0;
-
-	if (n > URL_MAX || !(sw_starts(url ? url : "", "https://") || sw_starts(url ? url : "", "http://")))
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		if (strchr(plain, url[i]))
-			sw_buf_putc(out, url[i]);
-		else
-			sw_buf_printf(out, "%%%02X", (unsigned char)url[i]);
-	}
-	return true;
+	sw_clean_words(&t->b, t->markup, s, WORDS_MAX);
 }
 
 /* ---- lines ---- */
 
-static void line_begin(struct text *t)
+static void line_begin(struct text *t, enum kind kind)
 {
 	if (t->n == t->cap) {
 		t->cap = t->cap ? t->cap * 2 : 32;
 		t->lines = sw_realloc(t->lines, t->cap * sizeof *t->lines);
 	}
-	t->lines[t->n++] = (struct line){ .from = t->b.n, .weight = 1 };
+	t->lines[t->n] = (struct line){ .from = t->b.n, .weight = 1 };
+	sw_buf_cat(&t->b, t->look->open[kind]);
+	t->lines[t->n++].body = t->b.n;
 }
 
-static void line_end(struct text *t)
+static void line_end(struct text *t, enum kind kind)
 {
 	struct line *l = &t->lines[t->n - 1];
 
-	l->n = t->b.n - l->from;
-	if (!l->n)
+	if (t->b.n == l->body) { /* there was nothing to say */
+		sw_buf_truncate(&t->b, l->from);
 		t->n--;
+		return;
+	}
+	sw_buf_cat(&t->b, t->look->close[kind]);
+	l->n = t->b.n - l->from;
 }
 
 /* "name: value" behind what stands in the line already. */
@@ -223,7 +125,7 @@ static void text_pair(struct text *t, enum sw_word name, const char *value)
 {
 	if (!value || !*value)
 		return;
-	if (t->b.n > t->lines[t->n - 1].from)
+	if (t->b.n > t->lines[t->n - 1].body)
 		sw_buf_cat(&t->b, " · ");
 	sw_buf_cat(&t->b, word(t, name));
 	sw_buf_cat(&t->b, word(t, SW_W_COLON));
@@ -252,9 +154,9 @@ static void more_line(struct text *t, size_t more)
 {
 	if (!more)
 		return;
-	line_begin(t);
+	line_begin(t, LINE_WORDS);
 	sw_buf_printf(&t->b, "%s%zu%s", word(t, SW_W_MORE), more, word(t, SW_W_MORE_END));
-	line_end(t);
+	line_end(t, LINE_WORDS);
 	t->lines[t->n - 1].weight = more;
 }
 
@@ -315,8 +217,7 @@ static void head_what(struct text *t)
 static void head_words(struct text *t)
 {
 	const struct sw_alert *al = t->al;
-	const char *open = t->markup == SW_MARKUP_PLAIN ? "[" : "【",
-	           *close = t->markup == SW_MARKUP_PLAIN ? "] " : "】";
+	const char *open = t->look->tag, *close = t->look->tag_end;
 	const char *tag =
 	    al->news == SW_NEWS_RESOLVED ? word(t, SW_W_RESOLVED) : sw_word_severity(al->severity, al->locale);
 
@@ -334,36 +235,38 @@ static void compose_head(struct text *t)
 	static const char *const colors[] = { "comment", "warning", "warning" };
 	const char *color = t->al->news == SW_NEWS_RESOLVED ? "info" : colors[t->al->severity];
 
-	line_begin(t);
-	if (t->markup == SW_MARKUP_DINGTALK)
-		sw_buf_cat(&t->b, "#### ");
-	else if (t->markup == SW_MARKUP_WECOM)
+	line_begin(t, LINE_HEAD);
+	if (t->markup == SW_MARKUP_WECOM)
 		sw_buf_printf(&t->b, "<font color=\"%s\">", color);
 	head_words(t);
-	if (t->markup == SW_MARKUP_WECOM)
-		sw_buf_cat(&t->b, "</font>");
-	line_end(t);
+	line_end(t, LINE_HEAD);
 }
 
 /* ---- what follows ---- */
 
+/* A value that stands out. Slack sees emphasis only between blanks, which a colon of Chinese is not. */
+static void put_strong(struct text *t, const char *s)
+{
+	if (t->markup == SW_MARKUP_SLACK && t->b.p[t->b.n - 1] != ' ')
+		sw_buf_putc(&t->b, ' ');
+	sw_buf_cat(&t->b, t->look->strong);
+	text_put(t, s);
+	sw_buf_cat(&t->b, t->look->strong_end);
+}
+
 static void compose_finding(struct text *t, const struct sw_finding *f)
 {
-	bool markup = t->markup != SW_MARKUP_PLAIN;
 	const struct {
 		enum sw_word w;
 		const char *v;
 	} extra[] = { { SW_W_LIMIT, f->limit }, { SW_W_BEFORE, f->before } };
 	bool open = false;
 
-	line_begin(t);
-	sw_buf_cat(&t->b, markup ? "> " : "  ");
+	line_begin(t, LINE_QUOTE);
 	text_put(t, first_of(f->text, "?", NULL));
 	if (f->value && *f->value) {
 		sw_buf_cat(&t->b, word(t, SW_W_COLON));
-		sw_buf_cat(&t->b, markup ? "**" : "");
-		text_put(t, f->value);
-		sw_buf_cat(&t->b, markup ? "**" : "");
+		put_strong(t, f->value);
 	}
 	for (size_t i = 0; i < SW_COUNT(extra); i++) {
 		if (!extra[i].v || !*extra[i].v)
@@ -373,7 +276,7 @@ static void compose_finding(struct text *t, const struct sw_finding *f)
 		open = true;
 	}
 	sw_buf_cat(&t->b, open ? ")" : "");
-	line_end(t);
+	line_end(t, LINE_QUOTE);
 }
 
 static void put_version(struct text *t, const char *version, const char *sha)
@@ -392,7 +295,7 @@ static void compose_version(struct text *t)
 	const struct sw_alert *al = t->al;
 
 	if (first_of(al->version, al->sha, NULL)) {
-		line_begin(t);
+		line_begin(t, LINE_WORDS);
 		sw_buf_printf(&t->b, "%s%s", word(t, al->version && *al->version ? SW_W_VERSION : SW_W_COMMIT),
 		              word(t, SW_W_COLON));
 		put_version(t, al->version, al->sha);
@@ -400,21 +303,21 @@ static void compose_version(struct text *t)
 			sw_buf_cat(&t->b, " ← ");
 			put_version(t, al->prev_version, al->prev_sha);
 		}
-		line_end(t);
+		line_end(t, LINE_WORDS);
 	}
-	line_begin(t);
+	line_begin(t, LINE_WORDS);
 	text_pair(t, SW_W_BY, first_of(al->user, al->author, NULL));
 	text_time(t, SW_W_DEPLOYED, al->kind && strcmp(al->kind, "deployment") == 0 ? al->deployed_at : 0);
 	text_time(t, SW_W_AT, al->fired_at);
-	line_end(t);
-	line_begin(t);
+	line_end(t, LINE_WORDS);
+	line_begin(t, LINE_WORDS);
 	text_pair(t, SW_W_REPO, al->repo);
 	text_pair(t, SW_W_BRANCH, al->branch);
 	text_pair(t, SW_W_TAG, al->tag);
-	line_end(t);
-	line_begin(t);
+	line_end(t, LINE_WORDS);
+	line_begin(t, LINE_WORDS);
 	text_pair(t, sw_streq(al->kind, "alarm") ? SW_W_ALARM : SW_W_COMMIT, al->n_commits ? NULL : al->title);
-	line_end(t);
+	line_end(t, LINE_WORDS);
 }
 
 static void compose_rollback(struct text *t)
@@ -424,7 +327,7 @@ static void compose_rollback(struct text *t)
 
 	if (!first_of(al->rollback_action, al->rollback_state, NULL))
 		return;
-	line_begin(t);
+	line_begin(t, LINE_WORDS);
 	text_pair(t, SW_W_ROLLBACK, first_of(al->rollback_action, translated(t, al->rollback_state), NULL));
 	if (al->rollback_action && *al->rollback_action && al->rollback_state) {
 		sw_buf_cat(&t->b, word(t, SW_W_COMMA));
@@ -434,24 +337,39 @@ static void compose_rollback(struct text *t)
 		sw_buf_cat(&t->b, word(t, SW_W_COMMA));
 		text_put(t, detail(t, &room));
 	}
-	line_end(t);
+	line_end(t, LINE_WORDS);
 }
 
+static void put_link(struct text *t, const char *name, const char *url)
+{
+	switch (t->markup) {
+	case SW_MARKUP_PLAIN: sw_buf_printf(&t->b, "%s%s%s", name, word(t, SW_W_COLON), url); break;
+	case SW_MARKUP_SLACK: sw_buf_printf(&t->b, "<%s|%s>", url, name); break;
+	case SW_MARKUP_HTML: sw_buf_printf(&t->b, "<a href=\"%s\">%s</a>", url, name); break;
+	case SW_MARKUP_DINGTALK:
+	case SW_MARKUP_WECOM:
+	case SW_MARKUP_FEISHU:
+	case SW_MARKUP_COUNT: sw_buf_printf(&t->b, "[%s](%s)", name, url); break;
+	}
+}
+
+/* In Slack and HTML the '&' of a query is written as an entity. */
 static void compose_links(struct text *t)
 {
 	for (size_t i = 0; i < SW_LINK_COUNT; i++) {
-		SW_CLEANUP(sw_buf_fini) struct sw_buf url = SW_BUF_INIT;
+		SW_CLEANUP(sw_buf_fini) struct sw_buf url = SW_BUF_INIT, out = SW_BUF_INIT;
 
-		if (!text_url(&url, t->al->links[i]))
+		if (!sw_alert_url(t->al->links[i], &url))
 			continue;
-		line_begin(t);
-		if (t->markup == SW_MARKUP_PLAIN)
-			sw_buf_printf(&t->b, "%s%s%s", sw_word_link((enum sw_link_kind)i, t->al->locale),
-			              word(t, SW_W_COLON), sw_buf_str(&url));
-		else
-			sw_buf_printf(&t->b, "[%s](%s)", sw_word_link((enum sw_link_kind)i, t->al->locale),
-			              sw_buf_str(&url));
-		line_end(t);
+		for (size_t j = 0; j < url.n; j++) {
+			if (sw_clean_entity(t->markup, url.p[j]))
+				sw_buf_cat(&out, sw_clean_entity(t->markup, url.p[j]));
+			else
+				sw_buf_putc(&out, url.p[j]);
+		}
+		line_begin(t, LINE_WORDS);
+		put_link(t, sw_word_link((enum sw_link_kind)i, t->al->locale), sw_buf_str(&out));
+		line_end(t, LINE_WORDS);
 	}
 }
 
@@ -463,14 +381,13 @@ static void compose_commits(struct text *t)
 
 	if (!shown)
 		return;
-	line_begin(t);
+	line_begin(t, LINE_WORDS);
 	sw_buf_printf(&t->b, "%s (%zu)", word(t, SW_W_COMMITS), total);
-	line_end(t);
+	line_end(t, LINE_WORDS);
 	for (size_t i = 0; i < shown; i++) {
 		const struct sw_commit *c = &al->commits[i];
 
-		line_begin(t);
-		sw_buf_cat(&t->b, "- ");
+		line_begin(t, LINE_ITEM);
 		text_sha(t, first_of(c->sha, "?", NULL));
 		sw_buf_putc(&t->b, ' ');
 		text_put(t, c->title);
@@ -478,7 +395,7 @@ static void compose_commits(struct text *t)
 			sw_buf_cat(&t->b, " — ");
 			text_put(t, c->author);
 		}
-		line_end(t);
+		line_end(t, LINE_ITEM);
 	}
 	more_line(t, total - shown);
 }
@@ -490,14 +407,13 @@ static void compose_files(struct text *t)
 
 	if (!shown)
 		return;
-	line_begin(t);
+	line_begin(t, LINE_WORDS);
 	sw_buf_printf(&t->b, "%s (%zu%s)", word(t, SW_W_FILES), al->n_files, al->files_cut ? "+" : "");
-	line_end(t);
+	line_end(t, LINE_WORDS);
 	for (size_t i = 0; i < shown; i++) {
-		line_begin(t);
-		sw_buf_cat(&t->b, "- ");
+		line_begin(t, LINE_ITEM);
 		text_put(t, al->files[i]);
-		line_end(t);
+		line_end(t, LINE_ITEM);
 	}
 	more_line(t, al->n_files - shown);
 }
@@ -507,26 +423,38 @@ static void compose(struct text *t)
 	const struct sw_alert *al = t->al;
 
 	compose_head(t);
-	line_begin(t);
+	line_begin(t, LINE_WORDS);
 	text_put(t, al->n_findings || al->news >= SW_NEWS_ROLLBACK_WAITING ? al->summary
 	                                                                   : NULL); /* else the head has it */
-	line_end(t);
+	line_end(t, LINE_WORDS);
 	for (size_t i = 0; i < al->n_findings; i++)
 		compose_finding(t, &al->findings[i]);
-	line_begin(t);
+	line_begin(t, LINE_WORDS);
 	text_pair(t, SW_W_RULE, al->rule);
-	line_end(t);
+	line_end(t, LINE_WORDS);
 	compose_version(t);
 	compose_rollback(t);
 	compose_links(t);
-	line_begin(t);
+	line_begin(t, LINE_WORDS);
 	text_pair(t, SW_W_RUN, al->ci_run_id);
-	line_end(t);
+	line_end(t, LINE_WORDS);
 	compose_commits(t);
 	compose_files(t);
 }
 
 /* ---- the budget ---- */
+
+/* Bytes of s up to max that end neither within a character nor within an entity. */
+static size_t words_cut(enum sw_markup markup, const char *s, size_t n, size_t max)
+{
+	size_t cut = sw_utf8_cut(s, n, max), i = cut;
+
+	if (!sw_clean_entity(markup, '&') || cut == n)
+		return cut;
+	while (i > 0 && cut - i < sizeof "&quot;" - 1 && s[i - 1] != '&' && s[i - 1] != ';')
+		i--;
+	return i > 0 && s[i - 1] == '&' ? i - 1 : cut;
+}
 
 /* The first line alone does not fit: its words, cut. */
 static void emit_head(struct text *t, size_t max, struct sw_buf *out)
@@ -536,36 +464,54 @@ static void emit_head(struct text *t, size_t max, struct sw_buf *out)
 	head_words(t);
 	n = t->b.n - from;
 	if (n > max)
-		n = max > 3 ? sw_utf8_cut(t->b.p + from, n, max - 3) : 0;
+		n = max > 3 ? words_cut(t->markup, t->b.p + from, n, max - 3) : 0;
 	sw_buf_catn(out, t->b.p + from, n);
 	if (n < t->b.n - from && max > 3)
 		sw_buf_cat(out, "…");
 }
 
-static void emit(struct text *t, size_t max, struct sw_buf *out)
+/* "… +12 more", in whatever opens and closes a line of words; it is no longer than TAIL_MAX. */
+static void emit_tail(struct text *t, size_t more, struct sw_buf *out)
 {
-	const char *sep = t->markup == SW_MARKUP_DINGTALK ? "\n\n" : "\n";
+	sw_buf_printf(out, "%s%s%zu%s%s", t->look->open[LINE_WORDS], word(t, SW_W_MORE), more, word(t, SW_W_MORE_END),
+	              t->look->close[LINE_WORDS]);
+}
+
+/* Lines first.. as far as they fit, then how many more there were. The budget for a line alone was looked at before. */
+static void emit_lines(struct text *t, size_t first, size_t max, struct sw_buf *out)
+{
+	const char *sep = t->look->sep;
 	size_t sep_n = strlen(sep), all = 0, used = 0, i, more = 0;
 
-	for (i = 0; i < t->n; i++)
-		all += t->lines[i].n + (i ? sep_n : 0);
-	if (t->lines[0].n + (t->n > 1 ? sep_n + TAIL_MAX : 0) > max && all > max) {
-		emit_head(t, max, out);
-		return;
-	}
-	for (i = 0; i < t->n; i++) {
-		size_t n = t->lines[i].n + (i ? sep_n : 0);
+	for (i = first; i < t->n; i++)
+		all += t->lines[i].n + (i > first ? sep_n : 0);
+	for (i = first; i < t->n; i++) {
+		size_t n = t->lines[i].n + (i > first ? sep_n : 0);
 
 		if (all > max && used + n + sep_n + TAIL_MAX > max)
 			break;
-		sw_buf_cat(out, i ? sep : "");
+		sw_buf_cat(out, i > first ? sep : "");
 		sw_buf_catn(out, t->b.p + t->lines[i].from, t->lines[i].n);
 		used += n;
 	}
 	for (; i < t->n; i++)
 		more += t->lines[i].weight;
-	if (more)
-		sw_buf_printf(out, "%s%s%zu%s", sep, word(t, SW_W_MORE), more, word(t, SW_W_MORE_END));
+	if (!more || used + sep_n + TAIL_MAX > max)
+		return;
+	sw_buf_cat(out, used ? sep : "");
+	emit_tail(t, more, out);
+}
+
+static void emit(struct text *t, size_t max, struct sw_buf *out)
+{
+	size_t sep_n = strlen(t->look->sep), all = 0;
+
+	for (size_t i = 0; i < t->n; i++)
+		all += t->lines[i].n + (i ? sep_n : 0);
+	if (t->lines[0].n + (t->n > 1 ? sep_n + TAIL_MAX : 0) > max && all > max)
+		emit_head(t, max, out);
+	else
+		emit_lines(t, 0, max, out);
 }
 
 static void text_fini(struct text *t)
@@ -574,17 +520,35 @@ static void text_fini(struct text *t)
 	free(t->lines);
 }
 
+#define TEXT(al, markup)                                                                                               \
+	{                                                                                                              \
+		.al = (al), .markup = (markup), .look = &looks[markup]                                                 \
+	}
+
 void sw_alert_text(const struct sw_alert *al, enum sw_markup markup, size_t max_bytes, struct sw_buf *out)
 {
-	SW_CLEANUP(text_fini) struct text t = { .al = al, .markup = markup };
+	SW_CLEANUP(text_fini) struct text t = TEXT(al, markup);
 
 	compose(&t);
 	emit(&t, max_bytes, out);
 }
 
-void sw_alert_title(const struct sw_alert *al, size_t max_bytes, struct sw_buf *out)
+void sw_alert_rest(const struct sw_alert *al, enum sw_markup markup, size_t max_bytes, struct sw_buf *out)
 {
-	SW_CLEANUP(text_fini) struct text t = { .al = al, .markup = SW_MARKUP_PLAIN };
+	SW_CLEANUP(text_fini) struct text t = TEXT(al, markup);
+
+	compose(&t);
+	emit_lines(&t, 1, max_bytes, out);
+}
+
+void sw_alert_head(const struct sw_alert *al, enum sw_markup markup, size_t max_bytes, struct sw_buf *out)
+{
+	SW_CLEANUP(text_fini) struct text t = TEXT(al, markup);
 
 	emit_head(&t, max_bytes, out);
+}
+
+void sw_alert_title(const struct sw_alert *al, size_t max_bytes, struct sw_buf *out)
+{
+	sw_alert_head(al, SW_MARKUP_PLAIN, max_bytes, out);
 }

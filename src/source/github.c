@@ -29,13 +29,15 @@ static const char *const known[] = {
 	"registry_package", "repository", "repository_dispatch", "secret_scanning_alert", "security_advisory", "star", "team", "watch",
 	"workflow_dispatch", NULL };
 
+#define PAYLOAD_NODES 1000
+
 /* ---- what stands where ---- */
 
 struct gh {
 	struct sw_event ev;
 	struct each commits;
 	const char *ref, *after, *ref_type, *status, *conclusion, *log_url, *target_url, *merge_sha, *base, *app, *job_env;
-	const char *wf_name, *pusher;
+	const char *wf_name, *pusher, *run_title, *payload, *rollback;
 	bool merged;
 	int64_t attempt;
 	struct each branches;
@@ -59,7 +61,7 @@ static const struct row ref_rows[] = { G("ref", T_TEXT, ref), G("ref_type", T_TE
 static const struct row run_rows[] = {
 	E("workflow_run.id", T_TEXT, pipeline_id), G("workflow_run.run_attempt", T_INT, attempt), G("workflow_run.head_branch", T_TEXT, ref),
 	E("workflow_run.head_sha", T_SHA, sha), G("workflow_run.status", T_TEXT, status), G("workflow_run.conclusion", T_TEXT, conclusion),
-	E("workflow_run.event", T_TEXT, pipeline_source), E("workflow_run.path", T_TEXT, workflow), G("workflow_run.name", T_TEXT, wf_name),
+	G("workflow_run.display_title", T_TEXT, run_title), E("workflow_run.event", T_TEXT, pipeline_source), E("workflow_run.path", T_TEXT, workflow), G("workflow_run.name", T_TEXT, wf_name),
 	E("workflow.name", T_TEXT, pipeline_name), E("workflow_run.html_url", T_TEXT, url), E("workflow_run.head_commit.message", T_LINE, title),
 	E("workflow_run.head_commit.author.name", T_TEXT, author), E("workflow_run.head_commit.author.email", T_TEXT, author_email),
 	E("workflow_run.triggering_actor.login", T_TEXT, user_name), E("workflow_run.created_at", T_TIME, created_at),
@@ -81,7 +83,8 @@ static const struct row deployment_rows[] = {
 	E("deployment_status.environment", T_TEXT, env_action), G("deployment_status.state", T_TEXT, status),
 	G("deployment_status.log_url", T_TEXT, log_url), G("deployment_status.target_url", T_TEXT, target_url),
 	E("deployment_status.environment_url", T_TEXT, env_url), E("deployment_status.created_at", T_TIME, at),
-	E("deployment_status.description", T_LINE, title), { 0 },
+	E("deployment_status.description", T_LINE, title), G("deployment.payload", T_TEXT, payload),
+	G("deployment.payload.shipwatch_rollback_id", T_TEXT, rollback), { 0 },
 };
 static const struct row suite_rows[] = {
 	E("check_suite.id", T_TEXT, pipeline_id), G("check_suite.head_branch", T_TEXT, ref), E("check_suite.head_sha", T_SHA, sha),
@@ -193,10 +196,35 @@ static bool finish_ref(struct gh *g, struct sw_arena *a)
 	return true;
 }
 
+/* A workflow that we dispatched can only tell so by its run-name: "… shipwatch-rollback-<id> …". */
+static const char *titled_rollback(const char *title, struct sw_arena *a)
+{
+	static const char mark[] = "shipwatch-rollback-";
+	const char *p = title ? strstr(title, mark) : NULL;
+
+	if (!p)
+		return NULL;
+	p += sizeof mark - 1;
+	return sw_host_rollback_id(sw_arena_strndup(a, p, strspn(p, "0123456789abcdefghijklmnopqrstuvwxyz")));
+}
+
+/* The payload of a deployment comes back as it was given: an object, or a text with one in it. */
+static const char *payload_rollback(const struct gh *g, struct sw_arena *a)
+{
+	struct sw_jnode *root;
+
+	if (g->rollback)
+		return sw_host_rollback_id(g->rollback);
+	if (!g->payload || sw_jtree_parse(a, g->payload, strlen(g->payload), PAYLOAD_NODES, &root, NULL) < 0)
+		return NULL;
+	return sw_host_rollback_id(sw_jstr(root, "shipwatch_rollback_id"));
+}
+
 static bool finish_run(struct gh *g, struct sw_arena *a)
 {
 	gh_run(g, a);
 	g->ev.kind = SW_EV_PIPELINE;
+	g->ev.rollback_id = titled_rollback(g->run_title, a);
 	return g->ev.pipeline_id != NULL;
 }
 
@@ -218,6 +246,7 @@ static bool finish_deployment(struct gh *g, struct sw_arena *a)
 		ev->env_action = NULL;
 	}
 	ev->kind = SW_EV_DEPLOYMENT;
+	ev->rollback_id = payload_rollback(g, a);
 	ev->status_text = sw_streq(ev->what, "deployment") ? "created" : g->status;
 	ev->status = sw_streq(ev->what, "deployment") ? SW_ST_CREATED : sw_host_status(run_words, g->status);
 	if (ev->status == SW_ST_NONE)

@@ -28,6 +28,8 @@ static const char *const known[] = { "Issue Hook", "Confidential Issue Hook", "N
 	                             "Feature Flag Hook", "Milestone Hook", "Emoji Hook", "Member Hook", "Project Hook", "Subgroup Hook",
 	                             "Resource Access Token Hook", "Service Hook", NULL };
 
+#define VARIABLES 100 /* of a pipeline that are looked at */
+
 /* ---- what stands where ---- */
 
 struct build {
@@ -37,9 +39,13 @@ struct build {
 	bool allow_failure;
 };
 
+struct variable {
+	const char *key, *value;
+};
+
 struct gl {
 	struct sw_event ev;
-	struct each commits, builds;
+	struct each commits, builds, variables;
 	const char *kind, *event_name, *ref, *after, *checkout, *status, *project_url, *old_url, *commit_url, *merge_sha, *last_sha,
 		*target, *state, *mr_action, *deployable_url;
 	double seconds, queued;
@@ -49,6 +55,7 @@ struct gl {
 
 #define E(path, type, field) { path, type, offsetof(struct gl, ev.field), NULL, 0, 0 }
 #define G(path, type, field) { path, type, offsetof(struct gl, field), NULL, 0, 0 }
+#define V(path, type, field) { path, type, offsetof(struct variable, field), NULL, 0, 0 }
 #define B(path, type, field) { path, type, offsetof(struct build, field), NULL, 0, 0 }
 
 static const struct row any_rows[] = {
@@ -67,6 +74,8 @@ static const struct row build_rows[] = {
 	B("allow_failure", T_BOOL, allow_failure), B("user.username", T_TEXT, user), B("user.name", T_TEXT, user_name),
 	B("environment.name", T_TEXT, env), B("environment.action", T_TEXT, env_action), B("environment.deployment_tier", T_TEXT, env_tier), { 0 },
 };
+/* Values that users typed: only that of our own is looked at, none is kept. */
+static const struct row variable_rows[] = { V("key", T_TEXT, key), V("value", T_TEXT, value), { 0 } };
 static const struct row pipeline_rows[] = {
 	E("object_attributes.id", T_TEXT, pipeline_id), G("object_attributes.ref", T_TEXT, ref), G("object_attributes.tag", T_BOOL, is_tag),
 	E("object_attributes.sha", T_SHA, sha), E("object_attributes.before_sha", T_SHA, before), G("object_attributes.status", T_TEXT, status),
@@ -75,6 +84,7 @@ static const struct row pipeline_rows[] = {
 	G("object_attributes.duration", T_NUMBER, seconds), G("object_attributes.queued_duration", T_NUMBER, queued),
 	G("merge_request", T_SOME, mr), E("source_pipeline.pipeline_id", T_TEXT, parent_pipeline), E("commit.message", T_LINE, title),
 	E("commit.author.name", T_TEXT, author), E("commit.author.email", T_TEXT, author_email),
+	{ "object_attributes.variables", T_EACH, offsetof(struct gl, variables), variable_rows, sizeof(struct variable), VARIABLES },
 	{ "builds", T_EACH, offsetof(struct gl, builds), build_rows, sizeof(struct build), SW_EVENTS_MAX - 1 }, { 0 },
 };
 static const struct row job_rows[] = {
@@ -209,12 +219,23 @@ static void add_build(struct gl *g, const struct build *b, struct sw_arena *a, s
 		ev->url = sw_arena_printf(a, "%s/-/jobs/%s", g->project_url, b->id);
 }
 
+static const char *own_rollback(const struct gl *g)
+{
+	const struct variable *v = g->variables.items;
+
+	for (size_t i = 0; i < g->variables.n; i++)
+		if (sw_streq(v[i].key, "SHIPWATCH_ROLLBACK_ID"))
+			return sw_host_rollback_id(v[i].value);
+	return NULL;
+}
+
 static bool finish_pipeline(struct gl *g, struct sw_arena *a, struct sw_events *out)
 {
 	struct sw_event *ev = &g->ev, *first;
 	const struct build *b = g->builds.items;
 
 	ev->kind = SW_EV_PIPELINE;
+	ev->rollback_id = own_rollback(g);
 	gl_status(g);
 	gl_ref(g, a);
 	gl_times(g);

@@ -13,6 +13,8 @@ const char *sw_request_header(const struct sw_request *rq, const char *name_lowe
 	return NULL;
 }
 
+#define ROLLBACK_ID_MOST 64
+
 #define C(field) offsetof(struct raw_commit, field)
 
 const struct row sw_raw_commit_rows[] = {
@@ -107,6 +109,13 @@ void sw_host_run_id(struct sw_event *ev, struct sw_arena *a)
 		ev->ci_run_id = sw_arena_printf(a, "%s/%s/job-%s", ev->host, ev->repo, ev->job_id);
 	else if (ev->deployment_id)
 		ev->ci_run_id = sw_arena_printf(a, "%s/%s/deployment-%s", ev->host, ev->repo, ev->deployment_id);
+}
+
+const char *sw_host_rollback_id(const char *s)
+{
+	size_t n = s ? strspn(s, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-") : 0;
+
+	return n && n <= ROLLBACK_ID_MOST && !s[n] ? s : NULL;
 }
 
 enum sw_status sw_host_status(const struct host_word *words, const char *s)

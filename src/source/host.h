@@ -48,6 +48,8 @@ const char *sw_host_of_url(struct sw_arena *a, const char *url);
  * another hook of the same deployment tells it.
  */
 void sw_host_run_id(struct sw_event *ev, struct sw_arena *a);
+/* The id of a rollback of ours as it comes back, or NULL: it is none. */
+const char *sw_host_rollback_id(const char *s);
 struct host_word { const char *word; enum sw_status status; };
 /* Unknown words are OTHER, NULL is NONE. words ends with a NULL word. */
 enum sw_status sw_host_status(const struct host_word *words, const char *s);

@@ -1,5 +1,5 @@
 /*
- * The doer: one job of a plug-in carried out: an HTTP request, a program, a text for the console. What a plug-in may not do
+ * The doer: one job of a plug-in carried out: an HTTP request, a program, a text for the console, a mail. What a plug-in may not do
  * (connect, wait, print) is done here and nowhere else.
  *
  * Requests carry the run's id: X-CI-Run-Id, and traceparent with a trace id made from it, so that all requests of one run are
@@ -13,6 +13,7 @@
 #include "base/hmac.h"
 #include "base/str.h"
 #include "io/http_client.h"
+#include "io/mailer.h"
 #include "io/spawn.h"
 #include "shipwatch/clock.h"
 #include "worker/inner.h"
@@ -138,6 +139,8 @@ int sw_do_init(struct worker *w, struct sw_err *err)
 	int r;
 
 	r = sw_http_client_new(w->loop, &conf, &w->http, err);
+	if (r == 0)
+		r = sw_mailer_new(w->loop, &(struct sw_mailer_conf){ .ca_file = c->ca_file }, &w->mailer, err);
 	if (r < 0)
 		return r;
 	if (w->state_dir) {
@@ -151,6 +154,8 @@ void sw_do_fini(struct worker *w)
 {
 	sw_http_client_free(w->http);
 	w->http = NULL;
+	sw_mailer_free(w->mailer);
+	w->mailer = NULL;
 	sw_spawner_free(w->spawner);
 	w->spawner = NULL;
 }
@@ -182,6 +187,9 @@ void sw_do_job(struct worker *w, const struct sw_job *job, const struct sw_do_fo
 		break;
 	case SW_JOB_PRINT:
 		do_print(d);
+		break;
+	case SW_JOB_MAIL:
+		sw_mailer_do(w->mailer, &d->job, doing_answered, d);
 		break;
 	}
 }

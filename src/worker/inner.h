@@ -42,6 +42,7 @@ struct worker {
 	struct sw_loop *loop;
 	struct sw_bus *bus;
 	struct sw_http_client *http;
+	struct sw_mailer *mailer;
 	struct sw_spawner *spawner;
 	struct sw_meters *meters;
 	struct setup *setup;           /* in force */

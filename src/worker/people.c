@@ -32,8 +32,8 @@ static void mentions_person(struct mentions *m, const struct sw_conf_person *p)
 	for (size_t i = 0; i < al->n_mentions; i++)
 		if (sw_streq(al->mentions[i].name, p->name))
 			return;
-	al->mentions[al->n_mentions++] =
-		(struct sw_mention){ .name = p->name, .mobile = p->mobile, .dingtalk = p->dingtalk, .wecom = p->wecom };
+	al->mentions[al->n_mentions++] = (struct sw_mention){ .name = p->name, .mobile = p->mobile, .dingtalk = p->dingtalk,
+	                                                      .wecom = p->wecom, .feishu = p->feishu, .slack = p->slack, .email = p->email };
 }
 
 /* An alert does not say which host its names are of, so each host's are tried. */

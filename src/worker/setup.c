@@ -152,7 +152,8 @@ int sw_setup_new(struct worker *w, struct sw_config *cfg, struct setup **ret)
 	for (size_t i = 0; i < cfg->n_actions; i++) {
 		const struct sw_conf_action *c = &cfg->actions[i];
 
-		acts[i] = (struct sw_engine_action){ .name = c->name, .dry_run = c->dry_run || cfg->dry_run, .timeout = c->timeout };
+		acts[i] = (struct sw_engine_action){ .name = c->name, .dry_run = c->dry_run || cfg->dry_run, .timeout = c->timeout,
+			                              .needs_good = c->plugin->needs_good && c->plugin->needs_good(c->conf) };
 	}
 	*e = (struct sw_engine){
 		.places = &cfg->places, .rules = s->rules, .pinned = setup_pinned, .kept = setup_kept, .reference = cfg->reference != NULL, .arg = w,

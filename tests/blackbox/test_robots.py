@@ -13,12 +13,15 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import answers  # noqa: E402
 import robots  # noqa: E402
 import strict  # noqa: E402
+import strict_feishu  # noqa: E402
+import strict_slack  # noqa: E402
 
 SECRET = "SECtest"
 
 
 class Case(unittest.TestCase):
-    options = ["--dingtalk-secret", SECRET, "--dingtalk-token", "T", "--wecom-key", "K", "--hook-secret", "H"]
+    options = ["--dingtalk-secret", SECRET, "--dingtalk-token", "T", "--wecom-key", "K", "--hook-secret", "H",
+               "--feishu-secret", SECRET, "--feishu-token", "F", "--slack-token", "T0/B0/X"]
 
     def setUp(self):
         self.server = robots.Server(robots.parse(self.options))
@@ -165,6 +168,103 @@ class WeCom(Case):
         self.assertEqual(self.wecom(body), 0)
 
 
+def card(markdown="x", title="t", **header):
+    return {"schema": "2.0", "header": {"title": {"tag": "plain_text", "content": title}, "template": "red", **header},
+            "body": {"elements": [{"tag": "markdown", "content": markdown}]}}
+
+
+class Feishu(Case):
+    def feishu(self, body, stamp=None, secret=SECRET, token="F", sign=True):
+        stamp = str(int(time.time())) if stamp is None else stamp
+        if sign and isinstance(body, dict):
+            body = {"timestamp": stamp, "sign": strict_feishu.sign(secret, stamp), **body}
+        status, raw = self.ask("POST", "/open-apis/bot/v2/hook/" + token, body)
+        code = json.loads(raw)["code"]
+        self.assertEqual(status, 200 if code in (0, 9499) else 400)
+        return code
+
+    def test_signature(self):
+        for stamp, secret, sign in ((1599360473, "demo", "l1N0gAcBjdwBvGm1xMjOF0XSyaLRpR7tuO5dHfhAYc8="),
+                                    (1700000000, "SECtest", "G7XpBpG8NgG02fJOAhX6FRAObIljmFoxVReo8I62pEk=")):
+            self.assertEqual(strict_feishu.sign(secret, stamp), sign)
+        body, now = {"msg_type": "text", "content": {"text": "x"}}, int(time.time())
+        for kw, want in (({}, 0), ({"secret": "other"}, 19021), ({"stamp": str(now - 3500)}, 0), ({"stamp": str(now - 3700)}, 19021),
+                         ({"stamp": str(now * 1000)}, 19021), ({"stamp": now}, 19021), ({"sign": False}, 19021)):
+            self.assertEqual(self.feishu(body, **kw), want, kw)
+        self.assertEqual(self.feishu(dict(body, sign=strict.dingtalk_sign(SECRET, now))), 19021)  # DingTalk's order
+        self.assertEqual(self.feishu(body, token="other"), 19001)
+
+    def test_what_is_taken(self):
+        for body, want in (({"msg_type": "text", "content": {"text": "x"}}, 0), ({"msg_type": "text", "content": {"text": " "}}, 19002),
+                           ({"msg_type": "text", "content": "x"}, 19002), ({"msg_type": "markdown"}, 19002), ({}, 19002), (b"{", 9499),
+                           ({"msg_type": "interactive", "card": card()}, 0), ({"msg_type": "interactive"}, 11246),
+                           ({"msg_type": "interactive", "card": {"elements": []}}, 11246), ({"msg_type": "interactive", "card": card("")}, 11246),
+                           ({"msg_type": "interactive", "card": card(title="")}, 11246),
+                           ({"msg_type": "interactive", "card": card(template="pink")}, 11246),
+                           ({"msg_type": "text", "content": {"text": "x" * 20000}}, 0), ({"msg_type": "text", "content": {"text": "x" * 20480}}, 19036)):
+            with self.subTest(body=str(body)[:80]):
+                self.control(reset=True)
+                self.assertEqual(self.feishu(body), want)
+
+    def test_mentions(self):
+        self.feishu({"msg_type": "interactive", "card": card("x <at id=ou_a1></at> <at id=all></at> <at id=lin></at>")})
+        self.feishu({"msg_type": "text", "content": {"text": '<at user_id="ou_a1">Lin</at> <at id=ou_b></at>'}})
+        self.assertEqual([(m["mentioned"], m["not_mentioned"], m["all"]) for m in self.seen()["messages"]],
+                         [(["ou_a1", "@all"], ["lin"], True), (["ou_a1"], ["<at id=ou_b>"], False)])
+
+    def test_rate(self):
+        body = {"msg_type": "text", "content": {"text": "x"}}
+        self.assertEqual([self.feishu(body) for _ in range(6)], [0] * 5 + [11232])
+        for second in range(1, 20):
+            self.control(clock=second * 2)
+            self.assertEqual([self.feishu(body) for _ in range(5)], [0] * 5)
+        self.control(clock=41)
+        self.assertEqual(self.feishu(body), 11232)  # a hundred within a minute
+        self.control(clock=62)
+        self.assertEqual(self.feishu(body), 0)
+
+
+class Slack(Case):
+    def slack(self, body, path="/services/T0/B0/X", method="POST"):
+        return self.ask(method, path, body)
+
+    def test_what_is_taken(self):
+        def blocks(*texts, kind="mrkdwn"):
+            return [{"type": "section", "text": {"type": kind, "text": t}} for t in texts]
+        for body, want in (({"text": "x"}, "ok"), ({}, "no_text"), ({"text": ""}, "no_text"), ({"text": 5}, "invalid_payload"), (b"{", "invalid_payload"),
+                           (b"[]", "invalid_payload"), ({"text": "x" * 40000}, "ok"), ({"text": "x" * 40001}, "msg_too_long"),
+                           ({"text": "x", "blocks": blocks("y")}, "ok"), ({"text": "x", "blocks": blocks("")}, "invalid_blocks"),
+                           ({"text": "x", "blocks": blocks("y" * 3000)}, "ok"), ({"text": "x", "blocks": blocks("部" * 3000)}, "ok"),
+                           ({"text": "x", "blocks": blocks("y" * 3001)}, "invalid_blocks"), ({"text": "x", "blocks": blocks("y", kind="markdown")}, "invalid_blocks"),
+                           ({"text": "x", "blocks": blocks(*"y" * 50)}, "ok"), ({"text": "x", "blocks": blocks(*"y" * 51)}, "invalid_blocks"),
+                           ({"text": "x", "attachments": [{"color": "red", "blocks": blocks("y")}]}, "ok"), ({"attachments": [{}]}, "invalid_attachments"),
+                           ({"text": "x", "attachments": [{"text": "y"}] * 101}, "too_many_attachments"), ({"text": "x", "unfurl_links": "no"}, "invalid_payload")):
+            with self.subTest(body=str(body)[:80]):
+                self.control(reset=True)
+                self.assertEqual(self.slack(body), (answers.SLACK[want], want.encode()))
+        self.control(reset=True)
+        self.assertEqual(self.slack({"text": "x"}, "/services/T0/B0/other"), (404, b"no_service"))
+        self.assertEqual(self.slack({"text": "x"}, "/services/T0"), (404, b"no_service_id"))
+        self.assertEqual(self.slack({"text": "x"}, method="GET"), (400, b"invalid_payload"))
+
+    def test_mentions_and_brackets(self):
+        self.slack({"text": "x <@U012> <!subteam^S01> <!channel> <https://a.example/?a=1&amp;b=2|a>",
+                    "attachments": [{"blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": "<@W77> <b> & &amp; &lt;"}}]}]})
+        m = self.seen()["messages"][0]
+        self.assertEqual((m["mentioned"], m["all"]), (["U012", "S01", "@all"], True))
+        self.assertEqual(m["not_mentioned"], ["W77", "b", "a bare '<' or '&'"])
+
+    def test_rate(self):
+        self.assertEqual([self.slack({"text": "x"})[0] for _ in range(6)], [200] * 5 + [429])
+        self.control(clock=6)
+        self.assertEqual(self.slack({"text": "x"}), (200, b"ok"))
+
+    def test_every_word_there_is(self):
+        for word, status in answers.SLACK.items():
+            self.control(next=[{"to": "slack", "code": word}])
+            self.assertEqual(self.slack({"text": "x"}), (status, word.encode()))
+
+
 class Others(Case):
     def test_every_body_there_is(self):
         for code in list(answers.DINGTALK) + list(answers.DINGTALK_NAMED):
@@ -173,6 +273,10 @@ class Others(Case):
         for code in list(answers.WECOM) + list(answers.WECOM_NAMED):
             self.control(next=[{"to": "wecom", "code": code}])
             self.assertEqual(self.wecom({}), answers.WECOM_NAMED[code][0] if code in answers.WECOM_NAMED else code)
+        for code in list(answers.FEISHU) + list(answers.FEISHU_NAMED):
+            self.control(next=[{"to": "feishu", "code": code}])
+            raw = self.ask("POST", "/open-apis/bot/v2/hook/F", {})[1]
+            self.assertEqual(json.loads(raw)["code"], answers.FEISHU_NAMED[code][0] if code in answers.FEISHU_NAMED else code)
         self.assertEqual(self.seen()["messages"], [])
 
     def test_scripts(self):
@@ -240,6 +344,19 @@ class Golden(unittest.TestCase):
     def test_each_message_is_taken(self):
         root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden", "channel")
         n = 0
+        for robot, module in (("feishu", strict_feishu), ("slack", strict_slack)):
+            for case in sorted(os.listdir(os.path.join(root, robot))):
+                folder = os.path.join(root, robot, case)
+                with open(os.path.join(folder, "in.json"), encoding="utf-8") as f:
+                    given = json.load(f)
+                for target, raw in self.parts(folder):
+                    path = urllib.parse.urlsplit(target).path
+                    conf = {"token": path.rsplit("/", 1)[-1] if robot == "feishu" else path.split("/services/")[-1],
+                            "secret": given["conf"].get("secret"), "keywords": [given["conf"]["keyword"]] if "keyword" in given["conf"] else None}
+                    with self.subTest(robot=robot, case=case):
+                        taken = module.message("POST", "application/json", path, raw, conf, given["now"] / 1000)
+                        self.assertEqual(taken["not_mentioned"], [])
+                        n += 1
         for robot in ("dingtalk", "wecom"):
             for case in sorted(os.listdir(os.path.join(root, robot))):
                 folder = os.path.join(root, robot, case)
@@ -254,7 +371,7 @@ class Golden(unittest.TestCase):
                         self.assertEqual(taken["not_mentioned"], [])
                         self.assertNotRegex(taken["text"], r"]\((?!https?://)")
                         n += 1
-        self.assertGreater(n, 20)
+        self.assertGreater(n, 40)
 
 
 if __name__ == "__main__":

@@ -21,9 +21,18 @@ static void fail(const char *what, const struct sw_buf *b)
 
 static void fuzz_markups(const struct sw_alert *al, size_t max, struct sw_buf *ret)
 {
-	for (int m = SW_MARKUP_PLAIN; m <= SW_MARKUP_WECOM; m++) {
-		SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+	for (int m = SW_MARKUP_PLAIN; m < SW_MARKUP_COUNT; m++) {
+		SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT, rest = SW_BUF_INIT, head = SW_BUF_INIT;
 		const char *wrong;
+
+		sw_alert_rest(al, (enum sw_markup)m, max, &rest);
+		wrong = text_rules_lines(&rest, (enum sw_markup)m, max, 1);
+		if (wrong)
+			fail(wrong, &rest);
+		sw_alert_head(al, (enum sw_markup)m, max, &head);
+		wrong = text_rules_broken(&head, (enum sw_markup)m, max);
+		if (wrong)
+			fail(wrong, &head);
 
 		sw_alert_text(al, (enum sw_markup)m, max, &b);
 		wrong = text_rules_broken(&b, (enum sw_markup)m, max);

@@ -1,4 +1,4 @@
-"""The answers of DingTalk and WeCom robots, word for word where they are known, by their code or a name."""
+"""The answers of DingTalk, WeCom, Feishu and Slack robots, word for word where they are known, by their code or a name."""
 import json
 
 DINGTALK = {
@@ -71,6 +71,28 @@ WECOM = {
 }
 WECOM_NAMED = {"too-long": (93000, "exceed max length")}
 
+FEISHU = {
+    0: "success",
+    11232: "frequency limited psm[lark.oapi.app_platform_runtime]appID[1500]",
+    9499: "Bad Request",
+    19001: "param invalid: incoming webhook access token invalid",
+    19002: "params error, msg_type need",
+    19021: "sign match fail or timestamp is not within one hour from current time",
+    19022: "Ip Not Allowed",
+    19024: "Key Words Not Found",
+    19036: "request body too long",
+    11246: "ErrCode: 200621; ErrMsg: parse card json err",
+}
+FEISHU_NAMED = {"busy": (9499, "too many request")}
+
+# word: status
+SLACK = {
+    "ok": 200, "invalid_payload": 400, "no_text": 400, "too_many_attachments": 400, "invalid_blocks": 400, "invalid_attachments": 400,
+    "msg_too_long": 400, "user_not_found": 400, "no_service": 404, "no_service_id": 404, "no_team": 404, "channel_not_found": 404,
+    "no_active_hooks": 403, "team_disabled": 403, "invalid_token": 403, "action_prohibited": 403,
+    "posting_to_general_channel_denied": 403, "channel_is_archived": 410, "rate_limited": 429, "rollup_error": 500,
+}
+
 HTML = "<!DOCTYPE html>\n<html><head><title>405</title></head><body>Your request was blocked (x5).</body></html>\n"
 PUNISH = '{"status":1111,"wait":5,"source":"x5","punish":"deny","uuid":"0a1b2c3d4e5f"}'
 
@@ -97,3 +119,26 @@ def wecom(what, text=None, hint="1726000000000000000"):
         return body(0, "ok")
     return body(code, f"{text or known}, hint: [{hint}], from ip: 192.0.2.7, more info at "
                       f"https://open.work.weixin.qq.com/devtool/query?e={code}")
+
+
+def feishu(what, text=None):
+    if what in FEISHU_NAMED:
+        code, known = FEISHU_NAMED[what]
+    else:
+        code, known = int(what), FEISHU.get(int(what), "unknown error")
+    return json.dumps({"code": code, "data": {}, "msg": text or known}, ensure_ascii=False, separators=(",", ":"))
+
+
+def slack(what, text=None):
+    return str(what)
+
+
+def status(robot, body):
+    """The status that goes with a body: DingTalk and WeCom say 200 to everything."""
+    if robot == "feishu":
+        return 200 if json.loads(body)["code"] in (0, 9499) else 400
+    return SLACK.get(body, 400) if robot == "slack" else 200
+
+
+def kind(robot):
+    return "text/plain; charset=utf-8" if robot == "slack" else "application/json"

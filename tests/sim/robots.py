@@ -5,6 +5,8 @@
 
   POST /robot/send?access_token=T&timestamp=MS&sign=S   DingTalk custom robot
   POST /cgi-bin/webhook/send?key=K                      WeCom group robot
+  POST /open-apis/bot/v2/hook/TOKEN                     Feishu or Lark custom bot
+  POST /services/T…/B…/…                                Slack incoming webhook
   POST /hook                                            alerts and rollbacks (X-Shipwatch-Signature, counted by Idempotency-Key)
   GET  /health                                          what /control's "health" says
   GET  /messages                                        what arrived, JSON
@@ -12,7 +14,7 @@
   POST /control  {"next": [{"to": "dingtalk", "do": "…"}]}   script the next answers
 
 What a robot (or "hook", "health") can be told to do instead of answering well, "times" over (1):
-  {"code": 130101}          the robot's own body for a code, or for a name of answers.py: "late-sign", "keyword-zh", "ip", "too-long" …
+  {"code": 130101}          the robot's own body for a code, or for a name of answers.py: "late-sign", "keyword-zh", "ip", "too-long" …; Slack's are words: "no_service"
   {"errcode": 1, …}         any body
   {"do": "html"|"punish"|"empty"|"half"}    a page, the block of an address, nothing, half a body
   {"do": "status", "code": 503, "headers": {"Retry-After": "2"}}
@@ -37,7 +39,10 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import answers  # noqa: E402
 import strict  # noqa: E402
+import strict_feishu  # noqa: E402
+import strict_slack  # noqa: E402
 
+PATHS = {"/robot/send": "dingtalk", "/cgi-bin/webhook/send": "wecom", "/hook": "hook"}
 MUTED = {"dingtalk": (600, 130101), "wecom": (60, 45009)}
 HEALTHY = {"status": 200, "body": {"status": "ok"}}
 
@@ -73,6 +78,31 @@ class State:
                 return step
         return None
 
+    def paced(self, robot, token, most, seconds, code):
+        """At most so many in a sliding window; what it refuses does not count."""
+        sent, now = self.sent_at[(robot, token, seconds)], self.now()
+        while sent and now - sent[0] >= seconds:
+            sent.popleft()
+        if len(sent) >= most:
+            raise strict.Refused(code)
+        sent.append(now)
+
+    def take_feishu(self, method, content_type, path, raw):
+        o, token = self.options, path.rsplit("/", 1)[-1]
+        conf = {"token": o.feishu_token or token or "missing", "secret": o.feishu_secret,
+                "keywords": [o.feishu_keyword] if o.feishu_keyword else []}
+        message = strict_feishu.message(method, content_type, path, raw, conf, self.now())
+        self.paced("feishu", token, strict_feishu.PER_SECOND, 1, 11232)
+        self.paced("feishu", token, o.feishu_rate, 60, 11232)
+        return token, message
+
+    def take_slack(self, method, content_type, path, raw):
+        token = path.split("/services/", 1)[-1]
+        conf = {"token": self.options.slack_token or token}
+        message = strict_slack.message(method, content_type, path, raw, conf, self.now())
+        self.paced("slack", token, strict_slack.BURST, strict_slack.BURST / strict_slack.PER_SECOND, "rate_limited")
+        return token, message
+
     def rate(self, robot, token, most):
         """A sliding minute, then the robot is muted for a while; what it refuses counts too."""
         key, now = (robot, token), self.now()
@@ -87,17 +117,24 @@ class State:
             raise strict.Refused(code)
         sent.append(now)
 
-    def take(self, robot, method, content_type, query, raw):
+    def take(self, robot, method, content_type, path, raw):
         """One message as its group sees it, or Refused. The lock is held."""
+        if robot in ("feishu", "slack"):
+            token, message = getattr(self, "take_" + robot)(method, content_type, urllib.parse.urlsplit(path).path, raw)
+        else:
+            token, message = self.take_by_query(robot, method, content_type, strict.query_of(path), raw)
+        message.update(robot=robot, token=token, all="@all" in message["mentioned"], bytes=len(raw), at=time.time())
+        self.messages.append(message)
+        return message
+
+    def take_by_query(self, robot, method, content_type, query, raw):
         o = self.options
         token = strict.one(query, "access_token" if robot == "dingtalk" else "key") or ""
         conf = {"token": (o.dingtalk_token if robot == "dingtalk" else o.wecom_key) or token or "missing",
                 "secret": o.dingtalk_secret, "keywords": [o.dingtalk_keyword] if o.dingtalk_keyword else []}
         message = strict.CHECKS[robot](method, content_type, query, raw, conf, self.now())
         self.rate(robot, token, o.dingtalk_rate if robot == "dingtalk" else o.wecom_rate)
-        message.update(robot=robot, token=token, all="@all" in message["mentioned"], bytes=len(raw), at=time.time())
-        self.messages.append(message)
-        return message
+        return token, message
 
 
 def take_hook(state, headers, raw):
@@ -150,6 +187,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
+    def say(self, robot, body, headers=None):
+        """What a robot says, with the status and the type that go with it."""
+        status = answers.status(robot, body)
+        self.answer(status, body, answers.kind(robot), {"Retry-After": "1", **(headers or {})} if status == 429 else headers)
+
     def cut(self):
         """Ends the connection with nothing more said."""
         self.close_connection = True
@@ -185,8 +227,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif what == "late":
             self.server.ending.wait(step.get("after", 3))
             return False
-        elif "code" in step and robot in ("dingtalk", "wecom"):
-            self.answer(200, getattr(answers, robot)(step["code"], step.get("errmsg")))
+        elif "code" in step and robot in ("dingtalk", "wecom", "feishu", "slack"):
+            self.say(robot, getattr(answers, robot)(step["code"], step.get("errmsg")), step.get("headers"))
         else:
             self.answer(200, {k: v for k, v in step.items() if k not in ("to", "do", "times", "deliver")})
         return True
@@ -222,8 +264,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.robot_or_hook(raw)
 
     def robot_or_hook(self, raw):
-        robots = {"/robot/send": "dingtalk", "/cgi-bin/webhook/send": "wecom", "/hook": "hook"}
-        robot = robots.get(urllib.parse.urlsplit(self.path).path)
+        path = urllib.parse.urlsplit(self.path).path
+        robot = PATHS.get(path) or ("feishu" if path.startswith("/open-apis/bot/v2/hook/") else "slack" if path.startswith("/services/") else None)
         state = self.server.state
         if not robot:
             self.answer(404, {"error": "not found"})
@@ -234,21 +276,26 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.deliver(robot, raw)
         if step and self.scripted(robot, step):
             return
-        self.answer(*self.deliver(robot, raw))
+        said = self.deliver(robot, raw)
+        if robot == "hook":
+            self.answer(*said)
+        else:
+            self.say(robot, said)
 
     def deliver(self, robot, raw):
-        """Takes it or does not. Return: status and body of the answer."""
+        """Takes it or does not. Return: what the robot says; of a hook status and body."""
         state = self.server.state
         with state.lock:
             if robot == "hook":
                 return take_hook(state, self.headers, raw)
             try:
-                state.take(robot, self.command, self.headers.get("Content-Type", ""), strict.query_of(self.path), raw)
-                return 200, answers.body(0, "ok")
+                state.take(robot, self.command, self.headers.get("Content-Type", ""), self.path, raw)
+                return getattr(answers, robot)("ok" if robot == "slack" else 0)
             except strict.Refused as refused:
                 body = getattr(answers, robot)(refused.code, refused.text)
-                state.refused.append(dict(json.loads(body), robot=robot, body=raw.decode("utf-8", "replace")))
-                return 200, body
+                said = {"errmsg": body} if robot == "slack" else json.loads(body)
+                state.refused.append({"errmsg": said.get("msg"), **said, "robot": robot, "body": raw.decode("utf-8", "replace")})
+                return body
 
     def control(self, raw):
         state = self.server.state
@@ -293,6 +340,11 @@ def parse(argv=None):
     p.add_argument("--dingtalk-rate", type=int, default=strict.PER_MINUTE)
     p.add_argument("--wecom-key", default="")
     p.add_argument("--wecom-rate", type=int, default=strict.PER_MINUTE)
+    p.add_argument("--feishu-secret", default="", help="signatures are wanted and verified")
+    p.add_argument("--feishu-token", default="", help="the only end of the address that is known; otherwise any")
+    p.add_argument("--feishu-keyword", default="", help="must occur in each message")
+    p.add_argument("--feishu-rate", type=int, default=strict_feishu.PER_MINUTE, help="a minute")
+    p.add_argument("--slack-token", default="", help="T…/B…/…, the only one that is known; otherwise any")
     p.add_argument("--hook-secret", default="", help="signatures of hooks are verified")
     return p.parse_args(argv)
 
@@ -306,6 +358,8 @@ def main():
             f.write("%d\n" % server.server_address[1])
     print("DingTalk  %s/robot/send?access_token=%s" % (base, options.dingtalk_token or "any"))
     print("WeCom     %s/cgi-bin/webhook/send?key=%s" % (base, options.wecom_key or "any"))
+    print("Feishu    %s/open-apis/bot/v2/hook/%s" % (base, options.feishu_token or "any"))
+    print("Slack     %s/services/%s" % (base, options.slack_token or "T0/B0/any"))
     print("Hook      %s/hook" % base)
     print("Health    %s/health" % base)
     print("Messages  %s/" % base, flush=True)

@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "plugins.h"
+#include "unit/judge_rows.h"
 #include "unit/text_rules.h"
 
 #define NOW ((sw_ms)1700000000000)
@@ -24,48 +25,7 @@ struct robot {
 
 static const struct robot robot = { "https://robots.example/send?key=K", "SECtest", NULL };
 
-struct row {
-	enum sw_fault fault;
-	int status;
-	const char *body;
-	enum sw_outcome want;
-	sw_dur wait;
-	int tries;
-};
-
-static void judge_rows(const struct sw_channel *ch, const struct row *rows, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		struct sw_header date = { "date", "Tue, 14 Nov 2023 22:13:20 GMT" };
-		struct sw_result res = { .fault = rows[i].fault,
-			                 .status = rows[i].status,
-			                 .body = rows[i].body,
-			                 .body_n = strlen(rows[i].body),
-			                 .detail = rows[i].fault ? "why" : NULL,
-			                 .headers = &date,
-			                 .n_headers = 1 };
-		struct sw_err err = SW_ERR_INIT;
-		struct sw_class got = ch->judge(&robot, &res, &err);
-
-		if (got.outcome != rows[i].want || got.wait != rows[i].wait || got.tries != rows[i].tries)
-			fail_msg("%s %d %s: %s wait %lld tries %d: %s", ch->base.name, rows[i].status, rows[i].body,
-			         sw_outcome_name(got.outcome), (long long)got.wait, got.tries, err.text);
-		assert_true(got.outcome == SW_OK || *err.text);
-	}
-}
-
 #define CODE(c, text) "{\"errcode\":" #c ",\"errmsg\":\"" text "\"}"
-#define TRANSPORT                                                                                                      \
-	{ SW_FAULT_CONNECT, 0, "", SW_RETRY, 0, 0 }, { SW_FAULT_TIMEOUT_CONNECT, 0, "", SW_RETRY, 0, 0 },              \
-	    { SW_FAULT_CERT, 0, "", SW_CONFIG, 0, 0 }, { SW_FAULT_AMBIGUOUS, 0, "{\"errco", SW_AMBIGUOUS, 0, 0 },      \
-	    { SW_FAULT_REFUSED, 0, "", SW_CONFIG, 0, 0 }, { SW_FAULT_NONE, 500, "", SW_RETRY, 0, 0 },                  \
-	    { SW_FAULT_NONE, 502, "<html>", SW_RETRY, 0, 0 }, { SW_FAULT_NONE, 408, "", SW_RETRY, 0, 0 },              \
-	    { SW_FAULT_NONE, 425, "", SW_RETRY, 0, 0 },                                                                \
-	{                                                                                                              \
-		SW_FAULT_NONE, 429, "", SW_HOLD, SW_MINUTE, 0                                                          \
-	}
-#define N SW_FAULT_NONE
-
 static void dingtalk_answers(void **state)
 {
 	static const struct row rows[] = {
@@ -113,7 +73,7 @@ static void dingtalk_answers(void **state)
 		{ N, 200, CODE(0, "<html>"), SW_OK, 0, 0 },
 	};
 
-	judge_rows(&sw_channel_dingtalk, rows, SW_COUNT(rows));
+	judge_rows(&sw_channel_dingtalk, &robot, rows, SW_COUNT(rows));
 }
 
 static void wecom_answers(void **state)
@@ -140,7 +100,7 @@ static void wecom_answers(void **state)
 		{ N, 200, CODE(1234, "new"), SW_RETRY, 10 * SW_SECOND, 2 },
 	};
 
-	judge_rows(&sw_channel_wecom, rows, SW_COUNT(rows));
+	judge_rows(&sw_channel_wecom, &robot, rows, SW_COUNT(rows));
 }
 
 static void webhook_answers(void **state)
@@ -155,7 +115,7 @@ static void webhook_answers(void **state)
 		{ N, 404, "", SW_MESSAGE, 0, 0 },
 	};
 
-	judge_rows(&sw_channel_webhook, rows, SW_COUNT(rows));
+	judge_rows(&sw_channel_webhook, &robot, rows, SW_COUNT(rows));
 }
 
 /* Bytes of the text a robot counts; the message itself is checked by the rules of a harmless text, but for our

@@ -60,9 +60,18 @@ static const struct sw_channel wecom = { .base = { "wecom", "", robot_keys, size
 	                                 .credential = robot_credential };
 static const struct sw_channel console = { .base = { "console", "", none_keys, 0 } };
 static const struct sw_action http = { .base = { "http", "", http_keys, sizeof(struct robot) } };
-static const struct sw_action exec = { .base = { "exec", "", exec_keys, sizeof(struct exec) } };
+static void exec_check(const void *conf, const struct sw_ynode *node, struct sw_diags *d)
+{
+	if (sw_streq(**(const char *const *const *)conf, "/bin/false"))
+		sw_diag_error(d, sw_yget(node, "command"), "command: does nothing");
+}
+static void exec_tell(const void *conf, struct sw_buf *out)
+{
+	sw_buf_printf(out, "runs %s", **(const char *const *const *)conf);
+}
 static const struct sw_source *const test_sources[] = { &gitlab, &github, &report, NULL };
 static const struct sw_channel *const test_channels[] = { &dingtalk, &wecom, &console, NULL };
+static const struct sw_action exec = { .base = { "exec", "", exec_keys, sizeof(struct exec) }, .check = exec_check, .tell = exec_tell };
 static const struct sw_action *const test_actions[] = { &http, &exec, NULL };
 static const struct sw_signal *const test_signals[] = { NULL };
 static const struct sw_plugins plugins = { test_sources, test_signals, test_channels, test_actions };
@@ -217,13 +226,12 @@ static void test_whole_check(const struct sw_config *c)
 	    b.p, "web/prod-hz: GitHub/GitLab acme/web environment \"production/hz\", or GitHub acme/web workflow "
 	         "\".github/workflows/deploy.yml\" branch \"main\", or GitHub/GitLab acme/web environment \"prod-hz\" "
 	         "tag \"v*\""
-	         "; tier prod; health every 10s, version at /commit; rollback undo-web; alerts oncall");
+	         "; tier prod; health every 10s, version at /commit; rollback undo-web: exec runs /opt/undo; alerts oncall");
 }
 
 static void test_later(void **state)
 {
 	static const char *const want[] = {
-		"s.yaml:41:20: action of kind gitlab: not in this version",
 		"s.yaml:44:1: pushgateway: not in this version",
 	};
 	struct sw_arena a = { 0 };
@@ -232,7 +240,7 @@ static void test_later(void **state)
 	const char *text = sw_arena_printf(
 	    &a, whole,
 	    "        prometheus: {url: \"http://prometheus:9090\", labels: {job: web}, preset: spring-boot}\n",
-	    "{kind: gitlab, url: \"https://gitlab.example.com\", token: \"${T}\", do: trigger-pipeline}",
+	    "{kind: http, url: \"http://u\"}",
 	    "pushgateway: {url: \"http://pushgateway:9091\"}\n");
 	const struct sw_diag *g;
 	size_t i = 0;
@@ -283,8 +291,8 @@ static void test_mistakes(void **state)
 		{ "sources: {gitlab: {tokens: [\"${NOT_SET}\"]}}\n" CHN SVC,
 		  { "f:1:29: ${NOT_SET}: this variable is not set" } },
 		{ SRC "channels: {ops: {url: u}}\n" SVC, { "f:2:12: \"kind\" is missing in this channel" } },
-		{ SRC "channels: {ops: {kind: feishu, url: u}}\n" SVC,
-		  { "f:2:24: channel of kind feishu: not in this version" } },
+		{ SRC "channels: {ops: {kind: telegram, url: u}}\n" SVC,
+		  { "f:2:24: channel of kind telegram: not in this version" } },
 		{ SRC "channels: {ops: {kind: dingding, url: u}}\n" SVC,
 		  { "f:2:24: unknown kind of channel \"dingding\"; there are dingtalk, wecom, console" } },
 		{ SRC "channels: {ops: {kind: console, fallback: opz}}\n" SVC,
@@ -339,8 +347,9 @@ static void test_mistakes(void **state)
 		{ SRC CHN SVC "rules: []\n",
 		  { "f:4:8: rules: want at least one; without `rules:` the shipped safe rules apply" } },
 		{ SRC CHN SVC "programs: [undo]\n", { "f:4:11: programs: want absolute paths, got \"undo\"" } },
-		{ SRC CHN SVC "actions: {undo: {kind: github}}\n",
-		  { "f:4:24: action of kind github: not in this version" } },
+		{ SRC CHN SVC "actions: {undo: {kind: jenkins}}\n",
+		  { "f:4:24: unknown kind of action \"jenkins\"; there are http, exec" } },
+		{ SRC CHN SVC "actions: {undo: {kind: exec, command: /bin/false}}\n", { "f:4:39: command: does nothing" } },
 		{ SRC CHN SVC "actions: {undo: {kind: exec}}\n", { "f:4:17: \"command\" is missing" } },
 		{ SRC CHN SVC "actions: {undo: {kind: http, url: \"http://a\", timeout: 5}}\n",
 		  { "f:4:56: timeout: want a length of time with its unit, such as 30s, got \"5\"" } },
@@ -397,10 +406,10 @@ static void test_mistakes(void **state)
 		  "  b: {repo: acme/b, environments: {eu: {match: [{environment: eu}, {environment: \"p*\"}]}}}\n",
 		  { "f:5:68: b/eu and a/prod can both match one event; the other is at line 4" } },
 		/* Several at once, in order. */
-		{ "locale: de\nsources: {github: {}}\nchannels: {ops: {kind: feishu}}\nservices: {web: {repo: "
+		{ "locale: de\nsources: {github: {}}\nchannels: {ops: {kind: telegram}}\nservices: {web: {repo: "
 		  "acme/web, environments: {prod: {rollback: x}}}}\n",
 		  { "f:1:9: locale: want en, zh-CN or zh, got \"de\"", "f:2:19: \"secrets\" is missing",
-		    "f:3:24: channel of kind feishu: not in this version", "f:4:66: unknown action \"x\"" } },
+		    "f:3:24: channel of kind telegram: not in this version", "f:4:66: unknown action \"x\"" } },
 	};
 
 	for (size_t i = 0; i < SW_COUNT(cases); i++) {

@@ -1,8 +1,8 @@
 /*
  * Golden cases of channels, actions and signals: tests/golden/{channel,action,signal}/<plug-in>/<case>/in.json →
  * want.txt, the requests that are made of it. in.json: conf (settings as in the configuration), now, size of the
- * message (full, half, line), and the alert, the act, or the target (with its queries) and the answer that came. SW_GOLDEN_WRITE=1 writes
- * what came; read the diff.
+ * message (full, half, line), and the alert, the act (with the answers to its steps), or the target (with its queries) and the answer
+ * that came. SW_GOLDEN_WRITE=1 writes what came; read the diff.
  */
 #include <dirent.h>
 #include <setjmp.h>
@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "action/act_json.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "base/yaml.h"
@@ -22,7 +23,7 @@
 #include "plugins.h"
 #include "signal/presets.h"
 
-#define CASES 200
+#define CASES 1000
 #define PARTS 4
 
 struct golden {
@@ -80,10 +81,33 @@ static void tell_texts(const struct sw_jnode *node, struct sw_buf *out)
 	}
 }
 
+/* Lines end in CRLF; that is seen to here, and shown without. */
+static void tell_mail(const struct sw_job *job, struct sw_buf *out)
+{
+	sw_buf_printf(out, "mail %s\ntimeout %lld ms\ntls %d\nuser %s password %s\nfrom %s\n", job->url, (long long)job->timeout,
+	              (int)job->mail_tls, job->mail_user ? job->mail_user : "-", job->mail_password ? job->mail_password : "-",
+	              job->mail_from);
+	for (const char **p = job->mail_to; *p; p++)
+		sw_buf_printf(out, "to %s\n", *p);
+	sw_buf_printf(out, "body %zu bytes\n", job->body_n);
+	for (size_t i = 0; i < job->body_n; i++) {
+		bool crlf = i > 0 && job->body[i - 1] == '\r' && job->body[i] == '\n';
+
+		assert_true((job->body[i] != '\n' || crlf) && (job->body[i] != '\r' || job->body[i + 1] == '\n'));
+		if (job->body[i] != '\r')
+			sw_buf_putc(out, job->body[i]);
+	}
+}
+
 static void tell_job(const struct sw_job *job, struct sw_arena *a, struct sw_buf *out)
 {
-	static const char *const kinds[] = { "http", "exec", "print" };
+	static const char *const kinds[] = { "http", "exec", "print", "mail" };
 	struct sw_jnode *root;
+
+	if (job->kind == SW_JOB_MAIL) {
+		tell_mail(job, out);
+		return;
+	}
 
 	sw_buf_printf(out, "%s", kinds[job->kind]);
 	if (job->kind == SW_JOB_HTTP)
@@ -127,74 +151,80 @@ static void tell_channel(const struct golden *g, const struct sw_jnode *in, stru
 	fail_msg("too many parts");
 }
 
-static void act_read(const struct sw_jnode *in, struct sw_arena *a, struct sw_act *act)
-{
-	const struct sw_jnode *n = sw_jget(in, "act");
-	struct sw_alert *al = SW_ARENA_NEW(a, struct sw_alert);
-
-	*act = (struct sw_act){
-		.id = sw_jstr(n, "id"),
-		.action = sw_jstr(n, "action"),
-		.service = sw_jstr(n, "service"),
-		.environment = sw_jstr(n, "environment"),
-		.tier = sw_jstr(n, "tier"),
-		.repo = sw_jstr(n, "repo"),
-		.branch = sw_jstr(n, "branch"),
-		.tag = sw_jstr(n, "tag"),
-		.sha = sw_jstr(n, "sha"),
-		.version = sw_jstr(n, "version"),
-		.prev_sha = sw_jstr(n, "prev_sha"),
-		.prev_version = sw_jstr(n, "prev_version"),
-		.last_good_sha = sw_jstr(n, "last_good_sha"),
-		.rule = sw_jstr(n, "rule"),
-		.verdict = sw_jstr(n, "verdict"),
-		.reason = sw_jstr(n, "reason"),
-		.user = sw_jstr(n, "user"),
-		.url = sw_jstr(n, "url"),
-		.ci_run_id = sw_jstr(n, "ci_run_id"),
-		.watch_id = sw_jstr(n, "watch_id"),
-		.deployment_id = sw_jstr(n, "deployment_id"),
-	};
-	if (!sw_jget(in, "alert"))
-		return;
-	sw_alert_read(sw_jget(in, "alert"), a, al);
-	act->alert = al;
-}
-
-static void tell_action(const struct golden *g, const struct sw_jnode *in, struct sw_arena *a, struct sw_buf *out)
-{
-	const void *conf = conf_read(&g->action->base, sw_jget(in, "conf"), a);
-	struct sw_err err = SW_ERR_INIT;
-	struct sw_act act;
-	struct sw_job job;
-
-	act_read(in, a, &act);
-	if (g->action->plan(conf, &act, sw_jint(in, "now", 0), a, &job, &err) < 0)
-		sw_buf_printf(out, "error: %s\n", err.text);
-	else
-		tell_job(&job, a, out);
-}
-
-static void answer_read(const struct sw_jnode *in, struct sw_arena *a, struct sw_result *res)
+static void answer_read(const struct sw_jnode *n, sw_ms now, struct sw_arena *a, struct sw_result *res)
 {
 	static const char *const faults[] = { "none", "connect", "cert", "timeout", "ambiguous", "refused", "spawn" };
-	const struct sw_jnode *n = sw_jget(in, "answer");
+	const struct sw_jnode *headers = sw_jget(n, "headers"), *json = sw_jget(n, "json");
+	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+	struct sw_jw w;
 	const char *body = sw_jstr(n, "body") ? sw_jstr(n, "body") : "", *fault = sw_jstr(n, "fault");
 
+	if (json) {
+		sw_jw_init(&w, &b);
+		sw_jw_node(&w, NULL, json);
+		body = sw_buf_str(&b);
+	}
 	*res = (struct sw_result){ .status = (int)sw_jint(n, "status", 0),
 		                   .body = sw_arena_strdup(a, body),
 		                   .body_n = strlen(body),
 		                   .detail = sw_jstr(n, "detail"),
-		                   .at = sw_jint(in, "now", 0) };
+		                   .at = now };
 	res->body_cut = sw_jbool(n, "body_cut", false);
-	if (sw_jstr(n, "type")) {
-		res->headers = SW_ARENA_NEW(a, struct sw_header);
-		*res->headers = (struct sw_header){ "content-type", sw_jstr(n, "type") };
-		res->n_headers = 1;
-	}
+	res->headers = SW_ARENA_ARRAY(a, struct sw_header, 1 + (headers ? headers->n : 0));
+	if (sw_jstr(n, "type"))
+		res->headers[res->n_headers++] = (struct sw_header){ "content-type", sw_jstr(n, "type") };
+	for (const struct sw_jnode *h = headers ? headers->child : NULL; h; h = h->next)
+		res->headers[res->n_headers++] = (struct sw_header){ h->key, h->text };
 	for (size_t i = 0; fault && i < SW_COUNT(faults); i++)
 		if (strcmp(faults[i], fault) == 0)
 			res->fault = (enum sw_fault)i;
+}
+
+/* The steps of an action: what each asks, what is made of the answers; the last answer is that to the step that acts. */
+static void tell_action(const struct golden *g, const struct sw_jnode *in, struct sw_arena *a, struct sw_buf *out)
+{
+	const void *conf = conf_read(&g->action->base, sw_jget(in, "conf"), a);
+	const struct sw_jnode *answer = sw_jget(in, "answers") ? sw_jget(in, "answers")->child : NULL;
+	struct sw_err err = SW_ERR_INIT;
+	struct sw_result res, *last = NULL;
+	struct sw_alert al;
+	struct sw_class c;
+	struct sw_act act;
+	struct sw_job job;
+	int r = 1;
+
+	sw_act_read(sw_jget(in, "act"), a, &act);
+	if (sw_jget(in, "alert")) {
+		sw_alert_read(sw_jget(in, "alert"), a, &al);
+		act.alert = &al;
+	}
+	for (unsigned step = 0; r > 0; step++) {
+		struct sw_run run = { 0 };
+
+		sw_buf_cat(out, step ? "\n== then\n" : "");
+		r = g->action->plan(conf, &act, step, last, sw_jint(in, "now", 0), a, &job, &err);
+		if (r < 0)
+			sw_buf_printf(out, "error: %s\n", err.text);
+		else
+			tell_job(&job, a, out);
+		if (r < 0 || !answer)
+			return;
+		answer_read(answer, sw_jint(in, "now", 0), a, &res);
+		answer = answer->next;
+		c = g->action->judge(conf, &res, &err);
+		if (r > 0 && c.outcome == SW_OK)
+			sw_buf_cat(out, "-- read\n");
+		else
+			sw_buf_printf(out, "-- %s: %s\n", sw_outcome_name(c.outcome), err.text);
+		if (c.outcome != SW_OK)
+			return;
+		last = &res;
+		if (r > 0 || !g->action->began)
+			continue;
+		g->action->began(conf, &act, &res, a, &run);
+		sw_buf_printf(out, "run job=%s pipeline=%s deployment=%s url=%s\n", run.job_id ? run.job_id : "-",
+		              run.pipeline_id ? run.pipeline_id : "-", run.deployment_id ? run.deployment_id : "-", run.url ? run.url : "-");
+	}
 }
 
 /* ---- signals: their settings belong to the place ---- */
@@ -318,7 +348,7 @@ static void tell_signal(const struct golden *g, const struct sw_jnode *in, struc
 	tell_job(&job, a, out);
 	if (g->signal == &sw_signal_prometheus)
 		tell_question(&job, out);
-	answer_read(in, a, &res);
+	answer_read(sw_jget(in, "answer"), sw_jint(in, "now", 0), a, &res);
 	if (target.from) {
 		int r = g->signal->past(conf, &target, &res, a, &past, &err);
 
@@ -392,7 +422,8 @@ static size_t collect(const struct golden *of, const char *folder, struct golden
 	(void)snprintf(dir, sizeof dir, "%s/tests/golden/%s", root ? root : ".", folder);
 	found = scandir(dir, &names, NULL, by_name);
 	for (int i = 0; i < found; i++) {
-		if (names[i]->d_name[0] != '.' && n < CASES) {
+		if (names[i]->d_name[0] != '.') {
+			SW_ASSERT(n < CASES);
 			cases[n] = *of;
 			(void)snprintf(cases[n].path, sizeof cases[n].path, "%.250s/%.200s", dir, names[i]->d_name);
 			(void)snprintf(cases[n].label, sizeof cases[n].label, "%.80s/%.200s", folder, names[i]->d_name);
@@ -411,8 +442,9 @@ static size_t collect(const struct golden *of, const char *folder, struct golden
 int main(void)
 {
 	static const struct sw_channel *const channels[] = { &sw_channel_dingtalk, &sw_channel_wecom,
+		                                             &sw_channel_feishu, &sw_channel_slack, &sw_channel_alertmanager, &sw_channel_email,
 		                                             &sw_channel_webhook, &sw_channel_console };
-	static const struct sw_action *const actions[] = { &sw_action_http, &sw_action_exec };
+	static const struct sw_action *const actions[] = { &sw_action_http, &sw_action_exec, &sw_action_gitlab, &sw_action_github };
 	static const struct sw_signal *const signals[] = { &sw_signal_health, &sw_signal_prometheus,
 		                                           &sw_signal_scrape };
 	static struct golden cases[CASES];

@@ -68,12 +68,23 @@ static struct sw_alert whole(void)
 	};
 }
 
-static const enum sw_markup markups[] = { SW_MARKUP_PLAIN, SW_MARKUP_DINGTALK, SW_MARKUP_WECOM };
+static const enum sw_markup markups[] = { SW_MARKUP_PLAIN,  SW_MARKUP_DINGTALK, SW_MARKUP_WECOM,
+	                                  SW_MARKUP_FEISHU, SW_MARKUP_SLACK,    SW_MARKUP_HTML };
 
 static void check(const struct sw_alert *al, enum sw_markup markup, size_t max, struct sw_buf *ret)
 {
+	SW_CLEANUP(sw_buf_fini) struct sw_buf rest = SW_BUF_INIT, head = SW_BUF_INIT;
 	const char *wrong;
 
+	sw_alert_rest(al, markup, max, &rest);
+	wrong = text_rules_lines(&rest, markup, max, 1);
+	if (wrong)
+		fail_msg("%s in the rest, markup %d of %zu bytes:\n%s", wrong, (int)markup, max, sw_buf_str(&rest));
+	sw_alert_head(al, markup, max, &head);
+	wrong = text_rules_broken(&head, markup, max);
+	if (wrong || memchr(sw_buf_str(&head), '\n', head.n))
+		fail_msg("%s in the head, markup %d of %zu bytes:\n%s", wrong ? wrong : "two lines", (int)markup, max,
+		         sw_buf_str(&head));
 	sw_buf_reset(ret);
 	sw_alert_text(al, markup, max, ret);
 	wrong = text_rules_broken(ret, markup, max);
@@ -134,6 +145,16 @@ static const char *const hostile[] = {
 	"://",
 	"%0a%0d",
 	"{{x}}",
+	"<!channel>",
+	"<@U012AB3CD>",
+	"<!subteam^S1|x>",
+	"<https://e.example|x>",
+	"<at id=all></at>",
+	"<script>x</script>",
+	"\" onclick=\"x",
+	"& &amp &amp;amp; &lt",
+	"_x_",
+	":tada:",
 	"$x$",
 	"~~x~~",
 	"",

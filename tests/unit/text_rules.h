@@ -47,7 +47,7 @@ static inline const char *const *text_rules_labels(void)
 {
 	static const char *const labels[] = { "CI log",   "compare", "environment", "dashboard", "runbook",
 		                              "logs",     "CI 日志", "代码对比",    "环境",      "看板",
-		                              "处理手册", "日志",    NULL };
+		                              "处理手册", "日志",    "alarm",       "告警来源",  NULL };
 
 	return labels;
 }
@@ -63,6 +63,8 @@ static inline bool text_rules_is_link(const char *s, size_t n, enum sw_markup ma
 		for (int zh = 0; zh < 2 && !colon; zh++) {
 			if (markup == SW_MARKUP_PLAIN)
 				(void)snprintf(head, sizeof head, "%s%shttp", *l, zh ? "：" : ": ");
+			else if (markup == SW_MARKUP_SLACK || markup == SW_MARKUP_HTML)
+				return false; /* text_rules_link_behind knows them */
 			else
 				(void)snprintf(head, sizeof head, "[%s](http", *l);
 			colon = strlen(head) <= n && memcmp(s, head, strlen(head)) == 0;
@@ -100,6 +102,89 @@ static inline const char *text_rules_link_in(const char *s, size_t n)
 	return NULL;
 }
 
+/* What stands in front of the label: "<https://…|label>" and "<a href=\"https://…\">label</a>". */
+static inline bool text_rules_link_behind(const char *s, size_t n, const char *open, const char *middle, const char *close)
+{
+	const char *from, *end, *label;
+
+	if (n < strlen(open) + 4 || memcmp(s, open, strlen(open)) != 0 || memcmp(s + strlen(open), "http", 4) != 0)
+		return false;
+	from = s + strlen(open);
+	end = memmem(from, (size_t)(s + n - from), middle, strlen(middle));
+	if (!end)
+		return false;
+	for (const char *p = from; p < end; p++)
+		if (strchr("()<>[]\"'`* \\^{}|@", *p) || (unsigned char)*p >= 0x80 || (*p == '&' && strncmp(p, "&amp;", 5) != 0))
+			return false;
+	label = end + strlen(middle);
+	for (const char *const *l = text_rules_labels(); *l; l++)
+		if (label + strlen(*l) + strlen(close) == s + n && memcmp(label, *l, strlen(*l)) == 0 &&
+		    memcmp(label + strlen(*l), close, strlen(close)) == 0)
+			return true;
+	return false;
+}
+
+/* '&' only as one of the entities that this markup has. */
+static inline const char *text_rules_entities(const char *s, size_t n)
+{
+	static const char *const known[] = { "&amp;", "&lt;", "&gt;", "&quot;" };
+
+	for (size_t i = 0; i < n; i++) {
+		bool good = s[i] != '&';
+
+		for (size_t k = 0; !good && k < SW_COUNT(known); k++)
+			good = n - i >= strlen(known[k]) && memcmp(s + i, known[k], strlen(known[k])) == 0;
+		if (!good)
+			return "a bare ampersand";
+	}
+	return NULL;
+}
+
+static inline const char *text_rules_slack(const char *s, size_t n, size_t number)
+{
+	size_t stars = text_rules_count(s, n, '*');
+
+	if (number > 0 && n >= 2 && memcmp(s, "> ", 2) == 0) {
+		s += 2;
+		n -= 2;
+	} else if (number == 0 ? stars != 0 && (stars != 2 || s[0] != '*' || s[n - 1] != '*') : stars != 0) {
+		return "emphasis in words";
+	}
+	if (stars != 0 && stars != 2)
+		return "emphasis in words";
+	if (memchr(s, '<', n) || memchr(s, '>', n) || memchr(s, '`', n) || memchr(s, '~', n))
+		return "markup in words";
+	if (n >= 4 && memcmp(s, "&gt;", 4) == 0)
+		return "a quote in words";
+	return text_rules_entities(s, n);
+}
+
+/* One <div> a line; in it words, <b> around a value, or a link alone. */
+static inline const char *text_rules_html(const char *s, size_t n, size_t number)
+{
+	static const char close[] = "</div>";
+	const char *end = memchr(s, '>', n), *b;
+
+	if (n >= 5 && memcmp(s, "<div", 4) == 0 && end && n >= sizeof close - 1 &&
+	    memcmp(s + n - (sizeof close - 1), close, sizeof close - 1) == 0) {
+		n -= (size_t)(end + 1 - s) + sizeof close - 1;
+		s = end + 1;
+	} else if (number > 0) {
+		return "a line that is no block";
+	}
+	if (text_rules_link_behind(s, n, "<a href=\"", "\">", "</a>"))
+		return NULL;
+	b = memmem(s, n, "<b>", 3);
+	if (b) {
+		const char *e = memmem(b, (size_t)(s + n - b), "</b>", 4);
+
+		if (!e || text_rules_count(s, n, '<') != 2 || text_rules_count(s, n, '>') != 2 || memchr(s, '"', n))
+			return "markup in words";
+		return text_rules_entities(s, n);
+	}
+	return memchr(s, '<', n) || memchr(s, '>', n) || memchr(s, '"', n) ? "markup in words" : text_rules_entities(s, n);
+}
+
 /* One line that is not the first and no link, in a chat's markdown. */
 static inline const char *text_rules_markdown(const char *s, size_t n)
 {
@@ -107,7 +192,7 @@ static inline const char *text_rules_markdown(const char *s, size_t n)
 
 	if (memchr(s, '<', n) || memchr(s, '`', n) || memchr(s, '[', n) || memchr(s, ']', n) || memchr(s, '\\', n))
 		return "markup in words";
-	if (stars && !(stars == 4 && n > 2 && memcmp(s, "> ", 2) == 0))
+	if (stars && !(stars == 4 && n > 4 && (memcmp(s, "> ", 2) == 0 || memcmp(s, "• ", 4) == 0)))
 		return "emphasis in words";
 	if (n && s[0] == '>' && !(n > 1 && s[1] == ' '))
 		return "a quote in words";
@@ -143,22 +228,27 @@ static inline const char *text_rules_line(const char *s, size_t n, size_t number
 	}
 	if (memchr(s, '@', n))
 		return "a mention";
+	if (markup == SW_MARKUP_SLACK && text_rules_link_behind(s, n, "<", "|", ">"))
+		return NULL;
+	if (markup == SW_MARKUP_HTML)
+		return !memmem(s, n, "<a ", 3) && text_rules_link_in(s, n) ? text_rules_link_in(s, n) : text_rules_html(s, n, number);
 	if (text_rules_link_in(s, n))
 		return text_rules_link_in(s, n);
+	if (markup == SW_MARKUP_SLACK)
+		return text_rules_slack(s, n, number);
 	return markup == SW_MARKUP_PLAIN ? NULL : text_rules_markdown(s, n);
 }
 
-/* What is wrong with the text, or NULL. */
-static inline const char *text_rules_broken(const struct sw_buf *b, enum sw_markup markup, size_t max)
+/* What is wrong with lines number.. of a text, or NULL. */
+static inline const char *text_rules_lines(const struct sw_buf *b, enum sw_markup markup, size_t max, size_t number)
 {
 	const char *s = sw_buf_str(b), *wrong = text_rules_bytes(s, b->n);
-	size_t number = 0;
 
 	if (wrong)
 		return wrong;
 	if (b->n > max)
 		return "longer than allowed";
-	for (size_t from = 0; from <= b->n; number++) {
+	for (size_t from = 0; b->n && from <= b->n; number++) {
 		const char *end = memchr(s + from, '\n', b->n - from);
 		size_t n = end ? (size_t)(end - s) - from : b->n - from;
 
@@ -168,6 +258,12 @@ static inline const char *text_rules_broken(const struct sw_buf *b, enum sw_mark
 		from += n + 1;
 	}
 	return NULL;
+}
+
+/* What is wrong with the text, or NULL. */
+static inline const char *text_rules_broken(const struct sw_buf *b, enum sw_markup markup, size_t max)
+{
+	return text_rules_lines(b, markup, max, 0);
 }
 
 #endif

@@ -94,7 +94,7 @@ static struct sw_class toy_judge(const void *conf, const struct sw_result *res, 
 	return (struct sw_class){ .outcome = res->status >= 200 && res->status < 300 ? SW_OK : SW_MESSAGE };
 }
 
-static int toy_plan(const void *conf, const struct sw_act *act, sw_ms now, struct sw_arena *a, struct sw_job *ret, struct sw_err *err)
+static int toy_plan(const void *conf, const struct sw_act *act, unsigned step, const struct sw_result *last, sw_ms now, struct sw_arena *a, struct sw_job *ret, struct sw_err *err)
 {
 	*ret = (struct sw_job){ .kind = SW_JOB_HTTP, .method = "POST", .url = ((const struct toy *)conf)->url, .body = "{}", .body_n = 2 };
 	return 0;

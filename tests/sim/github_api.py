@@ -1,0 +1,201 @@
+"""GitHub's REST API, as far as actions use it, with its real refusals. Pure: a request in, an answer out, effects noted.
+
+A repository: {"id": 1, "refs": {"main": sha}, "workflows": {"rollback.yml": {"inputs": ["sha"], "dispatch": true}},
+"runs": {id: {"sha": …, "status": "completed", "old": false}}, "checks_failed": false}.
+"""
+import json
+import re
+import urllib.parse
+
+PER_MINUTE = 80  # requests that create something
+DOCS = "https://docs.github.com/rest"
+
+
+class Refused(Exception):
+    def __init__(self, status, text, headers=None, **more):
+        super().__init__(status, text)
+        self.status, self.headers = status, headers or {}
+        self.body = dict({"message": text, "documentation_url": DOCS, "status": str(status)}, **more)
+
+
+def document(raw, known):
+    try:
+        doc = json.loads(raw.decode("utf-8")) if raw else {}
+    except (UnicodeDecodeError, ValueError):
+        raise Refused(400, "Problems parsing JSON") from None
+    if not isinstance(doc, dict):
+        raise Refused(400, "Body should be a JSON object")
+    if set(doc) - set(known):
+        raise Refused(422, "Invalid request.\n\n%s are not permitted keys." % sorted(set(doc) - set(known)))
+    return doc
+
+
+def text(doc, name, most=1000, needed=True):
+    value = doc.get(name)
+    if value is None and not needed:
+        return None
+    if not isinstance(value, str) or not value:
+        raise Refused(422, "Invalid request.\n\n\"%s\" wasn't supplied." % name)
+    if len(value) > most or re.search(r"[\x00-\x1f\x7f]", value):
+        raise Refused(422, "Validation Failed", errors=[{"field": name, "code": "invalid"}])
+    return value
+
+
+class GitHub:
+    def __init__(self, token):
+        self.token = token
+        self.permissions = {"deployments", "actions", "contents"}
+        self.repos, self.created, self.effects = {}, [], []
+        self.next_id = 700000
+
+    def fresh(self):
+        self.next_id += 1
+        return self.next_id
+
+    def authenticate(self, headers):
+        if not headers.get("user-agent"):
+            raise Refused(403, "Request forbidden by administrative rules. Please make sure your request has a User-Agent header")
+        if headers.get("x-github-api-version") != "2022-11-28" or headers.get("accept") != "application/vnd.github+json":
+            raise Refused(400, "X-GitHub-Api-Version and Accept are wanted here")
+        if headers.get("authorization") != "Bearer " + self.token:
+            raise Refused(401, "Bad credentials")
+
+    def may(self, what):
+        if what not in self.permissions:
+            raise Refused(403, "Resource not accessible by personal access token")
+
+    def repo(self, name):
+        if name.lower() not in self.repos:
+            raise Refused(404, "Not Found")
+        return self.repos[name.lower()]
+
+    def creates(self, now):
+        self.created = [t for t in self.created if now - t < 60]
+        if len(self.created) >= PER_MINUTE:
+            raise Refused(403, "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.", {"Retry-After": "60"})
+        self.created.append(now)
+
+    # ---- what can be asked ----
+
+    def deployment(self, name, repo, raw):
+        doc = document(raw, ["ref", "task", "auto_merge", "required_contexts", "payload", "environment", "description", "transient_environment",
+                             "production_environment"])
+        self.may("deployments")
+        ref, env = text(doc, "ref"), text(doc, "environment", 255, False) or "production"
+        payload = doc.get("payload", {})
+        text(doc, "description", 140, False)
+        if not isinstance(payload, (dict, str)):
+            raise Refused(422, "Invalid request.\n\nFor 'anyOf/0', payload is not an object.")
+        if doc.get("auto_merge", True):
+            return 202, {"message": "Auto-merged main into %s on deployment." % ref}
+        sha = repo["refs"].get(ref) or (ref if ref in repo["refs"].values() or ref in repo.get("commits", []) else None)
+        if not sha:
+            raise Refused(422, "No ref found for: " + ref)
+        if doc.get("required_contexts") != [] and repo.get("checks_failed"):
+            raise Refused(409, "Conflict: Commit status checks failed for %s." % ref, errors=[{"contexts": [], "resource": "Deployment",
+                                                                                               "field": "required_contexts", "code": "invalid"}])
+        number = self.fresh()
+        self.effects.append({"what": "deployment", "repo": name, "id": number, "ref": ref, "sha": sha, "environment": env, "payload": payload,
+                             "task": doc.get("task", "deploy")})
+        return 201, {"id": number, "sha": sha, "ref": ref, "task": "deploy", "payload": payload, "environment": env,
+                     "url": "https://api.github.com/repos/%s/deployments/%d" % (name, number)}
+
+    def dispatch(self, name, repo, file, raw):
+        doc = document(raw, ["ref", "inputs"])
+        workflow = repo.get("workflows", {}).get(file)
+        if not workflow:
+            raise Refused(404, "Not Found")
+        self.may("actions")
+        ref, inputs = text(doc, "ref"), doc.get("inputs", {})
+        if ref not in repo["refs"]:
+            raise Refused(422, "No ref found for: " + ref)
+        if not workflow.get("dispatch", True):
+            raise Refused(422, "Workflow does not have 'workflow_dispatch' trigger")
+        if not isinstance(inputs, dict) or len(inputs) > 10:
+            raise Refused(422, "Invalid request.\n\ninputs has too many members")
+        wrong = sorted(set(inputs) - set(workflow.get("inputs", [])))
+        if wrong:
+            raise Refused(422, "Unexpected inputs provided: %s" % json.dumps(wrong))
+        for needed in workflow.get("required", []):
+            if not inputs.get(needed):
+                raise Refused(422, "Required input '%s' not provided" % needed)
+        self.effects.append({"what": "workflow", "repo": name, "id": self.fresh(), "file": file, "ref": ref, "inputs": inputs,
+                             "sha": repo["refs"][ref], "attempt": 1})
+        return 204, None
+
+    def event(self, name, repo, raw):
+        doc = document(raw, ["event_type", "client_payload"])
+        self.may("contents")
+        kind, payload = text(doc, "event_type", 100), doc.get("client_payload", {})
+        if not isinstance(payload, dict) or len(payload) > 10:
+            raise Refused(422, "Invalid request.\n\nNo more than 10 properties are allowed; %d were supplied." % len(payload))
+        self.effects.append({"what": "event", "repo": name, "id": self.fresh(), "event_type": kind, "payload": payload, "sha": repo["refs"]["main"]})
+        return 204, None
+
+    def run(self, name, repo, number):
+        run = repo.get("runs", {}).get(int(number))
+        if not run:
+            raise Refused(404, "Not Found")
+        return 200, {"id": int(number), "head_sha": run["sha"], "status": run["status"], "conclusion": "success", "run_attempt": run.get("attempt", 1),
+                     "html_url": "https://github.com/%s/actions/runs/%s" % (name, number)}
+
+    def rerun(self, name, repo, number):
+        self.run(name, repo, number)
+        self.may("actions")
+        run = repo["runs"][int(number)]
+        if run.get("old"):
+            raise Refused(403, "Unable to retry this workflow run because it was created over a month ago")
+        if run["status"] != "completed":
+            raise Refused(403, "This workflow is already running")
+        run["attempt"] = run.get("attempt", 1) + 1
+        self.effects.append({"what": "rerun", "repo": name, "id": int(number), "sha": run["sha"], "attempt": run["attempt"]})
+        return 201, {}
+
+    # ---- the door ----
+
+    def answer(self, method, target, headers, raw, now):
+        """(status, body or None, headers); raises Refused. headers: names lower case."""
+        self.authenticate(headers)
+        m = re.fullmatch(r"/repos/([^/]+)/([^/]+)/(.*)", urllib.parse.urlsplit(target).path)
+        if not m:
+            raise Refused(404, "Not Found")
+        name, rest = urllib.parse.unquote(m.group(1)) + "/" + urllib.parse.unquote(m.group(2)), m.group(3)
+        repo = self.repo(name)
+        routes = [
+            ("POST", r"deployments", lambda: self.deployment(name, repo, raw)),
+            ("POST", r"actions/workflows/([^/]+)/dispatches", lambda f: self.dispatch(name, repo, urllib.parse.unquote(f), raw)),
+            ("POST", r"dispatches", lambda: self.event(name, repo, raw)),
+            ("POST", r"actions/runs/(\d+)/rerun", lambda n: self.rerun(name, repo, n)),
+            ("GET", r"actions/runs/(\d+)", lambda n: self.run(name, repo, n)),
+        ]
+        for verb, pattern, do in routes:
+            found = re.fullmatch(pattern, rest)
+            if found and verb == method:
+                if verb == "POST":
+                    self.creates(now)
+                status, body = do(*found.groups())
+                return status, body, {"X-RateLimit-Remaining": "4999"}
+        raise Refused(404, "Not Found")
+
+    # ---- what its webhooks say of a run ----
+
+    def hooks(self, effect, status, stamp, failure=None):
+        """[(X-GitHub-Event, body)] of what an effect began; status: running, success, failed."""
+        name = effect["repo"]
+        about = {"repository": {"id": 1, "full_name": name, "html_url": "https://github.com/" + name, "default_branch": "main"},
+                 "sender": {"login": "shipwatch[bot]"}, "action": "created"}
+        if effect["what"] == "deployment":
+            deployment = {"id": effect["id"], "sha": effect["sha"], "ref": effect["ref"], "task": effect["task"], "payload": effect["payload"],
+                          "environment": effect["environment"], "creator": {"login": "shipwatch[bot]"}, "created_at": stamp}
+            state = {"running": "in_progress", "success": "success", "failed": "failure"}[status]
+            told = [("deployment", dict(about, deployment=deployment))] if status == "running" else []
+            return told + [("deployment_status", dict(about, deployment=deployment, deployment_status={
+                "id": self.fresh(), "state": state, "environment": effect["environment"], "created_at": stamp, "description": failure or "",
+                "creator": {"login": "deployer"}}))]
+        run = {"id": effect["id"], "run_attempt": effect.get("attempt", 1), "head_branch": "main", "head_sha": effect["sha"], "name": "Roll back",
+               "path": ".github/workflows/" + effect.get("file", "rollback.yml"), "event": "workflow_dispatch", "created_at": stamp,
+               "display_title": "Roll back (shipwatch-rollback-%s)" % effect.get("inputs", {}).get("rollback_id", "unknown"),
+               "run_started_at": stamp, "updated_at": stamp, "html_url": "https://github.com/%s/actions/runs/%d" % (name, effect["id"]),
+               "status": "in_progress" if status == "running" else "completed",
+               "conclusion": {"running": None, "success": "success", "failed": "failure"}[status]}
+        return [("workflow_run", dict(about, action=run["status"], workflow_run=run))]
