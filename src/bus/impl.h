@@ -82,7 +82,8 @@ struct reader {
 	bool began;                /* the first sweep for entries of our own name was done */
 	bool own;                  /* the sweep under way looks through our own entries too */
 	sw_dur own_at;             /* when that was done last */
-	bool left;                 /* the last sweep found as many as it may: another at once */
+	bool left;                 /* others left something, or the last sweep found as many as it may: another when the worker wants more */
+	bool own_due;              /* the same for our own entries whose replies were lost */
 	bool history;              /* our own entries must be looked through: the connection was lost */
 	struct held *first, **last;
 	size_t fetching;           /* bodies that lie beside the stream, asked for */

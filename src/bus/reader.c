@@ -315,7 +315,7 @@ static void reader_claim_reply(void *arg, int r, const struct sw_rep *rep)
 		rd->left = !all;
 	if (r == 0 && rd->own && all) {
 		rd->began = true;
-		rd->history = rd->own = false;
+		rd->history = rd->own = rd->own_due = false;
 		rd->own_at = sw_clock_mono();
 	}
 	if (r < 0 && r != -EIO && r != -ENOTCONN && r != -ECANCELED)
@@ -363,9 +363,9 @@ static void reader_pump(void *arg)
 		return;
 	}
 	r->wanting |= r->ending;
-	if ((!r->began || r->history || (r->left && r->wanting)) && !r->first && !r->claiming && sw_link_up(r->b->work) &&
+	if ((!r->began || r->history || ((r->left || r->own_due) && r->wanting)) && !r->first && !r->claiming && sw_link_up(r->b->work) &&
 	    !sw_timer_armed(&r->pause)) {
-		reader_claim(r, !r->began || r->history);
+		reader_claim(r, !r->began || r->history || r->own_due);
 		return;
 	}
 	if (!r->wanting)
@@ -414,7 +414,7 @@ void reader_read(struct sw_bus *bus, const char *consumer, unsigned count, sw_re
 	r->cb = cb;
 	r->arg = arg;
 	r->wanting = true;
-	r->began = r->history = r->asking = r->left = r->ending = false;
+	r->began = r->history = r->asking = r->left = r->own_due = r->ending = false;
 	r->last = &r->first;
 	r->later = (struct sw_defer){ .cb = reader_pump, .arg = r };
 	sw_timer_init(&r->pause, b->loop, reader_pump, r);
@@ -477,11 +477,12 @@ void reader_stop(struct sw_bus *bus)
 void reader_sweep(struct remote *b, bool left)
 {
 	struct reader *r = &b->reader;
-	bool own = sw_clock_mono() - r->own_at >= READER_OWN_EVERY;
 
-	/* Not while the worker has enough: what it cannot begin soon is better with somebody else. */
-	if (r->link && r->began && !r->claiming && r->wanting && !r->first && (left || own))
-		reader_claim(r, own);
+	/* Not at once while the worker has enough (what it cannot begin soon is better with somebody else), but never forgotten: the
+	 * tick that tells of it often has moved a timer, so at this moment the worker often has something. */
+	r->left |= left;
+	r->own_due |= r->began && sw_clock_mono() - r->own_at >= READER_OWN_EVERY;
+	reader_pump_later(r);
 }
 
 void reader_work_up(struct remote *b) { reader_pump_later(&b->reader); }

@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 import unittest
 import urllib.request
 
@@ -77,8 +78,29 @@ class Up(Case):
         with open(os.path.join(self.state, "demo", "bad-release.json"), encoding="utf-8") as f:
             return json.load(f)["short_sha"]
 
+    def another_release(self):
+        """Broken as demo.sh does it, with a body of its own: the demo's may have been posted already. Its short sha."""
+        path = os.path.join(self.state, "demo", "bad-release.json")
+        with open(path, encoding="utf-8") as f:
+            body = f.read()
+        sha = os.urandom(20).hex()
+        number = str(int(time.time() * 1000))
+        for old, new in ((re.search(r"/commit/([0-9a-f]{40})", body).group(1), sha), (json.loads(body)["short_sha"], sha[:8]),
+                         (str(json.loads(body)["deployment_id"]), number)):
+            body = body.replace(old, new)
+        with open(path + ".other", "w", encoding="utf-8") as f:
+            f.write(body)
+        with open(os.path.join(self.state, "demo", "demo.sh"), encoding="utf-8") as f:
+            script = f.read().replace(path, path + ".other")
+        out = subprocess.run(["sh", "-c", script], capture_output=True, timeout=60, check=True).stdout.decode()
+        self.assertIn('"status":"queued"', out)
+        return sha[:8]
+
     def taken_back(self, sha):
-        wait_for(lambda: "rollback_done" in self.news(sha), f"{sha} is taken back: {self.messages()}", 60)
+        try:
+            wait_for(lambda: "rollback_done" in self.news(sha), f"{sha} is taken back", 60)
+        except AssertionError as e:
+            raise AssertionError(f"{e}: {json.dumps(self.messages(), indent=1)}\n{json.dumps(self.status(), indent=1)}") from e
         self.assertEqual(self.news(sha).count("firing"), 1)
         self.assertEqual(self.news(sha).count("rollback_done"), 1)
 
@@ -158,13 +180,10 @@ class Up(Case):
             os.kill(pid, signal.SIGKILL)
             wait_for(lambda n=name, old=pid: self.pid_of(p, n) not in (None, old), f"{name} is started again")
         self.assertTrue(p.alive())
-        # the service came back well (its knobs are gone): a second release is broken when all is there again
-        wait_for(lambda: self.status()["workers"], "a worker is at work")
-        with open(os.path.join(self.state, "demo", "demo.sh"), encoding="utf-8") as f:
-            self.assertIn("curl", f.read())
-        if "rollback_done" not in self.news(sha):
-            wait_for(lambda: subprocess.run([os.path.join(self.state, "demo", "demo.sh")], capture_output=True).returncode == 0, "the demo again")
-            self.taken_back(sha)
+        # nothing is lost: the killed worker may have held the release, then another takes it over
+        wait_for(lambda: sha in json.dumps(self.status()["places"].get("demo/prod", {}).get("deployments", [])), f"{sha} is known", 30)
+        # the service came back well (its knobs are gone): another release is broken now that all is there again
+        self.taken_back(self.another_release())
         self.stop(p)
 
     def test_up_killed_takes_its_children_along(self):

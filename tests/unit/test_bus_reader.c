@@ -60,6 +60,28 @@ static void test_left_by_the_dead(void **state)
 	side_close(&b);
 }
 
+/* Told of what the dead left while the worker has something: it is looked for once the worker wants more, not at the next tick. */
+static void test_left_while_busy(void **state)
+{
+	struct side s;
+
+	(void)state;
+	side_open(&s, server.url, 0);
+	s.rd.manual = true;
+	sw_bus_read(s.bus, "me", 10, rig_read, &s.rd);
+	assert_int_equal(append(&s, "{\"n\":1}"), 0);
+	RIG_UNTIL(s.rd.n[0] == 1);
+	assert_int_equal(append(&s, "{\"n\":2}"), 0);
+	redis_say("XREADGROUP GROUP w dead COUNT 9 STREAMS {sw}:work >");
+	redis_say("EVAL \"local p=redis.call('XPENDING','{sw}:work','w','-','+',1,'dead') return redis.call('XCLAIM','{sw}:work','w','dead',0,p[1][1],'IDLE',6000,'JUSTID')\" 0");
+	(void)tick(&s);
+	assert_int_equal(s.rd.n[0], 1); /* not while it has enough */
+	sw_bus_read_more(s.bus);
+	RIG_UNTIL(s.rd.n[0] == 2);
+	assert_true(s.rd.given[0][1].reclaimed);
+	side_close(&s);
+}
+
 /* A worker that starts again under its old name gets what its former life left, marked. */
 static void test_former_life(void **state)
 {
@@ -134,6 +156,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_left_by_the_dead, fresh),
+		cmocka_unit_test_setup(test_left_while_busy, fresh),
 		cmocka_unit_test_setup(test_former_life, fresh),
 		cmocka_unit_test_setup(test_read_end, fresh),
 	};
