@@ -14,6 +14,9 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "shipwatch/clock.h"
+#include "shipwatch/log.h"
+
+#define LOG "bus"
 
 #define JOURNAL_BYTES (256LL << 20)
 
@@ -260,6 +263,29 @@ static void remote_append(struct sw_bus *bus, const char *aggregate, const char 
 
 /* ---- housekeeping ---- */
 
+static void rewrite_reply(void *arg, int r, const struct sw_rep *rep)
+{
+	struct remote *b = arg;
+
+	(void)rep;
+	if (r < 0)
+		SW_WARN(LOG, "Redis was started anew and does not rewrite its append-only file (BGREWRITEAOF): %s",
+		        r == -EIO || r == -ENOTCONN || r == -ECANCELED ? "not reached" : sw_client_error(b->client));
+}
+
+/*
+ * Redis started again on a file that ended within a write has cut it behind the last whole command (7.0, aof-load-truncated yes):
+ * of a script, written as a transaction, half is left in the file, though not in memory, and the start after the next would run it.
+ * A file written anew has no such end.
+ */
+static void remote_rewrite(struct remote *b)
+{
+	struct sw_cmd cmd;
+
+	sw_cmd_plain(&cmd, "BGREWRITEAOF");
+	sw_link_send(b->work, &cmd, 0, rewrite_reply, b);
+}
+
 static void tick_reply(void *arg, int r, const struct sw_rep *rep)
 {
 	struct op *o = arg;
@@ -267,7 +293,7 @@ static void tick_reply(void *arg, int r, const struct sw_rep *rep)
 	struct sw_tick t = { 0 };
 	int64_t *numbers[] = { &t.now, &t.next_due, &t.moved, &t.in_n, &t.work_n, &t.dead_n, &t.in_oldest };
 
-	if (r == 0 && sw_rep_count(rep) != 13)
+	if (r == 0 && sw_rep_count(rep) != 14)
 		r = -EPROTO;
 	if (r == 0) {
 		for (size_t i = 0; i < SW_COUNT(numbers); i++)
@@ -280,6 +306,8 @@ static void tick_reply(void *arg, int r, const struct sw_rep *rep)
 		b->tick_boot = sw_clock_boot();
 		remote_now_set(b, t.now);
 		reader_sweep(b, sw_rep_int(sw_rep_at(rep, 11)) > 0);
+		if (sw_rep_int(sw_rep_at(rep, 13)))
+			remote_rewrite(b);
 	}
 	if (o->cb.tick)
 		o->cb.tick(o->arg, r, r < 0 ? NULL : &t);

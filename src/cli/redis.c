@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -81,7 +83,7 @@ int sw_private_redis_init(struct sw_private_redis *r, struct sw_loop *loop, cons
 	r->child.log_all = true;
 	static const char *const options[] = {
 		"redis-server", "--port", "0", "--unixsocketperm", "700", "--appendonly", "yes", "--appendfsync", "always", "--save", "",
-		"--auto-aof-rewrite-min-size", "1gb", "--maxmemory-policy", "noeviction", "--daemonize", "no", "--logfile", "",
+		"--aof-load-truncated", "no", "--auto-aof-rewrite-min-size", "1gb", "--maxmemory-policy", "noeviction", "--daemonize", "no", "--logfile", "",
 	};
 	for (size_t i = 0; i < SW_COUNT(options); i++)
 		sw_child_arg(&r->child, options[i]);
@@ -127,12 +129,12 @@ int sw_private_redis_start(struct sw_private_redis *r, struct sw_err *err)
 }
 
 /* What Redis said since this start: its last line that is a warning ("#"), else its last one. */
-bool sw_private_redis_why(struct sw_private_redis *r, struct sw_err *why)
+enum sw_redis_end sw_private_redis_why(struct sw_private_redis *r, struct sw_err *why)
 {
 	static const char *const corrupt[] = { "Bad file format", "append only file", "AOF" };
 	char text[LOG_TAIL + 1], *save = NULL, ended[32];
+	enum sw_redis_end end = SW_REDIS_ENDED;
 	const char *last = "";
-	bool bad = false;
 	FILE *f = fopen(r->log, "re");
 	size_t n = 0;
 
@@ -150,18 +152,64 @@ bool sw_private_redis_why(struct sw_private_redis *r, struct sw_err *why)
 		const char *mark = strstr(line, " # ");
 
 		for (size_t i = 0; mark && i < SW_COUNT(corrupt); i++)
-			if (strstr(mark, corrupt[i]) && (strstr(mark, "Bad file format") || strstr(mark, "error") || strstr(mark, "rror"))) {
-				bad = true;
+			if (strstr(mark, corrupt[i]) && (strstr(mark, "Bad file format") || strstr(mark, "rror"))) {
+				end = SW_REDIS_CORRUPT;
 				last = mark + 3;
 			}
-		if (!bad && *line)
+		if (mark && strstr(mark, "Unexpected end of file reading the append only file"))
+			end = SW_REDIS_TORN;
+		if (end != SW_REDIS_CORRUPT && *line)
 			last = mark ? mark + 3 : line;
 	}
-	if (bad)
+	if (end == SW_REDIS_CORRUPT)
 		(void)sw_err_set(why, EBADMSG, "Redis cannot read its append-only file in %s and nothing was changed: %.200s", r->dir, last);
+	else if (end == SW_REDIS_TORN)
+		(void)sw_err_set(why, EBADMSG, "the append-only file in %s ends within a write, as after a power cut", r->dir);
 	else
 		(void)sw_err_set(why, EIO, "Redis ended (%s): %.300s", sw_child_ended(&r->child, ended, sizeof ended), last);
-	return bad;
+	return end;
+}
+
+static int redis_check_aof(const char *manifest, const char *log, int yes)
+{
+	static const char program[] = "redis-check-aof";
+	char *const argv[] = { (char *)(uintptr_t)program, (char *)(uintptr_t)"--fix", (char *)(uintptr_t)manifest, NULL };
+	posix_spawn_file_actions_t actions;
+	int r, status;
+	pid_t pid;
+
+	if (posix_spawn_file_actions_init(&actions) != 0)
+		return -ENOMEM;
+	(void)posix_spawn_file_actions_adddup2(&actions, yes, 0);
+	(void)posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0640);
+	(void)posix_spawn_file_actions_adddup2(&actions, 1, 2);
+	r = posix_spawnp(&pid, program, &actions, NULL, argv, environ);
+	(void)posix_spawn_file_actions_destroy(&actions);
+	if (r != 0)
+		return -r;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EBADMSG;
+}
+
+int sw_private_redis_mend(struct sw_private_redis *r, struct sw_err *err)
+{
+	char manifest[4096];
+	int yes[2], rc;
+
+	if (snprintf(manifest, sizeof manifest, "%s/appendonlydir/appendonly.aof.manifest", r->dir) >= (int)sizeof manifest)
+		return sw_err_set(err, ENAMETOOLONG, "%s: the path is too long", r->dir);
+	if (pipe2(yes, O_CLOEXEC) < 0)
+		return sw_err_set(err, errno, "no pipe: %s", strerror(errno));
+	rc = write(yes[1], "y\n", 2) == 2 ? 0 : -EIO; /* it asks whether it may */
+	(void)close(yes[1]);
+	if (rc == 0)
+		rc = redis_check_aof(manifest, r->log, yes[0]);
+	(void)close(yes[0]);
+	if (rc < 0)
+		return sw_err_set(err, -rc, "redis-check-aof --fix %s: %s; see %s", manifest, rc == -EBADMSG ? "not mended" : strerror(-rc), r->log);
+	return 0;
 }
 
 void sw_private_redis_fini(struct sw_private_redis *r)

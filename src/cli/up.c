@@ -38,6 +38,7 @@ struct up {
 	struct sw_loop *loop;
 	struct sw_config *cfg;         /* NULL: the demo's is not written yet */
 	struct sw_private_redis redis;
+	bool mended;             /* its file, at this start */
 	struct sw_demo demo;
 	struct sw_child gateway, worker;
 	struct sw_child *all[4];
@@ -281,14 +282,37 @@ static void up_child_failed(void *arg, struct sw_child *c)
 	up_stop(u, SW_EXIT_WRONG);
 }
 
+/* What is torn is mended. Whether it can be started (again); else all ends. */
+static bool up_redis_may(struct up *u, bool must)
+{
+	struct sw_err why = SW_ERR_INIT;
+	enum sw_redis_end end = sw_private_redis_why(&u->redis, &why);
+
+	if (end == SW_REDIS_TORN) {
+		SW_WARN(LOG, "%s; it is cut off", why.text);
+		if (sw_private_redis_mend(&u->redis, &why) == 0)
+			return true;
+	} else if (end == SW_REDIS_ENDED && !must) {
+		return true;
+	}
+	SW_ERROR(LOG, "%s", why.text);
+	up_stop(u, SW_EXIT_WRONG);
+	return false;
+}
+
 static void up_redis_failed(void *arg, struct sw_child *c)
 {
 	struct up *u = arg;
-	struct sw_err why = SW_ERR_INIT;
+	int r = -EBADMSG;
 
-	(void)c;
-	(void)sw_private_redis_why(&u->redis, &why);
-	SW_ERROR(LOG, "%s", why.text);
+	if (!up_redis_may(u, true))
+		return;
+	if (!u->mended) /* once: it is there to be started then */
+		r = sw_child_start(c);
+	u->mended = true;
+	if (r == 0)
+		return;
+	SW_ERROR(LOG, "redis-server: %s", strerror(-r));
 	up_stop(u, SW_EXIT_WRONG);
 }
 
@@ -296,13 +320,9 @@ static void up_redis_failed(void *arg, struct sw_child *c)
 static void up_redis_died(void *arg, struct sw_child *c)
 {
 	struct up *u = arg;
-	struct sw_err why = SW_ERR_INIT;
 
 	(void)c;
-	if (!sw_private_redis_why(&u->redis, &why))
-		return;
-	SW_ERROR(LOG, "%s", why.text);
-	up_stop(u, SW_EXIT_WRONG);
+	(void)up_redis_may(u, false);
 }
 
 /* ---- the way up ---- */

@@ -150,6 +150,22 @@ def rss_kib(pid):
         return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))
 
 
+TWO_WRITES = ("EVAL", "redis.call('XADD', 'torn', '*', 'a', 1) redis.call('SET', 'torn:2', 2) return 1", 0)
+
+
+def tear(folder, where):
+    """After TWO_WRITES and an end: the append-only file in the folder as a power cut may leave it, ending within that script's
+    transaction. where: "between" the commands, "within" the second, or "exec", one byte short of whole."""
+    folder = os.path.join(folder, "appendonlydir")
+    path = max((os.path.join(folder, n) for n in os.listdir(folder) if n.endswith(".incr.aof")), key=lambda p: int(p.split(".")[-3]))
+    with open(path, "r+b") as f:
+        data = f.read()
+        torn = data.rindex(b"$4\r\ntorn\r\n")
+        second = data.index(b"*3\r\n$3\r\nSET\r\n", torn)
+        assert b"EXEC" in data[data.rindex(b"MULTI", 0, torn):] and b"EXEC" not in data[data.rindex(b"MULTI", 0, torn):second]
+        f.truncate({"between": second, "within": second + 12, "exec": data.index(b"EXEC\r\n", second) + 5}[where])
+
+
 class Redis:
     """A redis-server on a unix socket that syncs each write, and a client of a few lines."""
 
@@ -201,6 +217,9 @@ class Redis:
             n = int(rest)
             return None if n < 0 else f.read(n + 2)[:-2]
         return None if rest == b"-1" else [self.reply(f) for _ in range(int(rest))]
+
+    def kill(self):
+        self.process.kill()
 
     def entries(self, key="{sw}:in"):
         """A stream as a list of (id, {field: bytes})."""

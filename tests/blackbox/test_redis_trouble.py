@@ -1,8 +1,9 @@
 """A Redis that is wrong, full, read-only or forgetful, at start and later: one clear line of each role, and nothing accepted is lost."""
 import json
+import os
 import unittest
 
-from harness import Case, Gateway, Redis, Role, sign_github, wait_for
+from harness import TWO_WRITES, Case, Gateway, Redis, Role, sign_github, tear, wait_for
 
 CONFIG = """
 gateway: {workers: 1}
@@ -70,6 +71,40 @@ class Trouble(Case):
         self.redis("DEL", "{sw}:in")
         self.gateway.wait_log("^Redis takes deliveries again")
         w.wait_log("queued|push of acme/web")
+
+    def torn(self, where, between=lambda: None):
+        """A script's end is torn off the file; between the two starts that follow. How much of the script there is then."""
+        self.redis(*TWO_WRITES)
+        self.redis.process.kill()
+        tear(self.redis.dir, where)
+        self.redis.start()
+        self.assertEqual(self.redis("EXISTS", "torn"), 0)
+        between()
+        self.redis(*TWO_WRITES)
+        self.redis.process.kill()
+        self.redis.start()
+        return self.redis("XLEN", "torn")
+
+    def test_torn_file(self):
+        """Redis 7.0 leaves half a transaction in a file that it cuts, and the start after the next runs it: the worker prevents that."""
+        self.redis = self.start(Redis(self.folder))
+        if self.torn("within") == 1:
+            self.skipTest("this Redis cuts a torn file rightly")
+        self.redis.stop()
+        for where in ("between", "within", "exec"):
+            with self.subTest(where):
+                self.redis = self.start(Redis(self.folder, name="redis-" + where))
+                self.config = self.folder.write("shipwatch.yaml", CONFIG)
+                w = self.start(Role("worker", self.config, "--redis", self.redis.url, "--state-dir", self.folder("worker-" + where)))
+                wait_for(lambda: self.redis("HGET", "{sw}:ctl", "run_id"), "the worker knows this Redis")
+
+                def rewritten():
+                    info = self.redis("INFO", "persistence").decode()
+                    return "aof_rewrite_in_progress:0" in info and "aof_rewrite_scheduled:0" in info and ".2.base." in "".join(
+                        os.listdir(os.path.join(self.redis.dir, "appendonlydir")))
+                self.assertEqual(self.torn(where, lambda: wait_for(rewritten, "the file is written anew", 20)), 1)
+                w.stop()
+                self.redis.stop()
 
     def test_read_only(self):
         self.up()

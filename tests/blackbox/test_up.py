@@ -9,7 +9,7 @@ import time
 import unittest
 import urllib.request
 
-from harness import BUILD, PROGRAM, Case, Process, built, wait_for
+from harness import BUILD, PROGRAM, TWO_WRITES, Case, Process, Redis, built, tear, wait_for
 
 EXAMPLE = os.path.join(BUILD, "examples", "service", "example-service")
 
@@ -201,6 +201,45 @@ class Up(Case):
         self.assertIn('another "shipwatch up"', "\n".join(q.log()))
         self.assertTrue(p.alive())
         self.stop(p)
+
+    def redis(self, *args):
+        """A command to the Redis of `up`."""
+        client = Redis.__new__(Redis)
+        client.path = os.path.join(self.state, "redis", "sock")
+        return client(*args)
+
+    def test_a_torn_file(self):
+        """What a power cut left of the last write is cut off whole, told, and not run by a later start either."""
+        folder = os.path.join(self.state, "redis")
+        p = self.demo()
+        for where, running in (("between", False), ("within", True), ("exec", False)):
+            with self.subTest(where):
+                self.redis(*TWO_WRITES)
+                redis = self.pid_of(p, "redis-server")
+                if running:
+                    p.signal(signal.SIGSTOP)
+                    os.kill(redis, signal.SIGKILL)
+                    wait_for(lambda: gone(redis), "Redis ended")
+                    tear(folder, where)
+                    p.signal(signal.SIGCONT)
+                else:
+                    self.stop(p)
+                    tear(folder, where)
+                    p = self.demo()
+                wait_for(lambda: any("ends within a write" in line for line in p.log()), "it is told", 20)
+                wait_for(lambda: self.pid_of(p, "redis-server") not in (None, redis) and self.status()["workers"], "all is there again", 20)
+                self.assertEqual(self.redis("EXISTS", "torn", "torn:2"), 0)
+                self.redis("SET", "later", where)
+                os.kill(self.pid_of(p, "redis-server"), signal.SIGKILL)
+                wait_for(lambda: self.whole(where), "Redis is there again", 20)
+                self.assertEqual(self.redis("EXISTS", "torn", "torn:2"), 0)
+        self.stop(p)
+
+    def whole(self, where):
+        try:
+            return self.redis("GET", "later") == where.encode()
+        except OSError:
+            return False
 
     def test_a_corrupt_file_is_one_line_and_not_repaired(self):
         self.stop(self.demo())

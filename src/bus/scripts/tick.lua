@@ -2,7 +2,8 @@
 -- Housekeeping: the clock, rewinds, presence, timers that are due, gauges. ARGV: consumer ('' none), now as this process expects it
 -- by its own boot-time clock (0: no idea), lineage and counter it remembers ('' 0), a fresh lineage, moves at most.
 -- Reply: now, next due, moved, in, work, dead, oldest in, held, rewound, lineage, counter, entries left by the silent, how many fell
--- silent in the last ten minutes (with our own name there before we ever were: our former life too).
+-- silent in the last ten minutes (with our own name there before we ever were: our former life too), 1 if Redis was
+-- started anew on an append-only file.
 --@include _common.lua
 local me, expected, max = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[6])
 local ctl = call('HMGET', CTL, 'offset', 'last', 'hold', 'run_id', 'lineage', 'lineage_was', 'counter', 'seen_from')
@@ -21,7 +22,7 @@ if expected > 0 and now > expected + 5000 then now = math.max(last, expected) en
 offset = offset + now - at
 
 -- Are these the data we know?
-local lineage, counter, rewound = ctl[5], tonumber(ctl[7]) or 0, 0
+local lineage, counter, rewound, anew = ctl[5], tonumber(ctl[7]) or 0, 0, 0
 if ARGV[3] ~= '' and ARGV[3] ~= ctl[6] and (ARGV[3] ~= lineage or counter < tonumber(ARGV[4])) then
 	rewound = 1
 	call('HSET', CTL, 'lineage_was', ARGV[3], 'hold', '1', 'hold_by', 'shipwatch', 'hold_at', I(now),
@@ -37,7 +38,10 @@ counter = counter + 1
 local run_id = info:match('run_id:(%x+)')
 if run_id ~= ctl[4] then
 	call('HSET', CTL, 'run_id', run_id)
-	if ctl[4] then call('HSET', CTL, 'back_at', I(now)) end
+	if ctl[4] then
+		anew = call('INFO', 'persistence'):find('aof_enabled:1', 1, true) and 1 or 0
+		call('HSET', CTL, 'back_at', I(now))
+	end
 end
 local memory = tonumber(info:match('\nmaxmemory:(%d+)')) or 0
 call('HSET', CTL, 'offset', I(offset), 'last', I(now), 'counter', I(counter),
@@ -87,4 +91,4 @@ end
 local nxt = call('ZRANGE', K .. 'timers', 0, 0, 'WITHSCORES')
 local oldest = call('XRANGE', IN, '-', '+', 'COUNT', 1)[1]
 return { I(now), nxt[2] and I(tonumber(nxt[2])) or '0', #due / 2, len[1], len[2] + #due / 2, len[3],
-	oldest and I(tonumber(oldest[1]:match('^%d+')) + offset) or '0', ctl[3] == '1' and 1 or 0, rewound, lineage, I(counter), left, gone }
+	oldest and I(tonumber(oldest[1]:match('^%d+')) + offset) or '0', ctl[3] == '1' and 1 or 0, rewound, lineage, I(counter), left, gone, anew }
