@@ -38,6 +38,7 @@ struct bus_ops {
 
 struct sw_bus { const struct bus_ops *ops; };
 
+#define BUS_TICK_MOVES 400             /* timers a tick moves at most: a few ms of Redis */
 #define BUS_DIGEST 12
 #define BUS_BODY_INLINE 65536          /* compressed; larger bodies lie beside the stream */
 #define BUS_RAW_MAX (80LL << 20)       /* of one body inflated: the largest that the gateway takes, and some */

@@ -288,7 +288,7 @@ static int64_t mem_move(struct mem *m)
 	struct sw_map_entry *e;
 	int64_t moved = 0;
 
-	while (moved < 100 && (e = mem_timer_first(m)) && ((struct mem_time *)e->value)->at <= mem_now(m)) {
+	while (moved < BUS_TICK_MOVES && (e = mem_timer_first(m)) && ((struct mem_time *)e->value)->at <= mem_now(m)) {
 		SW_CLEANUP(sw_buf_fini) struct sw_buf msg = SW_BUF_INIT;
 		const char *bar = strrchr(e->key, '|');
 		SW_CLEANUP(sw_freep) char *agg = sw_strndup(e->key, (size_t)(bar - e->key));

@@ -331,7 +331,7 @@ static void remote_tick(struct sw_bus *bus, sw_tick_cb cb, void *arg)
 	sw_cmd_str(&cmd, b->memory.lineage);
 	sw_cmd_int(&cmd, b->memory.counter);
 	sw_cmd_str(&cmd, sw_buf_str(&hex));
-	sw_cmd_int(&cmd, 100);
+	sw_cmd_int(&cmd, BUS_TICK_MOVES);
 	op_send(o, &cmd, tick_reply);
 }
 
