@@ -50,6 +50,7 @@ struct sw_alert {
 	const char *event_status;
 	struct sw_finding *findings;
 	size_t n_findings;
+	const char *source;            /* of the event, as in sources: */
 	const char *repo, *branch, *tag;
 	const char *version, *sha, *prev_version, *prev_sha;
 	const char *user, *author, *title;

@@ -46,6 +46,9 @@ struct sw_proof {
 	const char *what;     /* host's name of the event for metrics: "push", "Pipeline Hook"; from a closed list or "other" */
 };
 
+/* A git host's API as configured. url: of the host (GitHub: of the API); token NULL: none. */
+struct sw_api { const char *url, *token; };
+
 struct sw_source {      /* github, gitlab, gitea, report */
 	struct sw_plugin base;
 	const char *mark;              /* the header only they send; NULL: there is none */
@@ -69,6 +72,15 @@ struct sw_source {      /* github, gitlab, gitea, report */
 	 * Bytes to events, in the worker. No event and 0: of no interest. -EBADMSG with err: cannot be understood, dead letter.
 	 */
 	int (*parse)(const void *conf, const struct sw_request *rq, struct sw_events *out, struct sw_err *err);
+	/*
+	 * What happened between two shas of a repository, asked of the host's API, and its answer: al's commits (newest first) and
+	 * files, in the arena. Return: 0; -EINVAL when it cannot be asked; -EIO, -EFBIG, -EBADMSG when the answer is none; err says
+	 * why. NULL: this kind has no such API.
+	 */
+	int (*compare)(const struct sw_api *api, const char *repo, const char *from, const char *to, struct sw_arena *a, struct sw_job *ret,
+	               struct sw_err *err);
+	int (*compared)(const struct sw_result *res, struct sw_arena *a, struct sw_alert *al, struct sw_err *err);
+	const char *api;               /* its address where the host has only one; NULL: it must be configured */
 };
 
 /* What is asked, where and for whom. */

@@ -46,6 +46,7 @@ struct sw_conf_source {
 	const struct sw_source *plugin;
 	void *conf;          /* plugin->base.conf_size bytes, for verify and parse */
 	sw_dur silent_after; /* 0: no warning */
+	struct sw_api api;   /* for the commits that no push told; url NULL: is not asked */
 	const char *where;   /* "shipwatch.yaml:12:3" */
 };
 

@@ -5,11 +5,15 @@
 #include "config/parts.h"
 
 static const char *const sources_later[] = { "cloudevents", "redis-stream", "generic", NULL };
-static const char *const sources_skip[] = { "kind", "silent_after", NULL };
+static const char *const sources_skip[] = { "kind", "silent_after", "api", "api_token", NULL };
 
 static const struct sw_key sources_keys[] = {
 	{ "silent_after", SW_KEY_DUR, offsetof(struct sw_conf_source, silent_after), NULL,
 	  "warn when nothing came for so long", SW_MINUTE, 365 * SW_DAY, NULL },
+	{ "api", SW_KEY_URL, offsetof(struct sw_conf_source, api.url), NULL,
+	  "of the git host (GitHub Enterprise: of its API), asked for the commits of a deployment whose pushes were not seen", 0, 0, NULL },
+	{ "api_token", SW_KEY_SECRET, offsetof(struct sw_conf_source, api.token), NULL,
+	  "a token that may read the repositories", 0, 0, NULL },
 	{ 0 },
 };
 
@@ -26,11 +30,22 @@ static const struct sw_plugin **sources_plugins(struct config_load *l)
 	return list;
 }
 
+static void source_api(struct config_load *l, const struct sw_ynode *node, struct sw_conf_source *s)
+{
+	const struct sw_ynode *at = sw_yget(node, "api") ? sw_yget(node, "api") : sw_yget(node, "api_token");
+
+	if (at && !s->plugin->compare)
+		sw_diag_key(l->d, at, "a source of kind %s has no API to be asked", s->kind);
+	else if (at && !s->api.url && !s->plugin->api && !sw_yget(node, "api"))
+		sw_diag_key(l->d, at, "api_token wants api too, the address of the host");
+	else if (at && !s->api.url)
+		s->api.url = s->plugin->api;
+}
+
 /* Its own settings are the plug-in's; ours are picked out of the same map. */
 static bool source_read(struct config_load *l, const struct sw_ynode *node, const struct sw_plugin *const *plugins,
                         struct sw_conf_source *s)
 {
-	const struct sw_ynode *silent = sw_yget(node, "silent_after");
 	int i = config_kind(l, node, node->key, "source", plugins, sources_later, &s->kind);
 
 	if (i < 0)
@@ -39,8 +54,13 @@ static bool source_read(struct config_load *l, const struct sw_ynode *node, cons
 	s->where = config_where(l, node);
 	s->plugin = l->plugins->sources[i];
 	s->conf = sw_arena_alloc(l->a, s->plugin->base.conf_size);
-	if (silent)
-		(void)sw_key_read_one(&sources_keys[0], silent, l->a, s, l->d);
+	for (const struct sw_key *k = sources_keys; k->name; k++) {
+		const struct sw_ynode *v = sw_yget(node, k->name);
+
+		if (v)
+			(void)sw_key_read_one(k, v, l->a, s, l->d);
+	}
+	source_api(l, node, s);
 	(void)sw_keys_read(s->plugin->base.keys, node, node, sources_skip, l->a, s->conf, l->d);
 	return true;
 }

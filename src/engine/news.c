@@ -56,6 +56,7 @@ void sw_news_of(struct step *s, const struct sw_rule *rule, const struct sw_plac
 	al->event_status = ev->status == SW_ST_NONE ? NULL : sw_status_name(ev->status);
 	if (ev->kind == SW_EV_ALARM && ev->status != SW_ST_OTHER && ev->status_text)
 		al->event_status = ev->status_text; /* firing, resolved */
+	al->source = ev->source;
 	al->repo = ev->repo;
 	al->branch = ev->branch;
 	al->tag = ev->tag;

@@ -51,6 +51,7 @@ static const struct text_field texts[] = {
 	TEXT(reason),
 	TEXT(kind),
 	TEXT(event_status),
+	TEXT(source),
 	TEXT(repo),
 	TEXT(branch),
 	TEXT(tag),

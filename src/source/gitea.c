@@ -260,4 +260,6 @@ const struct sw_source sw_source_gitea = {
 	.verify = gitea_verify,
 	.text = sw_form_text,
 	.parse = gitea_parse,
+	.compare = sw_compare_gitea,
+	.compared = sw_compared_git,
 };

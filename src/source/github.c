@@ -385,4 +385,7 @@ const struct sw_source sw_source_github = {
 	.verify = github_verify,
 	.text = sw_form_text,
 	.parse = github_parse,
+	.compare = sw_compare_github,
+	.compared = sw_compared_git,
+	.api = "https://api.github.com",
 };

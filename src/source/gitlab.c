@@ -439,4 +439,6 @@ const struct sw_source sw_source_gitlab = {
 	.verify = gitlab_verify,
 	.text = sw_form_text,
 	.parse = gitlab_parse,
+	.compare = sw_compare_gitlab,
+	.compared = sw_compared_gitlab,
 };

@@ -58,4 +58,15 @@ const char *sw_host_known(const char *const *list, const char *s);
 /* What a delivery is by the host's name of its event: one that is wanted, one that is known and ignored, or another. */
 void sw_host_what(const char *const *wanted, const char *const *known, const char *event, struct sw_proof *ret);
 
+/* ---- compare.c: see struct sw_source; sw_compared_git reads GitHub's and Gitea's answer ---- */
+
+int sw_compare_gitlab(const struct sw_api *api, const char *repo, const char *from, const char *to, struct sw_arena *a, struct sw_job *ret,
+                      struct sw_err *err);
+int sw_compare_github(const struct sw_api *api, const char *repo, const char *from, const char *to, struct sw_arena *a, struct sw_job *ret,
+                      struct sw_err *err);
+int sw_compare_gitea(const struct sw_api *api, const char *repo, const char *from, const char *to, struct sw_arena *a, struct sw_job *ret,
+                     struct sw_err *err);
+int sw_compared_git(const struct sw_result *res, struct sw_arena *a, struct sw_alert *al, struct sw_err *err);
+int sw_compared_gitlab(const struct sw_result *res, struct sw_arena *a, struct sw_alert *al, struct sw_err *err);
+
 #endif

@@ -1,7 +1,7 @@
 /*
  * The courier: one try to tell one channel. The step has recorded that it begins; what became of it goes back as `sent`.
  *
- *   run ─▶ commits (at most 300 ms) ─▶ mentions ─▶ render part ─▶ do ─▶ judge ─┬─ OK, more parts: next part
+ *   run ─▶ commits (at most 300 ms; by the host's API 2 s) ─▶ mentions ─▶ render part ─▶ do ─▶ judge ─┬─ OK, more parts: next part
  *                                                     ▲                        ├─ else: sent
  *                                                     └── 1 s, a later part ───┘
  *
@@ -166,8 +166,10 @@ static void delivery_part(void *arg)
 	sw_do_job(d->w, &d->job, &(struct sw_do_for){ .ci_run_id = d->al.ci_run_id }, delivery_did, d);
 }
 
-static void delivery_render(struct delivery *d)
+static void delivery_render(void *arg)
 {
+	struct delivery *d = arg;
+
 	sw_timer_stop(&d->timer);
 	sw_timer_init(&d->timer, d->w->loop, delivery_part, d);
 	d->rendering = true;
@@ -176,6 +178,14 @@ static void delivery_render(struct delivery *d)
 }
 
 /* ---- commits ---- */
+
+/* Pushes did not tell: their host may. */
+static void delivery_unseen(struct delivery *d)
+{
+	sw_timer_stop(&d->timer);
+	if (d->al.n_commits || !sw_compare_ask(d->w, d->setup, &d->a, &d->al, delivery_render, d))
+		delivery_render(d);
+}
 
 static void delivery_loaded(void *arg, int r, const struct sw_loaded *ld)
 {
@@ -191,7 +201,7 @@ static void delivery_loaded(void *arg, int r, const struct sw_loaded *ld)
 		return;
 	if (r == 0 && ld->keeps[0] && sw_jtree_parse(&d->a, ld->keeps[0], strlen(ld->keeps[0]), PUSH_NODES, &pushes, NULL) == 0)
 		sw_engine_commits(pushes, d->al.prev_sha, d->al.sha, &d->a, &d->al);
-	delivery_render(d);
+	delivery_unseen(d);
 }
 
 static void delivery_waited(void *arg)
@@ -199,7 +209,8 @@ static void delivery_waited(void *arg)
 	struct delivery *d = arg;
 
 	SW_DEBUG(LOG, "commits did not come in time for channel %s, going on without them", d->channel);
-	delivery_render(d);
+	d->rendering = true;
+	delivery_unseen(d);
 }
 
 /* Firing never waits for commits: what is not there in time is left out. */
@@ -208,7 +219,7 @@ static void delivery_commits(struct delivery *d)
 	const char *keeps[2] = { NULL, NULL };
 
 	if (d->al.n_commits || !d->al.repo || !d->al.branch || !d->al.sha) {
-		delivery_render(d);
+		delivery_unseen(d);
 		return;
 	}
 	keeps[0] = sw_engine_pushes_key(&d->a, d->al.repo, d->al.branch);

@@ -75,6 +75,7 @@ struct worker {
 	const char *weak;              /* why Redis may lose what it took, as last told */
 	sw_dur started;
 	sw_ms woke_at;                 /* earliest due time noted while a tick was under way; 0: none */
+	struct sw_compared { char *url, *body; size_t n; sw_dur at; } compared[16]; /* compare.c; body NULL: was refused */
 	struct intake *intakes;
 	struct outbox_item *outbox;
 	struct quiet *quiets;
@@ -141,6 +142,14 @@ void sw_actor_recover(struct worker *w);
 /* people.c: who is to be mentioned; fills al's mentions from the arena */
 void sw_people_mention(const struct setup *setup, const struct sw_conf_channel *ch, const char *const *roles, sw_ms now,
                        struct sw_arena *a, struct sw_alert *al);
+
+/*
+ * compare.c: al's commits from what the API of its host says happened between prev_sha and sha. Return: true when it is asked, then
+ * cb runs later, once, whatever came of it; false: there is nothing to ask, or it is in al already. a and al live until cb.
+ */
+typedef void (*sw_compare_cb)(void *arg);
+bool sw_compare_ask(struct worker *w, const struct setup *setup, struct sw_arena *a, struct sw_alert *al, sw_compare_cb cb, void *arg);
+void sw_compare_fini(struct worker *w);
 
 /* doer.c: one job done; res is borrowed during the callback, which runs exactly once, never from within sw_do_job */
 typedef void (*sw_do_cb)(void *arg, const struct sw_result *res);

@@ -460,6 +460,7 @@ void sw_worker_fini(struct worker *w)
 	w->setup = sw_setup_put(w->setup);
 	sw_pinned_fini(w);
 	sw_kept_fini(w);
+	sw_compare_fini(w);
 	sw_meters_free(w->meters);
 }
 

@@ -15,7 +15,7 @@ GOOD, BAD = "a" * 40, "b" * 40
 GITHUB_SECRET = "github-secret-1"
 
 CONFIG = """
-sources: {gitlab: {tokens: [%(gitlab)s]}, github: {secrets: [%(github)s]}}
+sources: {gitlab: {tokens: [%(gitlab)s]%(gitlab_api)s}, github: {secrets: [%(github)s]%(github_api)s}}
 channels: {oncall: {kind: dingtalk, url: "%(robots)s/robot/send?access_token=T1", secret: %(dingtalk)s}}
 actions: {undo: %(action)s}
 services:
@@ -60,27 +60,30 @@ def github_status(number, sha, state="success"):
 
 
 class Actions(Case):
-    def up(self, action, timeout="30s", by="gitlab"):
+    def up(self, action, timeout="30s", by="gitlab", api=None):
         self.by = by
         self.robots, self.service, self.hosts = Robots(self), Service(self), Hosts(self)
         self.redis = self.start(Redis(self.folder))
         self.folder.write("rules.yaml", RULES)
         where = {"gitlab": f"kind: gitlab, url: \"{self.hosts.url}\", token: glpat-sim", "github": f"kind: github, api: \"{self.hosts.url}/github\", token: github_pat_sim"}
         self.config = self.folder.write("shipwatch.yaml", CONFIG % {
-            "gitlab": GITLAB_TOKEN, "github": GITHUB_SECRET, "dingtalk": DINGTALK_SECRET, "robots": self.robots.url, "service": self.service.url,
+            "gitlab_api": f', api: "{self.hosts.url}", api_token: {api}' if api else "",
+            "github_api": f', api: "{self.hosts.url}/github", api_token: {api}' if api else "", "gitlab": GITLAB_TOKEN, "github": GITHUB_SECRET, "dingtalk": DINGTALK_SECRET, "robots": self.robots.url, "service": self.service.url,
             "action": "{%s, timeout: %s, %s}" % (where[by], timeout, action)})
         self.gateway = self.start(Gateway(self.config, "--redis", self.redis.url, "--state-dir", self.folder("gateway-state")))
         self.worker = self.worker_up()
         base = "http://%s:%d/hooks/" % self.gateway.address
-        self.hosts.control(
-            hooks={"gitlab": {"url": base + "gitlab", "token": GITLAB_TOKEN}, "github": {"url": base + "github", "secret": GITHUB_SECRET}},
-            projects={"acme/web": {
+        self.given = {
+            "gitlab": {"acme/web": {
                 "id": 30, "head": {"main": BAD}, "environment": "prod",
                 "pipelines": {"11": {"ref": "main", "sha": GOOD, "variables": {}}, "22": {"ref": "main", "sha": BAD, "variables": {}}},
                 "jobs": {"111": {"name": "deploy", "status": "success", "pipeline": 11, "sha": GOOD, "environment": "prod"},
                          "222": {"name": "deploy", "status": "success", "pipeline": 22, "sha": BAD, "environment": "prod"},
                          "223": {"name": "undo", "status": "manual", "pipeline": 22, "sha": BAD, "environment": "prod"}}}},
-            repos={"acme/web": {"id": 1, "refs": {"main": BAD}, "commits": [GOOD], "workflows": {"rollback.yml": {"inputs": ["sha", "rollback_id"]}}}})
+            "github": {"acme/web": {"id": 1, "refs": {"main": BAD}, "commits": [GOOD], "workflows": {"rollback.yml": {"inputs": ["sha", "rollback_id"]}}}}}
+        self.hosts.control(
+            hooks={"gitlab": {"url": base + "gitlab", "token": GITLAB_TOKEN}, "github": {"url": base + "github", "secret": GITHUB_SECRET}},
+            projects=self.given["gitlab"], repos=self.given["github"])
 
     def worker_up(self):
         return self.start(Role("worker", self.config, "--redis", self.redis.url, "--state-dir", self.folder("state"), "--log-level", "debug"))
@@ -199,6 +202,35 @@ class Actions(Case):
         self.hosts.control(finish={"host": "gitlab", "status": "failed", "failure": "failed_outdated_deployment_job"})
         self.told("rollback failed", "the host prevents outdated deployments")
         self.once()
+
+    def test_commits_no_push_told(self):
+        """They are asked of the host's API, once for all messages of the deployment; without an answer the message goes out all the same."""
+        log = [{"id": sha, "title": title, "author_name": who, "author_email": who + "@example.com", "committed_date": f"2026-11-27T10:0{n}:00Z",
+                "files": files} for n, (sha, title, who, files) in enumerate([
+                    (GOOD, "First release", "mei", ["README"]), ("c" * 40, "Cache the [cart](http://evil) @all", "lin", ["src/cart.c"]),
+                    (BAD, "Quicker basket", "mei", ["src/checkout.c", "src/cart.c"])])]
+        do = {"gitlab": "do: redeploy-last-good", "github": 'do: workflow-dispatch, workflow: rollback.yml, ref: main, inputs: {sha: "{last_good.sha}", rollback_id: "{rollback.id}"}'}
+        for by, token, told in (("gitlab", "glpat-sim", True), ("github", "github_pat_sim", True), ("gitlab", "wrong", False)):
+            with self.subTest(by, token=token):
+                self.up(do[by], by=by, api=token)
+                state = {"acme/web": dict(self.given[by]["acme/web"], log=log)}
+                self.hosts.control(**{"projects" if by == "gitlab" else "repos": state})
+                self.deploy()
+                self.told("Quicker basket" if told else "health is failing")
+                self.told("rollback started")
+                asked = [r for r in self.hosts.seen()["requests"] if "/compare" in r["target"]]
+                text = "\n".join(m["text"] for m in self.robots.seen()["messages"] if "web/prod" in m["text"])
+                self.assertEqual(len(asked), 1, asked)
+                if told:
+                    self.assertLess(text.index("Quicker basket"), text.index("Cache the"))
+                    self.assertNotIn("First release", text)
+                    self.assertIn("src/cart.c", text)
+                    self.assertNotIn("](http://evil)", text)
+                else:
+                    self.assertNotIn("Quicker basket", text)
+                    self.worker.wait_log(r"the commits of acme/web a{12}\.\.\.b{12} are not told: HTTP 401")
+            self.doCleanups()
+            self.setUp()
 
     def test_refusals_are_told(self):
         for n, (order, words, acts) in enumerate([

@@ -153,6 +153,20 @@ class GitHub:
 
     # ---- the door ----
 
+    def compare(self, name, repo, base, head):
+        """repo["log"]: oldest first, {"id", "title", "author_name", "author_email", "committed_date", "files"}."""
+        ids = [c["id"] for c in repo.get("log", [])]
+        if base not in ids or head not in ids:
+            raise Refused(404, "Not Found")
+        between = repo["log"][ids.index(base) + 1:ids.index(head) + 1]
+        return 200, {"status": "ahead" if between else "identical", "ahead_by": len(between), "behind_by": 0, "total_commits": len(between),
+                     "commits": [{"sha": c["id"], "html_url": "https://github.com/%s/commit/%s" % (name, c["id"]), "author": None, "parents": [],
+                                  "commit": {"message": c["title"] + "\n\nmore", "author": {"name": c["author_name"], "email": c["author_email"],
+                                             "date": c["committed_date"]}, "committer": {"name": c["author_name"], "email": c["author_email"],
+                                                                                         "date": c["committed_date"]}}} for c in between[:250]],
+                     "files": [{"filename": f, "status": "modified", "additions": 1, "deletions": 1, "changes": 2, "patch": "@@"}
+                               for f in sorted({f for c in between for f in c["files"]})[:300]]}
+
     def answer(self, method, target, headers, raw, now):
         """(status, body or None, headers); raises Refused. headers: names lower case."""
         self.authenticate(headers)
@@ -167,6 +181,7 @@ class GitHub:
             ("POST", r"dispatches", lambda: self.event(name, repo, raw)),
             ("POST", r"actions/runs/(\d+)/rerun", lambda n: self.rerun(name, repo, n)),
             ("GET", r"actions/runs/(\d+)", lambda n: self.run(name, repo, n)),
+            ("GET", r"compare/([^/]+)\.\.\.([^/]+)", lambda base, head: self.compare(name, repo, base, head)),
         ]
         for verb, pattern, do in routes:
             found = re.fullmatch(pattern, rest)

@@ -165,6 +165,22 @@ class GitLab:
         found = [d for d in project.get("deployments", []) if d["environment"]["name"] == query.get("environment", d["environment"]["name"])]
         return 200, sorted(found, key=lambda d: -d["id"]), {}
 
+    def compare(self, path, project, query):
+        """project["log"]: oldest first, {"id", "title", "author_name", "author_email", "committed_date", "files"}."""
+        for name in ("from", "to"):
+            if not query.get(name):
+                raise Refused(400, {"error": name + " is missing"})
+        ids = [c["id"] for c in project.get("log", [])]
+        if query["from"] not in ids or query["to"] not in ids:
+            raise message(404, "404 Ref Not Found")
+        between = project["log"][ids.index(query["from"]) + 1:ids.index(query["to"]) + 1]
+        url = "https://gitlab.example.com/%s/-/commit/" % path
+        return 200, {"commit": between[-1] if between else None, "compare_timeout": False, "compare_same_ref": False,
+                     "commits": [dict({k: v for k, v in c.items() if k != "files"}, short_id=c["id"][:8], parent_ids=[], message=c["title"] + "\n",
+                                      web_url=url + c["id"]) for c in between],
+                     "diffs": [{"old_path": f, "new_path": f, "diff": "@@ -1 +1 @@\n", "new_file": False, "renamed_file": False,
+                                "deleted_file": False} for f in sorted({f for c in between for f in c["files"]})]}, {}
+
     # ---- the door ----
 
     def answer(self, method, target, headers, raw, now):
@@ -187,6 +203,7 @@ class GitLab:
             ("GET", r"jobs/(\d+)", lambda n: (200, self.present(path, project, int(n)), {}) if self.job(project, n) else None),
             ("GET", r"pipelines/(\d+)/jobs", lambda n: self.jobs(path, project, n, query)),
             ("GET", r"deployments", lambda: self.deployments(project, query)),
+            ("GET", r"repository/compare", lambda: self.compare(path, project, query)),
         ]
         for verb, pattern, do in routes:
             found = re.fullmatch(pattern, rest)

@@ -51,8 +51,15 @@ static const char *robot_credential(const void *conf)
 	return ((const struct robot *)conf)->url;
 }
 
-static const struct sw_source github = { .base = { "github", "", github_keys, sizeof(struct hook) } };
-static const struct sw_source gitlab = { .base = { "gitlab", "", gitlab_keys, sizeof(struct hook) } };
+static int no_compare(const struct sw_api *api, const char *repo, const char *from, const char *to, struct sw_arena *a, struct sw_job *ret,
+                      struct sw_err *err)
+{
+	return sw_err_set(err, EINVAL, "%s", "");
+}
+
+static const struct sw_source github = { .base = { "github", "", github_keys, sizeof(struct hook) }, .compare = no_compare,
+	                                 .api = "https://api.github.com" };
+static const struct sw_source gitlab = { .base = { "gitlab", "", gitlab_keys, sizeof(struct hook) }, .compare = no_compare };
 static const struct sw_source report = { .base = { "report", "", github_keys, sizeof(struct hook) } };
 static const struct sw_channel dingtalk = { .base = { "dingtalk", "", robot_keys, sizeof(struct robot) },
 	                                    .credential = robot_credential };
@@ -283,6 +290,12 @@ static void test_mistakes(void **state)
 		{ "sources: {a b: {kind: github, secrets: [s]}}\n" CHN SVC,
 		  { "f:1:11: \"a b\": want a name of a source of letters, digits, \".\", \"_\" and \"-\", at most "
 		    "64" } },
+		{ "sources: {gitlab: {tokens: [t], api_token: t}}\n" CHN SVC,
+		  { "f:1:33: api_token wants api too, the address of the host" } },
+		{ "sources: {gitlab: {tokens: [t], api: gitlab.example.com}}\n" CHN SVC,
+		  { "f:1:38: api: want an address that begins with http:// or https://, got \"gitlab.example.com\"" } },
+		{ "sources: {ci: {kind: report, secrets: [s], api_token: t}}\n" CHN SVC,
+		  { "f:1:44: a source of kind report has no API to be asked" } },
 		{ "sources: {gitlab: {tokens: [t], silent_after: 24}}\n" CHN SVC,
 		  { "f:1:47: silent_after: want a length of time with its unit, such as 30s, got \"24\"" } },
 		{ "sources: {a: {kind: report, secrets: [s]}, b: {kind: report, secrets: [s]}}\n" CHN SVC,

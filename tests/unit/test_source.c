@@ -415,12 +415,122 @@ static void test_skipped_production(void **state)
 	free(body);
 }
 
+/* ---- commits by the host's API ---- */
+
+#define SHA(c) c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c
+#define GIT_COMMIT(sha, title, at, more) "{\"sha\":\"" sha "\",\"html_url\":\"https://h/c\",\"author\":{\"login\":\"lin\"},\"commit\":{\"message\":\"" title \
+	"\\n\\nbody\",\"author\":{\"name\":\"Lin\",\"email\":\"lin@example.com\"},\"committer\":{\"date\":\"" at "\"}}" more "}"
+#define FILE_OF(name) "{\"filename\":\"" name "\",\"status\":\"modified\"}"
+
+static void test_compare_asks(void **state)
+{
+	static const struct { const struct sw_source *plugin; struct sw_api api; const char *repo, *from, *to, *url; } asks[] = {
+		{ &sw_source_gitlab, { "https://git.example.com/", "t" }, "acme/sub group/web", SHA("a"), SHA("b"),
+		  "https://git.example.com/api/v4/projects/acme%2Fsub%20group%2Fweb/repository/compare?from=" SHA("a") "&to=" SHA("b") },
+		{ &sw_source_github, { "https://api.github.com", "t" }, "acme/web", "aaaaaaa", SHA("b"),
+		  "https://api.github.com/repos/acme/web/compare/aaaaaaa..." SHA("b") },
+		{ &sw_source_gitea, { "https://tea.example.com", NULL }, "ac#me/web", SHA("a"), SHA("b"),
+		  "https://tea.example.com/api/v1/repos/ac%23me/web/compare/" SHA("a") "..." SHA("b") },
+		{ &sw_source_github, { "https://api.github.com", "t" }, "web", SHA("a"), SHA("b"), NULL },
+		{ &sw_source_github, { "https://api.github.com", "t" }, "a/b/c", SHA("a"), SHA("b"), NULL },
+		{ &sw_source_gitlab, { "https://git.example.com", "t" }, "acme/web", "aaaaaa", SHA("b"), NULL }, /* six digits */
+		{ &sw_source_gitlab, { "https://git.example.com", "t" }, "acme/web", SHA("a"), "main&x=1", NULL },
+		{ &sw_source_gitlab, { "https://git.example.com", "t" }, NULL, SHA("a"), SHA("b"), NULL },
+	};
+	struct sw_arena a = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < SW_COUNT(asks); i++) {
+		struct sw_err err = SW_ERR_INIT;
+		struct sw_job job;
+		int r = asks[i].plugin->compare(&asks[i].api, asks[i].repo, asks[i].from, asks[i].to, &a, &job, &err);
+
+		assert_int_equal(r, asks[i].url ? 0 : -EINVAL);
+		if (asks[i].url) {
+			assert_string_equal(job.url, asks[i].url);
+			assert_string_equal(job.method, "GET");
+			assert_int_equal(job.n_headers, 1 + (asks[i].api.token != NULL) + (asks[i].plugin == &sw_source_github));
+		} else {
+			assert_true(err.text[0]);
+		}
+	}
+	assert_null(sw_source_report.compare);
+	sw_arena_fini(&a);
+}
+
+static int compared(const struct sw_source *plugin, const char *body, struct sw_arena *a, struct sw_alert *al)
+{
+	struct sw_result res = { .status = 200, .body = body, .body_n = strlen(body) };
+	struct sw_err err = SW_ERR_INIT;
+	int r;
+
+	*al = (struct sw_alert){ 0 };
+	r = plugin->compared(&res, a, al, &err);
+	assert_true((r < 0) == (err.text[0] != 0));
+	return r;
+}
+
+static void test_compare_answers(void **state)
+{
+	struct sw_arena a = { 0 };
+	struct sw_err err = SW_ERR_INIT;
+	struct sw_alert al;
+	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+
+	(void)state;
+	/* GitHub and Gitea: oldest first, files beside or within */
+	assert_int_equal(compared(&sw_source_gitea, "{\"total_commits\":2,\"commits\":[" GIT_COMMIT(SHA("1"), "one", "2026-11-27T10:00:00Z", ",\"files\":[" FILE_OF("a.c") "," FILE_OF("b.c") "]")
+	                          "," GIT_COMMIT(SHA("2"), "two", "2026-11-27T11:00:00Z", ",\"files\":[" FILE_OF("b.c") "]") "]}", &a, &al), 0);
+	assert_int_equal(al.n_commits, 2);
+	assert_string_equal(al.commits[0].title, "two");
+	assert_string_equal(al.commits[0].author, "Lin");
+	assert_string_equal(al.commits[1].sha, SHA("1"));
+	assert_int_equal(al.commits_total, 2);
+	assert_int_equal(al.n_files, 2);
+	assert_false(al.files_cut);
+	/* of one second: the later one first; more than are listed */
+	assert_int_equal(compared(&sw_source_github, "{\"total_commits\":400,\"files\":[" FILE_OF("z") "],\"commits\":[" GIT_COMMIT(SHA("1"), "one", "2026-11-27T10:00:00Z", "")
+	                          "," GIT_COMMIT(SHA("2"), "two", "2026-11-27T10:00:00Z", "") "]}", &a, &al), 0);
+	assert_string_equal(al.commits[0].title, "two");
+	assert_int_equal(al.commits_total, 400);
+	/* GitLab */
+	assert_int_equal(compared(&sw_source_gitlab, "{\"commits\":[{\"id\":\"" SHA("1") "\",\"title\":\"one\",\"author_name\":\"Mei\",\"committed_date\":\"2026-11-27T10:00:00.000+08:00\"}],"
+	                          "\"diffs\":[{\"old_path\":\"x\",\"new_path\":\"y\",\"diff\":\"@@\"}]}", &a, &al), 0);
+	assert_string_equal(al.commits[0].author, "Mei");
+	assert_string_equal(al.files[0], "y");
+	assert_int_equal(compared(&sw_source_gitlab, "{}", &a, &al), 0);
+	assert_int_equal(al.n_commits, 0);
+	/* not an answer */
+	assert_int_equal(compared(&sw_source_gitlab, "<html>", &a, &al), -EBADMSG);
+	assert_int_equal(compared(&sw_source_github, "{\"commits\":[", &a, &al), -EBADMSG);
+	assert_int_equal(sw_source_github.compared(&(struct sw_result){ .status = 404, .body = "{}", .body_n = 2 }, &a, &al, &err), -EIO);
+	assert_int_equal(sw_source_github.compared(&(struct sw_result){ .status = 200, .body = "{}", .body_n = 2, .body_cut = true }, &a, &al, &err), -EFBIG);
+	assert_int_equal(sw_source_github.compared(&(struct sw_result){ .fault = SW_FAULT_CONNECT, .body = "" }, &a, &al, &err), -EIO);
+	/* at the limits and past them */
+	for (size_t n = SW_EVENT_COMMITS; n <= SW_EVENT_COMMITS + 1; n++) {
+		sw_buf_reset(&b);
+		sw_buf_cat(&b, "{\"commits\":[");
+		for (size_t i = 0; i < n; i++)
+			sw_buf_printf(&b, "%s{\"sha\":\"%040zu\",\"commit\":{\"message\":\"m\"}}", i ? "," : "", i + 1);
+		sw_buf_cat(&b, "],\"files\":[");
+		for (size_t i = 0; i < n - SW_EVENT_COMMITS + SW_EVENT_FILES; i++)
+			sw_buf_printf(&b, "%s{\"filename\":\"f%zu\"}", i ? "," : "", i);
+		sw_buf_cat(&b, "]}");
+		assert_int_equal(compared(&sw_source_github, sw_buf_str(&b), &a, &al), 0);
+		assert_int_equal(al.n_commits, SW_EVENT_COMMITS);
+		assert_int_equal(al.commits_total, n);
+		assert_int_equal(al.n_files, SW_EVENT_FILES);
+		assert_int_equal(al.files_cut, n > SW_EVENT_COMMITS);
+	}
+	sw_arena_fini(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_vectors), cmocka_unit_test(test_rotation), cmocka_unit_test(test_report_schema),
 		cmocka_unit_test(test_metrics_limit), cmocka_unit_test(test_events_limit), cmocka_unit_test(test_commits_limit),
-		 cmocka_unit_test(test_recorded), cmocka_unit_test(test_skipped_production),
+		 cmocka_unit_test(test_compare_asks), cmocka_unit_test(test_compare_answers), cmocka_unit_test(test_recorded), cmocka_unit_test(test_skipped_production),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
