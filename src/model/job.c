@@ -87,6 +87,10 @@ bool sw_judge_transport(const struct sw_result *res, struct sw_class *ret, struc
 		*ret = (struct sw_class){ .outcome = SW_HOLD, .wait = retry_after(res) ? retry_after(res) : SW_MINUTE, .code = st };
 	} else if (st == 408 || st == 425 || st >= 500) {
 		*ret = (struct sw_class){ .outcome = SW_RETRY, .wait = retry_after(res), .code = st };
+	} else if (st >= 300 && st < 400) {
+		*ret = (struct sw_class){ .outcome = SW_CONFIG, .code = st };
+		sw_err_set(err, EIO, "HTTP status %d: it points to another address, and messages go to the configured one only", st);
+		return true;
 	} else {
 		return false;
 	}

@@ -56,7 +56,7 @@ static void http_answers(void **state)
 	static const struct row rows[] = {
 		{ SW_FAULT_NONE, 200, false, "", SW_OK, NULL },
 		{ SW_FAULT_NONE, 202, false, "x", SW_OK, NULL },
-		{ SW_FAULT_NONE, 302, false, "", SW_MESSAGE, "302" },
+		{ SW_FAULT_NONE, 302, false, "", SW_CONFIG, "302" },
 		{ SW_FAULT_NONE, 403, false, "", SW_MESSAGE, "403" },
 		{ SW_FAULT_NONE, 503, false, "", SW_RETRY, "503" },
 		{ SW_FAULT_CONNECT, 0, false, "", SW_RETRY, "why" },

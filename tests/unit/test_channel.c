@@ -110,7 +110,7 @@ static void webhook_answers(void **state)
 		{ N, 200, "", SW_OK, 0, 0 },
 		{ N, 202, "anything", SW_OK, 0, 0 },
 		{ N, 299, "", SW_OK, 0, 0 },
-		{ N, 301, "", SW_MESSAGE, 0, 0 },
+		{ N, 301, "", SW_CONFIG, 0, 0 },
 		{ N, 400, "", SW_MESSAGE, 0, 0 },
 		{ N, 404, "", SW_MESSAGE, 0, 0 },
 	};

@@ -82,7 +82,7 @@ static void slack_answers(void **state)
 		{ N, 400, "user_not_found", SW_CONFIG, 0, 0 },
 		{ N, 400, "a_new_word", SW_MESSAGE, 0, 0 },
 		{ N, 404, "<html>", SW_CONFIG, 0, 0 },
-		{ N, 302, "", SW_MESSAGE, 0, 0 },
+		{ N, 302, "", SW_CONFIG, 0, 0 },
 	};
 
 	judge_rows(&sw_channel_slack, &robot, rows, SW_COUNT(rows));
