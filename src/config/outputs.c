@@ -69,6 +69,7 @@ static void mention_check(struct config_load *l, const struct sw_ynode *list)
 static void channel_mention(struct config_load *l, const struct sw_ynode *node, struct sw_conf_channel *ch)
 {
 	struct mention m = { 0 };
+	unsigned errors;
 
 	if (!node || sw_keys_read(mention_keys, node, node, NULL, l->a, &m, l->d) < 0)
 		return;
@@ -78,9 +79,13 @@ static void channel_mention(struct config_load *l, const struct sw_ynode *node, 
 			mention_check(l, sw_yget(node, mention_keys[i].name));
 	}
 	ch->mobiles = m.mobiles;
+	errors = l->d->errors;
 	for (const char **p = m.mobiles; p && *p; p++)
 		if ((*p)[strspn(*p, "+0123456789")] || !**p)
 			sw_diag_error(l->d, sw_yget(node, "mobiles"), "mobiles: want digits only, got \"%s\"", *p);
+	if (m.mobiles && m.mobiles[0] && errors == l->d->errors && !ch->plugin->numbers)
+		sw_diag_warn(l->d, sw_yget(node, "mobiles"),
+		             "mobiles: a channel of kind \"%s\" cannot mention numbers, nobody is mentioned by them", ch->kind);
 }
 
 /* Channels that share a robot share its rate: they find each other by this digest, which tells nothing of the secret.

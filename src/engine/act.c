@@ -434,6 +434,20 @@ void sw_act_recovered(struct step *s, struct place_state *p, const struct watch 
 		}
 }
 
+void sw_act_became(const struct place_state *p, const struct watch *w, struct sw_alert *al)
+{
+	const struct act *x = NULL;
+
+	for (size_t i = 0; i < p->n_acts; i++)
+		if (sw_streq(p->acts[i].watch, w->id) && (!x || p->acts[i].rollback))
+			x = &p->acts[i];
+	if (!x)
+		return;
+	al->rollback_action = x->action;
+	al->rollback_state = sw_act_state_name(x->state);
+	al->rollback_detail = x->why;
+}
+
 void sw_act_cancel(struct step *s, struct place_state *p, const char *dep, const char *why)
 {
 	for (size_t i = 0; i < p->n_acts; i++) {

@@ -69,22 +69,9 @@ static const char *translated(const struct text *t, const char *s)
 	return sw_word_known(s, t->al->locale);
 }
 
-/* What is said about a rollback: words of the engine, and in brackets what is not ours to translate, such as who it was. */
 static const char *detail(const struct text *t, struct sw_buf *room)
 {
-	const char *s = t->al->rollback_detail, *more = strstr(s, " ("), *head;
-
-	if (!more)
-		return translated(t, s);
-	sw_buf_reset(room);
-	sw_buf_catn(room, s, (size_t)(more - s));
-	head = translated(t, sw_buf_str(room));
-	if (head == sw_buf_str(room))
-		return s;
-	sw_buf_reset(room);
-	sw_buf_cat(room, head);
-	sw_buf_cat(room, more);
-	return sw_buf_str(room);
+	return sw_word_said(t->al->rollback_detail, t->al->locale, room);
 }
 
 /* ---- what is put into lines ---- */
@@ -437,6 +424,7 @@ static void compose(struct text *t)
 	compose_links(t);
 	line_begin(t, LINE_WORDS);
 	text_pair(t, SW_W_RUN, al->ci_run_id);
+	text_pair(t, SW_W_WATCH, al->watch_id); /* what `shipwatch explain` wants */
 	line_end(t, LINE_WORDS);
 	compose_commits(t);
 	compose_files(t);

@@ -57,6 +57,7 @@ static const struct sw_source report = { .base = { "report", "", github_keys, si
 static const struct sw_channel dingtalk = { .base = { "dingtalk", "", robot_keys, sizeof(struct robot) },
 	                                    .credential = robot_credential };
 static const struct sw_channel wecom = { .base = { "wecom", "", robot_keys, sizeof(struct robot) },
+	                                 .numbers = true,
 	                                 .credential = robot_credential };
 static const struct sw_channel console = { .base = { "console", "", none_keys, 0 } };
 static const struct sw_action http = { .base = { "http", "", http_keys, sizeof(struct robot) } };
@@ -439,6 +440,8 @@ static void test_warnings(void **state)
 		{ SRC "channels: {a: {kind: console}, b: {kind: console}}\n" SVC,
 		  "f:2:11: several channels and no `alerts:`: what no rule, environment or service says a channel for "
 		  "is told to nobody" },
+		{ SRC "channels: {ops: {kind: console, mention: {mobiles: [\"13800001111\"]}}}\n" SVC,
+		  "f:2:52: mobiles: a channel of kind \"console\" cannot mention numbers, nobody is mentioned by them" },
 		{ SRC CHN SVC "log_url: \"https://logs.example/\"\n",
 		  "f:4:10: log_url: has no {ci_run_id} in it: it is the same for every message" },
 		{ WEB("deploys: pipeline, match: [{environment: x}]"),
