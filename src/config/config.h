@@ -63,6 +63,7 @@ struct sw_conf_channel {
 	                                              oncall, all, a person */
 	const char **mobiles;                      /* NULL or NULL-ended: mentioned on every message */
 	const char *fallback;                      /* name of a channel, or NULL; there are no circles */
+	enum sw_locale locale;                     /* of its messages; the file's unless said */
 	const char
 	    *credential; /* digest of the robot's credential, 16 hex digits: channels that share a robot share it */
 	const char *where;
@@ -92,7 +93,7 @@ struct sw_config {
 	const char *path; /* of the file, as given; "<built in>" for text */
 	const char *public_url,
 	    *hooks_url; /* no slash at the end; hooks_url is public_url unless said; NULL: not known */
-	enum sw_locale locale;
+	enum sw_locale locale;       /* of messages, where a channel says no other */
 	const char *timezone;        /* "Asia/Shanghai"; the name exists; "UTC" unless said */
 	const char *state_dir;       /* absolute, or NULL: the caller's default */
 	const char *redis_url;       /* redis://… or unix://…, checked; NULL: a private one */

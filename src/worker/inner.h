@@ -138,10 +138,6 @@ void sw_actor_run(struct worker *w, struct setup *setup, const char *aggregate, 
 /* Outcomes of programs that outlived their worker on this machine. */
 void sw_actor_recover(struct worker *w);
 
-/* people.c: who is to be mentioned; fills al's mentions from the arena */
-void sw_people_mention(const struct setup *setup, const struct sw_conf_channel *ch, const char *const *roles, sw_ms now,
-                       struct sw_arena *a, struct sw_alert *al);
-
 /* doer.c: one job done; res is borrowed during the callback, which runs exactly once, never from within sw_do_job */
 typedef void (*sw_do_cb)(void *arg, const struct sw_result *res);
 SW_CHECKED int sw_do_init(struct worker *w, struct sw_err *err);

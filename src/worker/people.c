@@ -11,13 +11,14 @@
 #include "base/str.h"
 #include "base/yaml.h"
 #include "shipwatch/clock.h"
-#include "worker/inner.h"
+#include "shipwatch/log.h"
+#include "worker/worker.h"
 
 #define LOG "worker/people"
 #define MENTIONS_MAX 32
 
 struct mentions {
-	const struct setup *setup;
+	const struct sw_config *cfg;
 	struct sw_arena *a;
 	struct sw_alert *al;
 	sw_ms now;
@@ -43,21 +44,21 @@ static void mentions_login(struct mentions *m, const char *login, const char *em
 	const struct sw_conf_person *p = NULL;
 
 	for (size_t i = 0; !p && login && i < SW_COUNT(kinds); i++)
-		p = sw_config_person_of(m->setup->cfg, kinds[i], login, NULL);
+		p = sw_config_person_of(m->cfg, kinds[i], login, NULL);
 	if (!p && email)
-		p = sw_config_person_of(m->setup->cfg, NULL, NULL, email);
+		p = sw_config_person_of(m->cfg, NULL, NULL, email);
 	if (!p && login)
-		p = sw_config_person(m->setup->cfg, login);
+		p = sw_config_person(m->cfg, login);
 	mentions_person(m, p);
 }
 
 static void mentions_names(struct mentions *m, const struct sw_ynode *list)
 {
 	if (list && list->type == SW_Y_SCALAR)
-		mentions_person(m, sw_config_person(m->setup->cfg, list->text));
+		mentions_person(m, sw_config_person(m->cfg, list->text));
 	for (const struct sw_ynode *n = list && list->type == SW_Y_LIST ? list->child : NULL; n; n = n->next)
 		if (n->type == SW_Y_SCALAR)
-			mentions_person(m, sw_config_person(m->setup->cfg, n->text));
+			mentions_person(m, sw_config_person(m->cfg, n->text));
 }
 
 static void mentions_rota(struct mentions *m, const char *path)
@@ -81,7 +82,7 @@ static void mentions_rota(struct mentions *m, const char *path)
 		sw_ms at;
 
 		if (n->type == SW_Y_SCALAR)
-			mentions_person(m, sw_config_person(m->setup->cfg, n->text));
+			mentions_person(m, sw_config_person(m->cfg, n->text));
 		else if (!from || from->type != SW_Y_SCALAR || sw_time_parse(from->text, &at) < 0)
 			SW_WARN(LOG, "rota %s:%u: want from: a time like 2026-11-23T09:00:00+08:00", path, n->line);
 		else if (at <= m->now && at >= best) {
@@ -94,10 +95,10 @@ static void mentions_rota(struct mentions *m, const char *path)
 
 static void mentions_oncall(struct mentions *m)
 {
-	const struct sw_conf_oncall *oc = &m->setup->cfg->oncall;
+	const struct sw_conf_oncall *oc = &m->cfg->oncall;
 
 	for (size_t i = 0; oc->people && oc->people[i]; i++)
-		mentions_person(m, sw_config_person(m->setup->cfg, oc->people[i]));
+		mentions_person(m, sw_config_person(m->cfg, oc->people[i]));
 	if (oc->file)
 		mentions_rota(m, oc->file);
 }
@@ -117,14 +118,14 @@ static void mentions_role(struct mentions *m, const char *role)
 	} else if (strcmp(role, "all") == 0) {
 		al->mention_all = true;
 	} else {
-		mentions_person(m, sw_config_person(m->setup->cfg, role));
+		mentions_person(m, sw_config_person(m->cfg, role));
 	}
 }
 
-void sw_people_mention(const struct setup *setup, const struct sw_conf_channel *ch, const char *const *roles, sw_ms now,
+void sw_people_mention(const struct sw_config *cfg, const struct sw_conf_channel *ch, const char *const *roles, sw_ms now,
                        struct sw_arena *a, struct sw_alert *al)
 {
-	struct mentions m = { .setup = setup, .a = a, .al = al, .now = now };
+	struct mentions m = { .cfg = cfg, .a = a, .al = al, .now = now };
 
 	al->mobiles = ch->mobiles;
 	al->mentions = SW_ARENA_ARRAY(a, struct sw_mention, MENTIONS_MAX);
