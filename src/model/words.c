@@ -5,14 +5,8 @@
 
 /* clang-format off */
 static const char *const words[SW_W_COUNT][2] = {
-	[SW_W_BEFORE] = { "before", "部署前" }, [SW_W_LIMIT] = { "limit", "阈值" }, [SW_W_RULE] = { "rule", "规则" },
-	[SW_W_VERSION] = { "version", "版本" }, [SW_W_REPO] = { "repository", "仓库" },
-	[SW_W_BRANCH] = { "branch", "分支" }, [SW_W_TAG] = { "tag", "标签" }, [SW_W_COMMIT] = { "commit", "提交" },
+	[SW_W_BEFORE] = { "before", "部署前" }, [SW_W_LIMIT] = { "limit", "阈值" }, [SW_W_VERSION] = { "version", "版本" }, [SW_W_COMMIT] = { "commit", "提交" },
 	[SW_W_ALARM] = { "alarm", "告警" },
-	[SW_W_BY] = { "by", "操作人" }, [SW_W_DEPLOYED] = { "deployed", "部署时间" }, [SW_W_AT] = { "at", "时间" },
-	[SW_W_ROLLBACK] = { "rollback", "回滚" }, [SW_W_RUN] = { "run", "运行编号" },
-	[SW_W_WATCH] = { "watch", "观察编号" },
-	[SW_W_COMMITS] = { "commits", "提交列表" }, [SW_W_FILES] = { "files changed", "变更文件" },
 	[SW_W_MORE] = { "… +", "… 另有 " }, [SW_W_MORE_END] = { " more", " 项" },
 	[SW_W_DRY] = { "dry run", "演练" }, [SW_W_REPEAT] = { "may be a repeat", "可能重复" },
 	[SW_W_RESOLVED] = { "resolved", "已恢复" }, [SW_W_COLON] = { ": ", "：" }, [SW_W_COMMA] = { ", ", "，" },
