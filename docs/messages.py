@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """Writes docs/messages.md: what each kind of channel is sent of one example alert, as `shipwatch render` makes it (./dev docs).
+And into docs/templates.md: the values of templates, the templates that are shipped.
 
 With --check: does it stand there? With --html FILE: the HTML of the mail alone, to look at it in a browser.
 """
@@ -14,6 +15,7 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PAGE = os.path.join(ROOT, "docs", "messages.md")
+TEMPLATES = os.path.join(ROOT, "docs", "templates.md")
 SECRET = "SEC0000000000000000000000000000000000000000000000000000000000000"
 CONFIG = """
 timezone: Asia/Shanghai
@@ -108,6 +110,31 @@ def page(program, config):
     return "\n".join(out)
 
 
+def values():
+    """The rows of the table of values in src/model/tmpl.c."""
+    with open(os.path.join(ROOT, "src", "model", "tmpl.c"), encoding="utf-8") as f:
+        rows = re.findall(r'\] = \{ "([a-z_.]+)", (\w+), "([^"]*)" \}', f.read())
+    return ["| value | |", "| --- | --- |"] + ["| `{%s}`%s | %s |" % (name, "" if where == "0" else " (list)", words) for name, where, words in rows]
+
+
+def defaults(program, config):
+    out = []
+    for locale, language in LOCALES:
+        said = subprocess.run([program, "render", "console-" + locale, "-c", config, "--template"], stdout=subprocess.PIPE, check=True, timeout=30,
+                              env={"SECRET": SECRET, "PATH": os.environ.get("PATH", "")}).stdout.decode()
+        out += [language + ":", "", "```", said.rstrip("\n"), "```", ""]
+    return out[:-1]
+
+
+def templates(program, config):
+    """docs/templates.md with its two made parts as they are now."""
+    with open(TEMPLATES, encoding="utf-8") as f:
+        text = f.read()
+    for name, lines in (("values", values()), ("defaults", defaults(program, config))):
+        text = re.sub(r"(?s)(<!-- %s: [^\n]*-->\n).*?(<!-- end -->)" % name, lambda m: m.group(1) + "\n".join(lines) + "\n" + m.group(2), text)
+    return text
+
+
 def main():
     args = [a for a in sys.argv[1:] if not a.startswith("--")]
     with tempfile.TemporaryDirectory() as folder:
@@ -118,14 +145,16 @@ def main():
             with open(args[0], "w", encoding="utf-8") as f:
                 f.write(mail(rendered(os.path.join(ROOT, "build", "shipwatch"), config, "email", "zh", "firing")[0])[2])
             return
-        text = page(args[0] if args else os.path.join(ROOT, "build", "shipwatch"), config)
-    if "--check" in sys.argv:
-        with open(PAGE, encoding="utf-8") as f:
-            if f.read() != text:
-                sys.exit("docs/messages.md is not what the program sends: run ./dev docs")
-        return
-    with open(PAGE, "w", encoding="utf-8") as f:
-        f.write(text)
+        program = args[0] if args else os.path.join(ROOT, "build", "shipwatch")
+        pages = [(PAGE, page(program, config)), (TEMPLATES, templates(program, config))]
+    for path, text in pages:
+        if "--check" in sys.argv:
+            with open(path, encoding="utf-8") as f:
+                if f.read() != text:
+                    sys.exit("%s is not what the program sends: run ./dev docs" % os.path.relpath(path, ROOT))
+        else:
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(text)
 
 
 main()

@@ -10,7 +10,7 @@
 static const char *const channels_later[] = {
 	"telegram", "pagerduty", NULL
 };
-static const char *const channels_skip[] = { "kind", "mention", "fallback", "locale", NULL };
+static const char *const channels_skip[] = { "kind", "mention", "fallback", "locale", "template", NULL };
 static const char *const actions_later[] = { NULL };
 static const char *const actions_skip[] = { "kind", "dry_run", "timeout", NULL };
 static const char *const roles[] = { "deployer", "authors", "oncall", "all", NULL };
@@ -129,6 +129,7 @@ static bool channel_read(struct config_load *l, const struct sw_ynode *node, con
 	ch->conf = sw_arena_alloc(l->a, ch->plugin->base.conf_size);
 	channel_mention(l, sw_yget(node, "mention"), ch);
 	channel_locale(l, sw_yget(node, "locale"), ch);
+	ch->tmpl = config_template(l, sw_yget(node, "template"), ch->locale);
 	if (fallback && sw_key_read_one(&fallback_key, fallback, l->a, ch, l->d) == 0)
 		(void)config_known(l, fallback, ch->fallback, l->channels, "channel");
 	if (sw_keys_read(ch->plugin->base.keys, node, node, channels_skip, l->a, ch->conf, l->d) < 0)

@@ -50,6 +50,8 @@ void config_services(struct config_load *l, const struct sw_ynode *services,
 /* One level over the outer one that stands in conf; an address alone is the url, null turns it off; node NULL: nothing is said. */
 void config_measure(struct config_load *l, const struct sw_ynode *node, bool scrape, struct sw_measure_conf *conf); /* measures.c */
 void config_channels(struct config_load *l);                               /* outputs.c */
+/* templates.c: how a channel's messages are written, `template:`; NULL: as usual, or a mistake was told. */
+const struct sw_tmpl *config_template(struct config_load *l, const struct sw_ynode *node, enum sw_locale locale);
 void config_actions(struct config_load *l);                                /* outputs.c */
 void config_gateway(struct config_load *l, const struct sw_ynode *node);   /* server.c */
 void config_dashboard(struct config_load *l, const struct sw_ynode *node); /* server.c */

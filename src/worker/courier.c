@@ -226,6 +226,7 @@ static bool delivery_alert(struct delivery *d, struct sw_err *err)
 		return false;
 	sw_alert_read(node, &d->a, &d->al);
 	d->al.locale = d->conf->locale;
+	d->al.tmpl = d->conf->tmpl;
 	d->al.tz_offset_s = d->setup->engine.tz_offset_s;
 	return true;
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# docs/messages.md shows what the program sends today.
+# docs/messages.md shows what the program sends today, docs/templates.md the values and templates it knows.
 . "$(dirname "$0")/lint.sh"
 
 if [ ! -x "$build_root/shipwatch" ]; then
