@@ -1,16 +1,7 @@
-/*
- * Who is mentioned in a message: roles (deployer, authors, oncall, all, a name) through `people` to what a channel can mention.
- *
- * The rota is a file of its own, read when somebody is to be mentioned, so that a change of shifts needs no reload:
- *   - {from: "2026-11-23T09:00:00+08:00", people: [lin]}     # until the next one begins
- *   - {from: "2026-11-30T09:00:00+08:00", people: [mei]}
- * or just names: [lin, mei].
- */
+/* Who is mentioned in a message: roles (deployer, authors, oncall, all, a name) through `people` to what a channel can mention. */
 #include <string.h>
 
 #include "base/str.h"
-#include "base/yaml.h"
-#include "shipwatch/clock.h"
 #include "shipwatch/log.h"
 #include "worker/worker.h"
 
@@ -52,55 +43,24 @@ static void mentions_login(struct mentions *m, const char *login, const char *em
 	mentions_person(m, p);
 }
 
-static void mentions_names(struct mentions *m, const struct sw_ynode *list)
+static void mentions_names(struct mentions *m, const char **names)
 {
-	if (list && list->type == SW_Y_SCALAR)
-		mentions_person(m, sw_config_person(m->cfg, list->text));
-	for (const struct sw_ynode *n = list && list->type == SW_Y_LIST ? list->child : NULL; n; n = n->next)
-		if (n->type == SW_Y_SCALAR)
-			mentions_person(m, sw_config_person(m->cfg, n->text));
-}
-
-static void mentions_rota(struct mentions *m, const char *path)
-{
-	const struct sw_ynode *shift = NULL;
-	struct sw_diags d;
-	struct sw_ynode *root;
-	sw_ms best = 0;
-
-	sw_diags_init(&d, m->a);
-	if (sw_yaml_load(m->a, path, NULL, &root, &d) < 0) {
-		SW_WARN(LOG, "rota: %s; nobody on call is mentioned", d.first ? d.first->text : "cannot be read");
-		return;
-	}
-	if (!root || root->type != SW_Y_LIST) {
-		SW_WARN(LOG, "rota %s: want a list of names or of {from, people}; nobody on call is mentioned", path);
-		return;
-	}
-	for (const struct sw_ynode *n = root->child; n; n = n->next) {
-		const struct sw_ynode *from = sw_yget(n->type == SW_Y_MAP ? n : NULL, "from");
-		sw_ms at;
-
-		if (n->type == SW_Y_SCALAR)
-			mentions_person(m, sw_config_person(m->cfg, n->text));
-		else if (!from || from->type != SW_Y_SCALAR || sw_time_parse(from->text, &at) < 0)
-			SW_WARN(LOG, "rota %s:%u: want from: a time like 2026-11-23T09:00:00+08:00", path, n->line);
-		else if (at <= m->now && at >= best) {
-			best = at;
-			shift = sw_yget(n, "people");
-		}
-	}
-	mentions_names(m, shift);
+	for (; names && *names; names++)
+		mentions_person(m, sw_config_person(m->cfg, *names));
 }
 
 static void mentions_oncall(struct mentions *m)
 {
-	const struct sw_conf_oncall *oc = &m->cfg->oncall;
+	struct sw_oncall who;
+	struct sw_diags d;
 
-	for (size_t i = 0; oc->people && oc->people[i]; i++)
-		mentions_person(m, sw_config_person(m->cfg, oc->people[i]));
-	if (oc->file)
-		mentions_rota(m, oc->file);
+	sw_diags_init(&d, m->a);
+	sw_config_oncall(m->cfg, m->now, m->a, &who, &d);
+	if (d.first)
+		SW_WARN(LOG, "on call: %s%s", d.first->text, who.people ? "" : "; nobody on call is mentioned");
+	mentions_names(m, who.people);
+	if ((int)m->al->severity >= who.second_from)
+		mentions_names(m, who.second);
 }
 
 static void mentions_role(struct mentions *m, const char *role)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "base/zone.h"
 #include "config/config.h"
 #include "rules/value.h"
 #include "shipwatch/buf.h"
@@ -317,12 +318,14 @@ static void test_mistakes(void **state)
 		  { "f:4:16: unknown key \"mobil\", did you mean \"mobile\"?" } },
 		{ SRC CHN SVC "oncall: {people: [lin]}\n", { "f:4:19: unknown person \"lin\"" } },
 		{ SRC CHN SVC "oncall: {url: \"https://rota.example.com/\"}\n",
-		  { "f:4:15: oncall: url: not in this version, name people or a file" } },
-		{ SRC CHN SVC "oncall: {}\n", { "f:4:9: oncall: want one of people, file and url" } },
+		  { "f:4:15: oncall: url: not in this version, name people, a rota or a file" } },
+		{ SRC CHN SVC "people: {lin: {}}\noncall: {rota: {people: [[lin, mei]], start: 2026-11-23}}\n", { "f:5:32: unknown person \"mei\"" } },
+		{ SRC CHN SVC "oncall: {rota: [lin]}\n", { "f:4:16: rota: want a map: {people: [lin, mei], start: 2026-11-23}" } },
+		{ SRC CHN SVC "oncall: {}\n", { "f:4:9: oncall: want one of people, rota, file and url" } },
 		{ SRC CHN SVC "timezone: Mars/Olympus\n",
 		  { "f:4:11: timezone: unknown \"Mars/Olympus\" (there is no /usr/share/zoneinfo/Mars/Olympus)" } },
 		{ SRC CHN SVC "timezone: ../passwd\n",
-		  { "f:4:11: timezone: want a name such as Asia/Shanghai, got \"../passwd\"" } },
+		  { "f:4:11: timezone: want a name such as Asia/Shanghai or an offset such as +08:00, got \"../passwd\"" } },
 		{ SRC CHN SVC "locale: de\n", { "f:4:9: locale: want en, zh-CN or zh, got \"de\"" } },
 		{ SRC CHN SVC "redis: {url: \"http://x\"}\n",
 		  { "f:4:14: url: want redis://[:password@]host:port[/db] or unix:///path" } },
@@ -645,13 +648,16 @@ static void test_timezone(void **state)
 	static const struct { const char *zone; sw_ms at; int want; } rows[] = {
 		{ "UTC", 1795834429000, 0 }, { "Asia/Shanghai", 1795834429000, 8 * 3600 },
 		{ "Europe/Berlin", 1782777600000, 2 * 3600 }, { "Europe/Berlin", 1795834429000, 3600 },
+		{ "-03:30", 0, -12600 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < SW_COUNT(rows); i++) {
-		struct sw_config c = { .timezone = rows[i].zone };
+		struct sw_config c = { 0 };
 
+		assert_int_equal(sw_zone_load(&c.arena, rows[i].zone, &c.zone), 0);
 		assert_int_equal(sw_config_tz_offset(&c, rows[i].at), rows[i].want);
+		sw_arena_fini(&c.arena);
 	}
 }
 
