@@ -48,6 +48,7 @@ SECTIONS = [
     ("src/action/exec.c", "keys", "Action `exec`", "A program with fixed arguments, no shell; the context is in `SW_*` variables and as JSON on stdin."),
     ("src/action/gitlab.c", "keys", "Action `gitlab`", "A pipeline or a job by GitLab's API; see [actions.md](actions.md)."),
     ("src/action/github.c", "keys", "Action `github`", "A deployment, a workflow or an event by GitHub's API; see [actions.md](actions.md)."),
+    ("src/model/maintenance.c", "window_keys", "`maintenance:`", "A list of windows; see [maintenance.md](maintenance.md)."),
     ("src/rules/rule.c", "rule_keys", "Rules", "In the files of `rules:`; see [rules.md](rules.md)."),
     ("src/sim/script.c", "place_keys", "Places of a rule test", "Under `places:` of a test file, by `service/environment`."),
     ("src/sim/script.c", "event_keys", "Events of a rule test", "Under the kind of the event: `{at: 10s, deployment: {service: web, env: prod, …}}`."),

@@ -42,6 +42,38 @@ int64_t sw_zone_days(int year, int month, int day)
 	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
 }
 
+static bool digits(const char *s, size_t n, int *ret)
+{
+	*ret = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (s[i] < '0' || s[i] > '9')
+			return false;
+		*ret = *ret * 10 + (s[i] - '0');
+	}
+	return true;
+}
+
+bool sw_zone_date(const char *s, int64_t *ret_days)
+{
+	int y, m, d;
+
+	if (strlen(s) < 10 || s[4] != '-' || s[7] != '-' || !digits(s, 4, &y) || !digits(s + 5, 2, &m) || !digits(s + 8, 2, &d) || y < 1970 ||
+	    m < 1 || m > 12 || d < 1)
+		return false;
+	*ret_days = sw_zone_days(y, m, d);
+	return *ret_days < (m == 12 ? sw_zone_days(y + 1, 1, 1) : sw_zone_days(y, m + 1, 1));
+}
+
+bool sw_zone_hour(const char *s, int64_t *ret_s)
+{
+	int h, m;
+
+	if (strlen(s) != 5 || s[2] != ':' || !digits(s, 2, &h) || !digits(s + 3, 2, &m) || h > 24 || m > 59 || (h == 24 && m))
+		return false;
+	*ret_s = h * 3600 + m * 60;
+	return true;
+}
+
 static bool is_leap(int y)
 {
 	return (y % 4 == 0 && y % 100) || y % 400 == 0;

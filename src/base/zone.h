@@ -30,4 +30,9 @@ sw_ms sw_zone_moment(const struct sw_zone *z, int64_t wall_s);
 /* Days since 1970-01-01 of a date of our calendar. */
 int64_t sw_zone_days(int year, int month, int day);
 
+/* "2026-11-23", a date that there is, at the beginning of s: its days since 1970. What follows is not looked at. */
+bool sw_zone_date(const char *s, int64_t *ret_days);
+/* "09:00", all of s, to "24:00": seconds of the day. */
+bool sw_zone_hour(const char *s, int64_t *ret_s);
+
 #endif

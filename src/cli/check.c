@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "engine/place.h"
+#include "model/maintenance.h"
 #include "plugins.h"
 #include "rules/rules.h"
 #include "shipwatch/clock.h"
@@ -237,6 +238,22 @@ static void check_oncall(const struct sw_config *cfg, struct sw_buf *b)
 	sw_arena_fini(&a);
 }
 
+/* Each window as it was understood, and whether it is on. */
+static void check_maintenance(const struct sw_config *cfg, struct sw_buf *b)
+{
+	sw_ms now = sw_clock_wall(), until;
+
+	for (size_t i = 0; i < cfg->n_maintenance; i++) {
+		sw_buf_cat(b, "maintenance of ");
+		sw_maintenance_print(&cfg->maintenance[i], b);
+		if (sw_maintenance_on(&cfg->maintenance[i], now, &until))
+			sw_buf_cat(b, " (now)");
+		else if (cfg->maintenance[i].until && cfg->maintenance[i].until <= now)
+			sw_buf_cat(b, " (over)");
+		sw_buf_putc(b, '\n');
+	}
+}
+
 static void check_print(const char *path, const struct sw_config *cfg, const struct sw_rules *rules, bool json)
 {
 	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
@@ -261,6 +278,7 @@ static void check_print(const char *path, const struct sw_config *cfg, const str
 		sw_buf_cat(&b, "]}\n");
 	else {
 		check_oncall(cfg, &b);
+		check_maintenance(cfg, &b);
 		check_budget(rules, &b);
 	}
 	if (!json)

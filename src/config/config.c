@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "base/zone.h"
 #include "config/parts.h"
+#include "model/maintenance.h"
 #include "shipwatch/buf.h"
 
 #define CONFIG_NAME_MAX 64
@@ -21,7 +22,7 @@ struct config_top {
 	sw_dur stuck_after;
 	bool dry_run;
 	const struct sw_ynode *redis, *gateway, *dashboard, *sources, *people, *defaults, *services, *channels, *alerts,
-	    *oncall, *actions, *rules, *heartbeat, *pushgateway, *programs;
+	    *oncall, *maintenance, *actions, *rules, *heartbeat, *pushgateway, *programs;
 };
 
 static const char *const config_locales[] = { "en", "zh-CN", "zh", NULL };
@@ -50,6 +51,7 @@ static const struct sw_key config_keys[] = {
 	{ "services", SW_KEY_NODE, TOP(services), NULL, "what is deployed, and where" },
 	{ "channels", SW_KEY_NODE, TOP(channels), NULL, "where people are told" },
 	{ "oncall", SW_KEY_NODE, TOP(oncall), NULL, "who is on call" },
+	{ "maintenance", SW_KEY_NODE, TOP(maintenance), NULL, "when services are expected to be ill: nobody is told, nothing is taken back" },
 	{ "actions", SW_KEY_NODE, TOP(actions), NULL, "what can be done" },
 	{ "rules", SW_KEY_NODE, TOP(rules), NULL, "a folder, a file or a list; absent: the shipped safe rules" },
 	{ "heartbeat", SW_KEY_NODE, TOP(heartbeat), NULL, "an address that is called while all is well" },
@@ -363,6 +365,7 @@ static void config_top(struct config_load *l, const struct sw_ynode *root)
 	config_services(l, t.services, t.defaults);
 	config_alerts(l, t.alerts);
 	config_oncall(l, t.oncall);
+	sw_maintenance_read(l->a, t.maintenance, c->zone, &c->maintenance, &c->n_maintenance, l->d);
 	config_heartbeat(l, t.heartbeat);
 	config_programs(l, t.programs);
 	config_rules(l, t.rules);

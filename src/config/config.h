@@ -128,6 +128,8 @@ struct sw_config {
 	struct sw_conf_action *actions;
 	size_t n_actions;
 	struct sw_conf_oncall oncall;
+	struct sw_maintenance *maintenance; /* windows (model/maintenance.h) */
+	size_t n_maintenance;
 	const char **rules; /* NULL: the shipped safe rules; else NULL-ended absolute paths of files */
 	struct sw_conf_heartbeat heartbeat;
 	const char *reference; /* NULL: none */

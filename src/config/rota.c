@@ -52,40 +52,6 @@ static const struct sw_key override_keys[] = {
 
 /* ---- texts ---- */
 
-static bool digits(const char *s, size_t n, int *ret)
-{
-	*ret = 0;
-	for (size_t i = 0; i < n; i++) {
-		if (s[i] < '0' || s[i] > '9')
-			return false;
-		*ret = *ret * 10 + (s[i] - '0');
-	}
-	return true;
-}
-
-/* "2026-11-23" of a date that exists; what follows is the caller's. */
-static bool date_read(const char *s, int64_t *ret_day)
-{
-	int y, m, d;
-
-	if (strlen(s) < 10 || s[4] != '-' || s[7] != '-' || !digits(s, 4, &y) || !digits(s + 5, 2, &m) || !digits(s + 8, 2, &d) || y < 1970 ||
-	    m < 1 || m > 12 || d < 1)
-		return false;
-	*ret_day = sw_zone_days(y, m, d);
-	return *ret_day < (m == 12 ? sw_zone_days(y + 1, 1, 1) : sw_zone_days(y, m + 1, 1));
-}
-
-/* "09:00" */
-static bool hour_read(const char *s, int64_t *ret_s)
-{
-	int h, m;
-
-	if (strlen(s) != 5 || s[2] != ':' || !digits(s, 2, &h) || !digits(s + 3, 2, &m) || h > 23 || m > 59)
-		return false;
-	*ret_s = h * 3600 + m * 60;
-	return true;
-}
-
 static sw_ms moment(const struct sw_rota *r, int64_t wall_s)
 {
 	return r->zone ? sw_zone_moment(r->zone, wall_s) : wall_s * 1000;
@@ -96,13 +62,13 @@ static bool moment_read(const struct sw_rota *r, const char *s, sw_ms *ret)
 {
 	int64_t day, time_s;
 
-	if (!date_read(s, &day))
+	if (!sw_zone_date(s, &day))
 		return false;
 	if (!s[10]) {
 		*ret = moment(r, day * DAY_S + r->handover_s);
 		return true;
 	}
-	if ((s[10] == ' ' || s[10] == 'T') && hour_read(s + 11, &time_s)) {
+	if ((s[10] == ' ' || s[10] == 'T') && sw_zone_hour(s + 11, &time_s) && time_s < DAY_S) {
 		*ret = moment(r, day * DAY_S + time_s);
 		return true;
 	}
@@ -156,7 +122,7 @@ static bool override_times(const struct sw_rota *r, const struct override_conf *
 		return false;
 	}
 	if (c->on) {
-		if (!date_read(c->on, &day) || c->on[10]) {
+		if (!sw_zone_date(c->on, &day) || c->on[10]) {
 			sw_diag_error(d, sw_yget(n, "on"), "on: want a day such as 2026-12-24, got \"%.40s\"", c->on);
 			return false;
 		}
@@ -227,9 +193,9 @@ int sw_rota_read(struct sw_arena *a, const struct sw_ynode *node, const struct s
 		sw_diag_error(d, sw_yget(node, "every"), "every: want whole days, such as 7d");
 	if (c.timezone)
 		zone_read(a, sw_yget(node, "timezone"), c.timezone, r, d);
-	if (!date_read(c.start, &r->start_day) || c.start[10])
+	if (!sw_zone_date(c.start, &r->start_day) || c.start[10])
 		sw_diag_error(d, sw_yget(node, "start"), "start: want a day such as 2026-11-23, got \"%.40s\"", c.start);
-	if (!hour_read(c.handover, &r->handover_s))
+	if (!sw_zone_hour(c.handover, &r->handover_s) || r->handover_s == DAY_S)
 		sw_diag_error(d, sw_yget(node, "handover"), "handover: want an hour such as \"09:00\", got \"%.40s\"", c.handover);
 	turns_read(a, node, c.people, r, d);
 	if (d->errors == errors)

@@ -14,6 +14,7 @@
 
 #include "base/str.h"
 #include "engine/place.h"
+#include "engine/silences.h"
 
 #define TRY_AGAIN     (2 * SW_SECOND)
 #define GIVE_UP       (60 * SW_SECOND)  /* while a guard of the script refuses */
@@ -167,6 +168,8 @@ void sw_act_propose(struct step *s, struct place_state *p, struct deployment *d,
 		return;
 	}
 	why = act_forbidden(s, p, d, rollback);
+	if (!why) /* what is expected to be ill is not taken back by itself */
+		why = sw_silences_maintenance(s, p->service, p->environment, rule->name);
 	if (!why)
 		why = act_no_good(p, d, conf);
 	if (!why && rollback)
@@ -372,6 +375,10 @@ void sw_act_go(struct step *s, struct place_state *p, const struct sw_jnode *msg
 	if (!x || (x->state != ACT_PROPOSED && x->state != ACT_POSTPONED))
 		return;
 	why = d ? act_forbidden(s, p, d, x->rollback) : "its deployment is not known any more";
+	if (!why)
+		why = sw_silences_maintenance(s, p->service, p->environment, x->rule);
+	if (s->out->n_needs)
+		return;
 	if (!why)
 		why = act_no_good(p, d, act_conf(s, x->action));
 	if (why)

@@ -291,6 +291,26 @@ class MainPath(Case):
         wait_for(lambda: self.robots.told("prod-health"), "what is still so is told", LONG)
         self.assertIn("over", self.command("silence", "list").stdout)
 
+    def test_maintenance(self):
+        """While it lasts nothing is heard and nothing taken back; what is still so afterwards is told, and why nothing was done."""
+        self.up()
+        self.assertEqual(self.command("silence", "add", "--maintenance", "--severity", "critical").returncode, 2)
+        said = self.command("silence", "add", "--maintenance", "--service", "web", "--for", "1h", "--why", "moving", "--who", "lin")
+        self.assertEqual(said.returncode, 0, said)
+        name = re.match(r"maintenance (\w+) by lin", said.stdout).group(1)
+        wait_for(lambda: name in self.command("silence", "list").stdout, "the maintenance is listed")
+        self.assertRegex(self.command("status").stdout, r"(?m)^MAINT     web/\*, for another \d+ min, " + name + " by lin: moving$")
+        self.assertEqual(json.loads(self.command("status", "--json").stdout)["silences"][0]["maintenance"], True)
+        self.deploy_good()
+        self.deploy_bad()
+        self.worker.wait_log(r"is held back, maintenance " + name + r" by lin: moving")
+        self.assertEqual((self.robots.told("prod-health"), self.robots.hooks()), ([], []))
+        self.assertEqual(self.command("silence", "end", name).returncode, 0)
+        wait_for(lambda: self.robots.told("prod-health"), "what is still so is told", LONG)
+        self.assertIn("skipped, this place is in maintenance by lin: moving", self.robots.told("prod-health")[0]["text"])
+        self.assertNotIn("MAINT", self.command("status").stdout)
+        self.assertEqual(self.robots.hooks(), [])
+
     def test_dead_letter_is_sent_again(self):
         """What a robot refuses is a dead letter; when a person sends it again it arrives, and the letter is gone."""
         self.up()
