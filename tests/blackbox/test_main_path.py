@@ -332,6 +332,27 @@ class MainPath(Case):
         self.assertEqual(dead(), [])
         self.assertEqual(self.command("dead", "retry", letter["id"]).returncode, 1)
 
+    def test_template_is_read_again(self):
+        """A template with a mistake changes nothing; one that is right is what the next message is written by, harmless all the same."""
+        self.up()
+        with open(self.folder("shipwatch.yaml"), encoding="utf-8") as f:
+            text = f.read()
+        self.folder.write("shipwatch.yaml", text.replace("kind: dingtalk,", "kind: dingtalk, template: own.tmpl,"))
+        self.folder.write("own.tmpl", "# {plac} is ill\n")
+        self.worker.signal(signal.SIGHUP)
+        self.worker.wait_log(r"own\.tmpl:1:4: unknown value \"plac\", did you mean \"place\"\?")
+        self.worker.wait_log(r"reload refused")
+        self.folder.write("own.tmpl", "# {place} is ill ({rule})\nsee [wiki](https://wiki.example.com/{service}) {title}\n")
+        self.worker.signal(signal.SIGHUP)
+        self.worker.wait_log(r"^reloaded: 1 places, 1 rules")
+        self.deploy_good()
+        self.deploy_bad()
+        wait_for(lambda: self.robots.told("prod-health"), "chat is told", LONG)
+        told = self.robots.told("prod-health")[0]["text"]
+        self.assertIn("#### web/prod is ill (prod-health)\n\nsee [wiki](https://wiki.example.com/web) Faster checkout", told)
+        self.assertNotIn("@all", told)
+        self.assertNotIn("](http://evil", told)
+
     def test_reload_is_all_or_nothing(self):
         self.up()
         good = self.folder("shipwatch.yaml")
