@@ -365,6 +365,7 @@ static void config_top(struct config_load *l, const struct sw_ynode *root)
 	config_services(l, t.services, t.defaults);
 	config_alerts(l, t.alerts);
 	config_oncall(l, t.oncall);
+	config_reach(l);
 	sw_maintenance_read(l->a, t.maintenance, c->zone, &c->maintenance, &c->n_maintenance, l->d);
 	config_heartbeat(l, t.heartbeat);
 	config_programs(l, t.programs);

@@ -55,6 +55,7 @@ void config_channels(struct config_load *l);                               /* ou
 /* templates.c: how a channel's messages are written, `template:`; NULL: as usual, or a mistake was told. */
 const struct sw_tmpl *config_template(struct config_load *l, const struct sw_ynode *node, enum sw_locale locale);
 void config_actions(struct config_load *l);                                /* outputs.c */
+void config_reach(struct config_load *l);                                  /* reach.c, when all the others are read */
 void config_oncall(struct config_load *l, const struct sw_ynode *node);    /* oncall.c */
 void config_gateway(struct config_load *l, const struct sw_ynode *node);   /* server.c */
 void config_dashboard(struct config_load *l, const struct sw_ynode *node); /* server.c */

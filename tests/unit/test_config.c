@@ -57,8 +57,9 @@ static const struct sw_source gitlab = { .base = { "gitlab", "", gitlab_keys, si
 static const struct sw_source report = { .base = { "report", "", github_keys, sizeof(struct hook) } };
 static const struct sw_channel dingtalk = { .base = { "dingtalk", "", robot_keys, sizeof(struct robot) },
 	                                    .credential = robot_credential };
+static const char *const wecom_ids[] = { "wecom", "mobile", NULL };
 static const struct sw_channel wecom = { .base = { "wecom", "", robot_keys, sizeof(struct robot) },
-	                                 .numbers = true,
+	                                 .ids = wecom_ids, .numbers = true,
 	                                 .credential = robot_credential };
 static const struct sw_channel console = { .base = { "console", "", none_keys, 0 } };
 static const struct sw_action http = { .base = { "http", "", http_keys, sizeof(struct robot) } };
@@ -445,6 +446,11 @@ static void test_warnings(void **state)
 		  "is told to nobody" },
 		{ SRC "channels: {ops: {kind: console, mention: {mobiles: [\"13800001111\"]}}}\n" SVC,
 		  "f:2:52: mobiles: a channel of kind \"console\" cannot mention numbers, nobody is mentioned by them" },
+		{ SRC "channels: {ops: {kind: wecom, url: u, mention: {critical: [lin, mei], warning: mei}}}\n" SVC "people: {lin: {mobile: \"1\"}, mei: {slack: U1}}\n",
+		  "f:2:48: mention: mei has no wecom or mobile in people:, a channel of kind \"wecom\" cannot mention them" },
+		{ SRC "channels: {ops: {kind: wecom, url: u, mention: {critical: oncall}}}\n" SVC
+		      "people: {lin: {wecom: l}, mei: {}}\noncall: {rota: {people: [lin, [mei, lin], mei], start: 2026-11-23}}\n",
+		  "f:2:48: mention: mei, who is on call, has no wecom or mobile in people:, a channel of kind \"wecom\" cannot mention them" },
 		{ SRC CHN SVC "log_url: \"https://logs.example/\"\n",
 		  "f:4:10: log_url: has no {ci_run_id} in it: it is the same for every message" },
 		{ WEB("deploys: pipeline, match: [{environment: x}]"),
