@@ -32,6 +32,9 @@ SECTIONS = [
      "An address alone is its `url`; `null` turns off what an outer level says."),
     ("src/config/services.c", "match_keys", "`match:`", "Which events belong to an environment; every key of an entry has to fit; globs. Without it an environment matches its own name."),
     ("src/config/sources.c", "people_keys", "`people:`", "Who is who, for mentions."),
+    ("src/config/rota.c", "rota_keys", "`oncall: {rota: …}`", "Who `oncall` is, by the time of the message; see [channels.md](channels.md). `oncall:` is one of `people` (always the same), "
+     "`rota`, and `file` (a rota in a file of its own, read whenever somebody is to be mentioned)."),
+    ("src/config/rota.c", "override_keys", "`oncall: {rota: {overrides: […]}}`", "`on`, or `from` and `until`. Of several at once the last one counts."),
     ("src/config/outputs.c", "mention_keys", "Mentions of a channel", "By severity, or for every message."),
     ("src/channel/dingtalk.c", "keys", "Channel `dingtalk`", "DingTalk custom robot: markdown, signed; at most 18 messages a minute."),
     ("src/channel/wecom.c", "keys", "Channel `wecom`", "WeCom group robot: markdown of at most 4,096 bytes, a second short text where mobiles or everyone are mentioned."),
@@ -45,6 +48,7 @@ SECTIONS = [
     ("src/action/exec.c", "keys", "Action `exec`", "A program with fixed arguments, no shell; the context is in `SW_*` variables and as JSON on stdin."),
     ("src/action/gitlab.c", "keys", "Action `gitlab`", "A pipeline or a job by GitLab's API; see [actions.md](actions.md)."),
     ("src/action/github.c", "keys", "Action `github`", "A deployment, a workflow or an event by GitHub's API; see [actions.md](actions.md)."),
+    ("src/model/maintenance.c", "window_keys", "`maintenance:`", "A list of windows; see [maintenance.md](maintenance.md)."),
     ("src/rules/rule.c", "rule_keys", "Rules", "In the files of `rules:`; see [rules.md](rules.md)."),
     ("src/sim/script.c", "place_keys", "Places of a rule test", "Under `places:` of a test file, by `service/environment`."),
     ("src/sim/script.c", "event_keys", "Events of a rule test", "Under the kind of the event: `{at: 10s, deployment: {service: web, env: prod, …}}`."),

@@ -29,6 +29,8 @@ struct sw_finding {
 
 enum sw_link_kind { SW_LINK_CI_LOG, SW_LINK_COMPARE, SW_LINK_ENVIRONMENT, SW_LINK_DASHBOARD, SW_LINK_RUNBOOK, SW_LINK_LOGS, SW_LINK_ALARM, SW_LINK_COUNT };
 
+struct sw_tmpl;
+
 struct sw_mention {
 	const char *name;              /* as in people: */
 	const char *mobile, *dingtalk, *wecom; /* NULL: not known there */
@@ -71,6 +73,7 @@ struct sw_alert {
 	const char **mobiles;          /* NULL or NULL-ended: the channel's own numbers, on every message */
 	enum sw_locale locale;
 	int tz_offset_s;               /* of fired_at, for the times in the text */
+	const struct sw_tmpl *tmpl;    /* how the message is written; NULL: as usual. Of the channel, not of the alert: it is never stored */
 };
 
 /* The markup of a channel: how its renderer writes what sw_alert_text composes. */

@@ -217,9 +217,13 @@ static struct sw_class dingtalk_judge(const void *conf, const struct sw_result *
 	return ret;
 }
 
+static const char *const ids[] = { "mobile", "dingtalk", NULL };
+
 const struct sw_channel sw_channel_dingtalk = {
 	.base = { "dingtalk", "DingTalk group robot.", keys, sizeof(struct dingtalk) },
 	.rate = { 18, SW_MINUTE },
+	.ids = ids,
+	.numbers = true,
 	.credential = dingtalk_credential,
 	.render = dingtalk_render,
 	.judge = dingtalk_judge,

@@ -321,9 +321,12 @@ static struct sw_class email_judge(const void *conf, const struct sw_result *res
 	return ret;
 }
 
+static const char *const ids[] = { "email", NULL };
+
 const struct sw_channel sw_channel_email = {
 	.base = { "email", "E-mail by SMTP.", keys, sizeof(struct email) },
 	.rate = { 30, SW_MINUTE },
+	.ids = ids,
 	.check = email_check,
 	.credential = email_credential,
 	.render = email_render,

@@ -182,9 +182,12 @@ static struct sw_class feishu_judge(const void *conf, const struct sw_result *re
 	return (struct sw_class){ .outcome = SW_MESSAGE, .code = 9499 };
 }
 
+static const char *const ids[] = { "feishu", NULL };
+
 const struct sw_channel sw_channel_feishu = {
 	.base = { "feishu", "Feishu or Lark custom bot.", keys, sizeof(struct feishu) },
 	.rate = { 4, 3 * SW_SECOND }, /* within both limits, 5 a second and 100 a minute */
+	.ids = ids,
 	.credential = feishu_credential,
 	.render = feishu_render,
 	.judge = feishu_judge,

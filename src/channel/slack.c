@@ -204,9 +204,12 @@ static struct sw_class slack_judge(const void *conf, const struct sw_result *res
 	return ret;
 }
 
+static const char *const ids[] = { "slack", NULL };
+
 const struct sw_channel sw_channel_slack = {
 	.base = { "slack", "Slack incoming webhook.", keys, sizeof(struct slack) },
 	.rate = { 3, 3 * SW_SECOND },
+	.ids = ids,
 	.credential = slack_credential,
 	.render = slack_render,
 	.judge = slack_judge,

@@ -84,6 +84,7 @@ static struct sw_class webhook_judge(const void *conf, const struct sw_result *r
 
 const struct sw_channel sw_channel_webhook = {
 	.base = { "webhook", "JSON to a receiver of one's own.", keys, sizeof(struct webhook) },
+	.numbers = true,
 	.check = webhook_check,
 	.credential = webhook_credential,
 	.render = webhook_render,

@@ -144,9 +144,13 @@ static struct sw_class wecom_judge(const void *conf, const struct sw_result *res
 	return ret;
 }
 
+static const char *const ids[] = { "wecom", "mobile", NULL };
+
 const struct sw_channel sw_channel_wecom = {
 	.base = { "wecom", "WeCom group robot.", keys, sizeof(struct wecom) },
 	.rate = { 18, SW_MINUTE },
+	.ids = ids,
+	.numbers = true,
 	.credential = wecom_credential,
 	.render = wecom_render,
 	.judge = wecom_judge,

@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "engine/place.h"
+#include "model/maintenance.h"
 #include "plugins.h"
 #include "rules/rules.h"
 #include "shipwatch/clock.h"
@@ -200,6 +201,59 @@ static void check_budget(const struct sw_rules *rules, struct sw_buf *b)
 	sw_arena_fini(&a);
 }
 
+static void oncall_names(struct sw_buf *b, const char **names)
+{
+	for (size_t i = 0; names && names[i]; i++)
+		sw_buf_printf(b, "%s%s", i ? " and " : "", names[i]);
+}
+
+/* Who is mentioned as oncall at this moment, and until when: the line people look for when the wrong one was called. */
+static void check_oncall(const struct sw_config *cfg, struct sw_buf *b)
+{
+	sw_ms now = sw_clock_wall();
+	struct sw_oncall who, next = { 0 };
+	struct sw_arena a = { 0 };
+	struct sw_diags d;
+
+	if (!cfg->oncall.people && !cfg->oncall.rota && !cfg->oncall.file)
+		return;
+	sw_diags_init(&d, &a);
+	sw_config_oncall(cfg, now, &a, &who, &d);
+	if (who.until)
+		sw_config_oncall(cfg, who.until, &a, &next, &d);
+	sw_buf_cat(b, "on call now: ");
+	if (who.people)
+		oncall_names(b, who.people);
+	else
+		sw_buf_cat(b, "nobody");
+	sw_buf_cat(b, who.override ? " (an override)" : "");
+	if (who.until) {
+		sw_buf_cat(b, ", until ");
+		sw_time_print_local(who.until, sw_config_tz_offset(cfg, who.until), true, b);
+		sw_buf_cat(b, "; then ");
+		oncall_names(b, next.people);
+		sw_buf_cat(b, next.people ? "" : "nobody");
+	}
+	sw_buf_putc(b, '\n');
+	sw_arena_fini(&a);
+}
+
+/* Each window as it was understood, and whether it is on. */
+static void check_maintenance(const struct sw_config *cfg, struct sw_buf *b)
+{
+	sw_ms now = sw_clock_wall(), until;
+
+	for (size_t i = 0; i < cfg->n_maintenance; i++) {
+		sw_buf_cat(b, "maintenance of ");
+		sw_maintenance_print(&cfg->maintenance[i], b);
+		if (sw_maintenance_on(&cfg->maintenance[i], now, &until))
+			sw_buf_cat(b, " (now)");
+		else if (cfg->maintenance[i].until && cfg->maintenance[i].until <= now)
+			sw_buf_cat(b, " (over)");
+		sw_buf_putc(b, '\n');
+	}
+}
+
 static void check_print(const char *path, const struct sw_config *cfg, const struct sw_rules *rules, bool json)
 {
 	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
@@ -222,8 +276,11 @@ static void check_print(const char *path, const struct sw_config *cfg, const str
 	}
 	if (json)
 		sw_buf_cat(&b, "]}\n");
-	else
+	else {
+		check_oncall(cfg, &b);
+		check_maintenance(cfg, &b);
 		check_budget(rules, &b);
+	}
 	if (!json)
 		sw_buf_printf(&b, "%s is fine: %zu source%s, %zu place%s, %zu rule%s%s\n", path, cfg->n_sources, cfg->n_sources == 1 ? "" : "s",
 		              cfg->places.n, cfg->places.n == 1 ? "" : "s", rules->n, rules->n == 1 ? "" : "s",

@@ -136,19 +136,6 @@ static bool replay_read(struct recording *rec, const struct replay_options *o)
 	return r == 0;
 }
 
-/* East of UTC in seconds, at the end of the recording. */
-static int replay_offset(const struct sw_config *cfg, sw_ms now)
-{
-	time_t t = (time_t)(now / 1000);
-	struct tm tm;
-
-	if (!cfg || !cfg->timezone)
-		return 0;
-	(void)setenv("TZ", cfg->timezone, 1);
-	tzset();
-	return localtime_r(&t, &tm) ? (int)tm.tm_gmtoff : 0;
-}
-
 static bool replay_one(struct replay_ask *ask, struct sw_rules *rules, const struct replay_truth *truth, struct replay *ret)
 {
 	struct replay_options *o = ask->arg;
@@ -184,7 +171,7 @@ static int replay_run(struct replay_options *o, const struct recording *rec, con
 	ask.places = cfg ? &cfg->places : &made;
 	if (cfg && cfg->alerts && cfg->alerts[0])
 		ask.alerts = (const char *const *)cfg->alerts;
-	ask.tz_offset_s = replay_offset(cfg, rec->last);
+	ask.tz_offset_s = cfg ? sw_config_tz_offset(cfg, rec->last) : 0; /* at the end of the recording */
 	ask.since = told.since = o->since ? rec->last - o->since : rec->first;
 	sw_replay_truth(rec, ask.places, ask.since, &truth);
 	good = replay_one(&ask, rules, &truth, &first) && (!against || replay_one(&ask, against, &truth, &second));

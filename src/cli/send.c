@@ -5,10 +5,13 @@
 
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/example.h"
 #include "cli/http.h"
 #include "cli/options.h"
+#include "model/tmpl.h"
 #include "shipwatch/clock.h"
 #include "shipwatch/plugin.h"
+#include "worker/worker.h"
 
 #define PARTS_MAX 4
 
@@ -19,7 +22,7 @@ struct sending {
 	struct sw_arena a;
 	enum sw_size size;
 	int news, severity;
-	bool only_show;
+	bool only_show, example, tmpl;
 };
 
 static const char *const send_sizes[] = { "full", "half", "line", NULL };
@@ -29,13 +32,27 @@ static void send_alert(struct sending *s, const char *text)
 {
 	static struct sw_finding finding = { .text = "shipwatch send", .value = "test" };
 
+	if (s->example) {
+		sw_example((enum sw_alert_news)s->news, s->severity < 0 ? SW_SEV_CRITICAL : (enum sw_severity)s->severity, &s->a, &s->al);
+		s->al.locale = s->ch->locale;
+		s->al.tmpl = s->ch->tmpl;
+		s->al.tz_offset_s = sw_config_tz_offset(s->cfg, s->al.fired_at);
+		if (text)
+			s->al.summary = text;
+		if (s->only_show) /* whom it would mention, now; a try must not wake them */
+			sw_people_mention(s->cfg, s->ch, NULL, sw_clock_wall(), &s->a, &s->al);
+		return;
+	}
+	if (s->severity < 0)
+		s->severity = SW_SEV_INFO;
 	s->al = (struct sw_alert){
 		.id = "test", .delivery = sw_arena_printf(&s->a, "test-%lld", (long long)sw_clock_wall()), .news = (enum sw_alert_news)s->news,
 		.severity = (enum sw_severity)s->severity, .rule_severity = (enum sw_severity)s->severity, .rule = "test", .summary = text ? text : "a test message of Shipwatch", .service = "shipwatch",
-		.environment = "test", .findings = &finding, .n_findings = 1, .fired_at = sw_clock_wall(), .locale = s->cfg->locale,
+		.environment = "test", .findings = &finding, .n_findings = 1, .fired_at = sw_clock_wall(), .locale = s->ch->locale,
 		.tz_offset_s = sw_config_tz_offset(s->cfg, sw_clock_wall()), .commits_total = -1,
 	};
 	s->al.mobiles = s->ch->mobiles;
+	s->al.tmpl = s->ch->tmpl;
 }
 
 /* Where it goes without what is secret: a robot's address is its credential, some in the path, some in the query. */
@@ -121,17 +138,29 @@ static int send_all(struct sending *s)
 	return 0;
 }
 
+/* The template to start a new one from: the channel's own, or the one that is used where it names none. */
+static int send_template(const struct sending *s)
+{
+	const char *text = s->ch->tmpl ? s->ch->tmpl->text : sw_tmpl_default(s->ch->locale);
+	size_t n = s->ch->tmpl ? s->ch->tmpl->text_n : strlen(text);
+
+	return fwrite(text, 1, n, stdout) == n ? 0 : -1;
+}
+
 static int send_run(int argc, char **argv, const struct sw_usage *usage, bool only_show)
 {
 	struct sw_common c = { .config = "shipwatch.yaml" };
 	const char *news[SW_NEWS_COUNT + 1] = { NULL };
-	struct sending s = { .only_show = only_show, .news = SW_NEWS_FIRING, .severity = SW_SEV_INFO };
+	struct sending s = { .only_show = only_show, .news = SW_NEWS_FIRING, .severity = -1 };
 	int r, n, size = SW_SIZE_FULL;
+	/* the last row is for render alone */
 	const struct sw_opt opts[] = {
 		SW_OPT_CONFIG(&c),
 		{ "news", 0, SW_OPT_WORD, &s.news, "NEWS", "what it tells: firing, resolved, rollback_waiting …", news, 0, 0 },
 		{ "severity", 0, SW_OPT_WORD, &s.severity, "SEVERITY", "info, warning or critical", send_severities, 0, 0 },
+		{ "example", 0, SW_OPT_FLAG, &s.example, NULL, "an alert with all a message can say, instead of a test message" },
 		{ "size", 0, SW_OPT_WORD, &size, "SIZE", "full; half and line are what a message found too long becomes", send_sizes, 0, 0 },
+		{ only_show ? "template" : NULL, 0, SW_OPT_FLAG, &s.tmpl, NULL, "print the template of its messages instead, to start a new one from" },
 		{ 0 },
 	};
 	struct sw_config *cfg;
@@ -156,7 +185,7 @@ static int send_run(int argc, char **argv, const struct sw_usage *usage, bool on
 		r = -1;
 	} else {
 		send_alert(&s, n > 1 ? argv[2] : NULL);
-		r = send_all(&s);
+		r = s.tmpl ? send_template(&s) : send_all(&s);
 	}
 	sw_arena_fini(&s.a);
 	sw_config_put(cfg);

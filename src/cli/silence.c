@@ -10,7 +10,7 @@
 #include "engine/silences.h"
 #include "shipwatch/clock.h"
 
-struct silence_opts { const char *service, *env, *rule, *severity, *why; sw_dur lasts; };
+struct silence_opts { const char *service, *env, *rule, *severity, *why; sw_dur lasts; bool maintenance; };
 
 static const char *silence_id(struct sw_talk *t)
 {
@@ -42,12 +42,14 @@ static int silence_add(struct sw_talk *t, const struct silence_opts *o)
 	sw_jw_opt(&w, "rule", o->rule);
 	sw_jw_opt(&w, "severity", o->severity);
 	sw_jw_int(&w, "until", sw_clock_wall() + o->lasts);
+	if (o->maintenance)
+		sw_jw_bool(&w, "maintenance", true);
 	sw_jw_str(&w, "who", t->who);
 	sw_jw_opt(&w, "why", o->why);
 	sw_jw_obj_end(&w);
 	r = sw_talk_append(t, SILENCES_KEY, sw_buf_str(&b));
 	if (r == 0)
-		(void)printf("silence %s by %s; `shipwatch silence end %s` ends it\n", id, t->who, id);
+		(void)printf("%s %s by %s; `shipwatch silence end %s` ends it\n", o->maintenance ? "maintenance" : "silence", id, t->who, id);
 	return r;
 }
 
@@ -68,6 +70,8 @@ static void silence_print(const struct sw_jnode *x, sw_ms now)
 
 	sw_buf_printf(&b, "%-10s %-6s ", sw_jstr(x, "id"), until > now ? "on" : "over");
 	sw_time_print(until / 1000 * 1000, &b);
+	if (sw_jbool(x, "maintenance", false))
+		sw_buf_cat(&b, "  maintenance");
 	for (size_t i = 0; i < SW_COUNT(keys); i++)
 		if (sw_jstr(x, keys[i]))
 			sw_buf_printf(&b, "  %s=%s", keys[i], sw_jstr(x, keys[i]));
@@ -139,7 +143,8 @@ static const char *silence_wrong(int n, char **argv, const struct silence_opts *
 			return "a text has at most 200 bytes";
 	if (strcmp(argv[1], "add") == 0)
 		return n != 1 ? "add takes no further word" : !o->service && !o->env && !o->rule && !o->severity
-		         ? "add wants --service, --env, --rule or --severity: without one it would be everything" : NULL;
+		         ? "add wants --service, --env, --rule or --severity: without one it would be everything"
+		         : o->maintenance && o->severity ? "--maintenance goes with --service, --env and --rule: an action has no severity" : NULL;
 	if (strcmp(argv[1], "list") == 0)
 		return n != 1 ? "list takes no further word" : NULL;
 	if (strcmp(argv[1], "end") == 0)
@@ -150,9 +155,9 @@ static const char *silence_wrong(int n, char **argv, const struct silence_opts *
 int sw_cli_silence(int argc, char **argv)
 {
 	static const struct sw_usage usage = {
-		"silence add [--service GLOB] [--env GLOB] [--rule GLOB] [--severity WORD] [--for 1h] [--why TEXT] | list | end ID",
+		"silence add [--service GLOB] [--env GLOB] [--rule GLOB] [--severity WORD] [--maintenance] [--for 1h] [--why TEXT] | list | end ID",
 		"Messages that fit are held back until it is over; what is still so then is told, what is over is not. Actions go on: `hold` stops\n"
-		"those.\n",
+		"those, and so does `--maintenance` for as long as it lasts.\n",
 		NULL, 1, 2,
 	};
 	struct sw_talk t = { 0 };
@@ -163,6 +168,7 @@ int sw_cli_silence(int argc, char **argv)
 		{ "env", 0, SW_OPT_TEXT, &o.env, "GLOB", "of these environments" },
 		{ "rule", 0, SW_OPT_TEXT, &o.rule, "GLOB", "of these rules" },
 		{ "severity", 0, SW_OPT_TEXT, &o.severity, "WORD", "info, warning or critical" },
+		{ "maintenance", 0, SW_OPT_FLAG, &o.maintenance, NULL, "it is expected to be ill: no action starts by itself either" },
 		{ "for", 0, SW_OPT_DUR, &o.lasts, "TIME", "how long; 1h unless said, 30d at most", NULL, SW_SECOND, SILENCE_LONGEST },
 		{ "why", 0, SW_OPT_TEXT, &o.why, "TEXT", "told with everything it holds back" }, { 0 },
 	};

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/talk.h"
+#include "model/maintenance.h"
 
 #define PLACES 1000
 
@@ -55,6 +56,49 @@ static void status_hold(const char *scope, const struct sw_jnode *h)
 
 	(void)printf("HOLD      %s, by %s%s%s\n", scope, sw_jstr(h, "by") && *sw_jstr(h, "by") ? sw_jstr(h, "by") : "somebody",
 	             why && *why ? ": " : "", why ? why : "");
+}
+
+static void status_maintenance_line(const char *scope, sw_ms until, sw_ms now, const char *more)
+{
+	char age[32];
+
+	(void)printf("MAINT     %s, for another %s%s\n", scope, status_age(until - now, age, sizeof age), more);
+}
+
+/* Windows of the configuration (where -c names it), and silences that are one: what is on. Other silences are counted. */
+static int status_maintenance(struct sw_talk *t, int64_t now)
+{
+	const struct sw_jnode *items;
+	struct sw_jnode *got;
+	size_t silences = 0;
+	sw_ms until;
+	int r = sw_talk_query(t, "aggregate silences:all", &got);
+
+	for (size_t i = 0; t->cfg && i < t->cfg->n_maintenance; i++) {
+		SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+
+		if (!sw_maintenance_on(&t->cfg->maintenance[i], now, &until))
+			continue;
+		sw_maintenance_print(&t->cfg->maintenance[i], &b);
+		status_maintenance_line(sw_buf_str(&b), until, now, "");
+	}
+	items = r == 0 ? sw_jget(sw_jget(got, "state"), "items") : NULL;
+	for (const struct sw_jnode *x = items ? items->child : NULL; x; x = x->next) {
+		const char *service = sw_jstr(x, "service"), *env = sw_jstr(x, "env"), *rule = sw_jstr(x, "rule"), *why = sw_jstr(x, "why");
+
+		if (sw_jint(x, "until", 0) <= now)
+			continue;
+		if (sw_jbool(x, "maintenance", false))
+			status_maintenance_line(sw_arena_printf(&t->a, "%s/%s%s%s", service ? service : "*", env ? env : "*", rule ? ", rule " : "",
+			                                        rule ? rule : ""),
+			                        sw_jint(x, "until", 0), now,
+			                        sw_arena_printf(&t->a, ", %s by %s%s%s", sw_jstr(x, "id"), sw_jstr(x, "who"), why ? ": " : "", why ? why : ""));
+		else
+			silences++;
+	}
+	if (silences)
+		(void)printf("silences  %zu, see `shipwatch silence list`\n", silences);
+	return r;
 }
 
 static void status_place(const char *name, const struct sw_jnode *state, int64_t now)
@@ -170,8 +214,38 @@ static int status_text(struct sw_talk *t, const struct sw_jnode *s)
 		status_hold("everything", all);
 	for (const struct sw_jnode *h = holds ? holds->child : NULL; h; h = h->next)
 		status_hold(h->key, h);
-	r = status_places(t, sw_jint(s, "now", 0), NULL);
+	r = status_maintenance(t, sw_jint(s, "now", 0));
+	if (r == 0)
+		r = status_places(t, sw_jint(s, "now", 0), NULL);
 	return r < 0 ? r : status_unclaimed(t, NULL);
+}
+
+/* "maintenance": windows that are on, "silences": as they are kept, those that are over too. */
+static int status_silences(struct sw_talk *t, int64_t now, struct sw_jw *w)
+{
+	const struct sw_jnode *items;
+	struct sw_jnode *got;
+	sw_ms until;
+	int r = sw_talk_query(t, "aggregate silences:all", &got);
+
+	sw_jw_arr(w, "maintenance");
+	for (size_t i = 0; t->cfg && i < t->cfg->n_maintenance; i++) {
+		const struct sw_maintenance *m = &t->cfg->maintenance[i];
+
+		if (!sw_maintenance_on(m, now, &until))
+			continue;
+		sw_jw_obj(w, NULL);
+		sw_jw_opt(w, "service", m->service);
+		sw_jw_opt(w, "env", m->environment);
+		sw_jw_int(w, "until", until);
+		sw_jw_opt(w, "why", m->why);
+		sw_jw_obj_end(w);
+	}
+	sw_jw_arr_end(w);
+	items = r == 0 ? sw_jget(sw_jget(got, "state"), "items") : NULL;
+	if (items)
+		sw_jw_node(w, "silences", items);
+	return r;
 }
 
 static int status_json(struct sw_talk *t, const struct sw_jnode *s)
@@ -184,7 +258,9 @@ static int status_json(struct sw_talk *t, const struct sw_jnode *s)
 	sw_jw_obj(&w, NULL);
 	for (const struct sw_jnode *x = s->child; x; x = x->next)
 		sw_jw_node(&w, x->key, x);
-	r = status_places(t, 0, &w);
+	r = status_silences(t, sw_jint(s, "now", 0), &w);
+	if (r == 0)
+		r = status_places(t, 0, &w);
 	if (r == 0)
 		r = status_unclaimed(t, &w);
 	sw_jw_obj_end(&w);
@@ -196,7 +272,7 @@ static int status_json(struct sw_talk *t, const struct sw_jnode *s)
 int sw_cli_status(int argc, char **argv)
 {
 	static const struct sw_usage usage = {
-		"status [--json]", "Workers, gateways, queue lengths and ages, holds, dead letters, each place with its open watches and those of its last deployment.\n", NULL, 0, 0,
+		"status [--json]", "Workers, gateways, queue lengths and ages, holds, maintenance (that of a configuration where -c names it), dead letters, each place with its open watches and those of its last deployment.\n", NULL, 0, 0,
 	};
 	struct sw_talk t = { 0 };
 	const struct sw_opt opts[] = { SW_OPT_TALK(&t), SW_OPT_JSON(&t.c), { 0 } };

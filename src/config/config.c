@@ -6,15 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/str.h"
+#include "base/zone.h"
 #include "config/parts.h"
+#include "model/maintenance.h"
 #include "shipwatch/buf.h"
 
 #define CONFIG_NAME_MAX 64
-#define CONFIG_ZONES    "/usr/share/zoneinfo"
 
 struct config_top {
 	const char *public_url, *hooks_url, *timezone, *state_dir, *proxy, *ca_file, *log_url, *reference;
@@ -22,7 +22,7 @@ struct config_top {
 	sw_dur stuck_after;
 	bool dry_run;
 	const struct sw_ynode *redis, *gateway, *dashboard, *sources, *people, *defaults, *services, *channels, *alerts,
-	    *oncall, *actions, *rules, *heartbeat, *pushgateway, *programs;
+	    *oncall, *maintenance, *actions, *rules, *heartbeat, *pushgateway, *programs;
 };
 
 static const char *const config_locales[] = { "en", "zh-CN", "zh", NULL };
@@ -51,6 +51,7 @@ static const struct sw_key config_keys[] = {
 	{ "services", SW_KEY_NODE, TOP(services), NULL, "what is deployed, and where" },
 	{ "channels", SW_KEY_NODE, TOP(channels), NULL, "where people are told" },
 	{ "oncall", SW_KEY_NODE, TOP(oncall), NULL, "who is on call" },
+	{ "maintenance", SW_KEY_NODE, TOP(maintenance), NULL, "when services are expected to be ill: nobody is told, nothing is taken back" },
 	{ "actions", SW_KEY_NODE, TOP(actions), NULL, "what can be done" },
 	{ "rules", SW_KEY_NODE, TOP(rules), NULL, "a folder, a file or a list; absent: the shipped safe rules" },
 	{ "heartbeat", SW_KEY_NODE, TOP(heartbeat), NULL, "an address that is called while all is well" },
@@ -218,25 +219,20 @@ static const char *config_no_slash(struct config_load *l, const char *url)
 	return url ? sw_arena_strndup(l->a, url, n) : NULL;
 }
 
-static void config_timezone(struct config_load *l, const struct sw_ynode *at, const char *name)
+/* A zone by name or offset, told when it is neither. Without the system's zoneinfo names are read as UTC, with a warning. */
+const struct sw_zone *config_zone(struct config_load *l, const struct sw_ynode *at, const char *name)
 {
-	struct stat st;
-	char path[512];
+	const struct sw_zone *ret = NULL;
+	int r = sw_zone_load(l->a, name, &ret);
 
-	l->c->timezone = name;
-	if (!at || strcmp(name, "UTC") == 0)
-		return;
-	if (strstr(name, "..") || *name == '/' || strlen(name) > 100 ||
-	    name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/")]) {
-		sw_diag_error(l->d, at, "timezone: want a name such as Asia/Shanghai, got \"%s\"", name);
-		return;
-	}
-	if (stat(CONFIG_ZONES, &st) < 0)
-		return;
-	(void)strncpy(path, CONFIG_ZONES "/", sizeof path);
-	(void)strncat(path, name, sizeof path - strlen(path) - 1);
-	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
-		sw_diag_error(l->d, at, "timezone: unknown \"%s\" (there is no %s)", name, path);
+	if (r == -EINVAL)
+		sw_diag_error(l->d, at, "timezone: want a name such as Asia/Shanghai or an offset such as +08:00, got \"%s\"", name);
+	else if (r == -ENOENT && access(SW_ZONE_DIR, R_OK) < 0)
+		sw_diag_warn(l->d, at, "timezone: this system knows no zones (there is no " SW_ZONE_DIR "), UTC is used; an offset such as +08:00 works");
+	else if (r < 0)
+		sw_diag_error(l->d, at, "timezone: unknown \"%s\" (%s " SW_ZONE_DIR "/%s)", name,
+		              r == -ENOENT ? "there is no" : "no zone is in", name);
+	return ret;
 }
 
 static void config_outgoing(struct config_load *l, const struct sw_ynode *root, const struct config_top *t)
@@ -281,30 +277,6 @@ static void config_alerts(struct config_load *l, const struct sw_ynode *node)
 		sw_diag_warn(l->d, l->channels,
 		             "several channels and no `alerts:`: what no rule, environment or service says a channel "
 		             "for is told to nobody");
-}
-
-static void config_oncall(struct config_load *l, const struct sw_ynode *node)
-{
-	static const struct sw_key keys[] = {
-		{ "people", SW_KEY_STRINGS, offsetof(struct sw_conf_oncall, people), NULL, "who is on call" },
-		{ "file", SW_KEY_STRING, offsetof(struct sw_conf_oncall, file), NULL, "a rota" },
-		{ "url", SW_KEY_URL, offsetof(struct sw_conf_oncall, url), NULL, "a rota elsewhere" },
-		{ 0 },
-	};
-	struct sw_conf_oncall *o = &l->c->oncall;
-
-	if (!node || sw_keys_read(keys, node, node, NULL, l->a, o, l->d) < 0)
-		return;
-	config_known_all(l, sw_yget(node, "people"), l->people, "person");
-	if (o->file)
-		o->file = config_path(l, o->file);
-	/* Somebody else writes it, maybe later: until then nobody on call is mentioned. */
-	if (o->file && access(o->file, R_OK) < 0)
-		sw_diag_warn(l->d, sw_yget(node, "file"), "oncall: %s: %s", o->file, strerror(errno));
-	if (o->url)
-		sw_diag_error(l->d, sw_yget(node, "url"), "oncall: url: not in this version, name people or a file");
-	if ((o->people != NULL) + (o->file != NULL) + (o->url != NULL) != 1)
-		sw_diag_error(l->d, node, "oncall: want one of people, file and url");
 }
 
 static void config_heartbeat(struct config_load *l, const struct sw_ynode *node)
@@ -373,7 +345,8 @@ static void config_top(struct config_load *l, const struct sw_ynode *root)
 	c->reference = t.reference;
 	c->stuck_after = t.stuck_after;
 	c->dry_run = t.dry_run;
-	config_timezone(l, sw_yget(root, "timezone"), t.timezone ? t.timezone : "UTC");
+	c->timezone = t.timezone ? t.timezone : "UTC";
+	c->zone = config_zone(l, sw_yget(root, "timezone"), c->timezone);
 	config_outgoing(l, root, &t);
 	l->sources = config_map(l, t.sources, "sources");
 	l->people = config_map(l, t.people, "people");
@@ -392,6 +365,8 @@ static void config_top(struct config_load *l, const struct sw_ynode *root)
 	config_services(l, t.services, t.defaults);
 	config_alerts(l, t.alerts);
 	config_oncall(l, t.oncall);
+	config_reach(l);
+	sw_maintenance_read(l->a, t.maintenance, c->zone, &c->maintenance, &c->n_maintenance, l->d);
 	config_heartbeat(l, t.heartbeat);
 	config_programs(l, t.programs);
 	config_rules(l, t.rules);
@@ -551,18 +526,7 @@ const char *const *sw_config_place_channels(const struct sw_config *c, const str
 	return (const char *const *)(p->channels ? p->channels : c->alerts);
 }
 
-/* The offset of the configured zone at a moment. TZ is the process's; our own texts are all in UTC or with an offset given. */
 int sw_config_tz_offset(const struct sw_config *c, sw_ms now)
 {
-	time_t t = (time_t)(now / 1000);
-	const char *old = getenv("TZ");
-	struct tm tm;
-
-	if (!c->timezone)
-		return 0;
-	if (!old || strcmp(old, c->timezone) != 0) {
-		(void)setenv("TZ", c->timezone, 1);
-		tzset();
-	}
-	return localtime_r(&t, &tm) ? (int)tm.tm_gmtoff : 0;
+	return c->zone ? sw_zone_offset(c->zone, now) : 0;
 }

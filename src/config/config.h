@@ -64,6 +64,8 @@ struct sw_conf_channel {
 	                                              oncall, all, a person */
 	const char **mobiles;                      /* NULL or NULL-ended: mentioned on every message */
 	const char *fallback;                      /* name of a channel, or NULL; there are no circles */
+	enum sw_locale locale;                     /* of its messages; the file's unless said */
+	const struct sw_tmpl *tmpl;                /* how they are written; NULL: as usual (model/tmpl.h) */
 	const char
 	    *credential; /* digest of the robot's credential, 16 hex digits: channels that share a robot share it */
 	const char *where;
@@ -80,8 +82,19 @@ struct sw_conf_action {
 
 struct sw_conf_oncall { /* one of them; all NULL: nobody is on call */
 	const char **people;
-	const char *file; /* absolute path, read by the worker */
+	const struct sw_ynode *node; /* rota: as it is written */
+	const struct sw_rota *rota;  /* and as it is read (config/rota.h) */
+	const char *file;            /* absolute path, read whenever it is asked */
 	const char *url;
+};
+
+/* Who is on call at a moment. Lists are NULL, or NULL-ended and not empty. */
+struct sw_oncall {
+	const char **people;
+	const char **second; /* the next in turn, who are called too from a severity on */
+	int second_from;     /* that severity; above SW_SEV_CRITICAL: never */
+	sw_ms until;         /* when that changes; 0: it does not, as far as is known */
+	bool override;       /* an exception to the turns */
 };
 
 struct sw_conf_heartbeat {
@@ -93,8 +106,9 @@ struct sw_config {
 	const char *path; /* of the file, as given; "<built in>" for text */
 	const char *public_url,
 	    *hooks_url; /* no slash at the end; hooks_url is public_url unless said; NULL: not known */
-	enum sw_locale locale;
-	const char *timezone;        /* "Asia/Shanghai"; the name exists; "UTC" unless said */
+	enum sw_locale locale;       /* of messages, where a channel says no other */
+	const char *timezone;        /* "Asia/Shanghai", "+08:00"; it exists; "UTC" unless said */
+	const struct sw_zone *zone;  /* base/zone.h; NULL: UTC */
 	const char *state_dir;       /* absolute, or NULL: the caller's default */
 	const char *redis_url;       /* redis://… or unix://…, checked; NULL: a private one */
 	const char *proxy, *ca_file; /* NULL: none */
@@ -115,6 +129,8 @@ struct sw_config {
 	struct sw_conf_action *actions;
 	size_t n_actions;
 	struct sw_conf_oncall oncall;
+	struct sw_maintenance *maintenance; /* windows (model/maintenance.h) */
+	size_t n_maintenance;
 	const char **rules; /* NULL: the shipped safe rules; else NULL-ended absolute paths of files */
 	struct sw_conf_heartbeat heartbeat;
 	const char *reference; /* NULL: none */
@@ -155,6 +171,9 @@ const struct sw_conf_source *sw_config_report_source(const struct sw_config *c);
  */
 const struct sw_conf_person *sw_config_person_of(const struct sw_config *c, const char *source_kind, const char *login,
                                                  const char *email);
+
+/* Texts are the configuration's or in a. Reads the file if there is one; what is wrong with that goes to d, and then nobody is on call. */
+void sw_config_oncall(const struct sw_config *c, sw_ms now, struct sw_arena *a, struct sw_oncall *ret, struct sw_diags *d);
 
 struct sw_buf;
 /* One line, no newline: `web/prod: GitLab acme/web environment "production"; health every 10s; rollback undo-web;

@@ -10,7 +10,7 @@
 static const char *const channels_later[] = {
 	"telegram", "pagerduty", NULL
 };
-static const char *const channels_skip[] = { "kind", "mention", "fallback", NULL };
+static const char *const channels_skip[] = { "kind", "mention", "fallback", "locale", "template", NULL };
 static const char *const actions_later[] = { NULL };
 static const char *const actions_skip[] = { "kind", "dry_run", "timeout", NULL };
 static const char *const roles[] = { "deployer", "authors", "oncall", "all", NULL };
@@ -31,6 +31,8 @@ static const struct sw_key mention_keys[] = {
 
 static const struct sw_key fallback_key = { "fallback", SW_KEY_STRING, offsetof(struct sw_conf_channel, fallback), NULL,
 	                                    "the channel that is told when this one cannot be" };
+static const char *const locales[] = { "en", "zh-CN", "zh", NULL };
+static const struct sw_key locale_key = { "locale", SW_KEY_ENUM, 0, NULL, "language of its messages; the file's unless said", 0, 0, locales };
 static const struct sw_key dry_run_key = { "dry_run", SW_KEY_BOOL, offsetof(struct sw_conf_action, dry_run), NULL,
 	                                   "told what would have happened, not done" };
 static const struct sw_key timeout_key = {
@@ -69,6 +71,7 @@ static void mention_check(struct config_load *l, const struct sw_ynode *list)
 static void channel_mention(struct config_load *l, const struct sw_ynode *node, struct sw_conf_channel *ch)
 {
 	struct mention m = { 0 };
+	unsigned errors;
 
 	if (!node || sw_keys_read(mention_keys, node, node, NULL, l->a, &m, l->d) < 0)
 		return;
@@ -78,9 +81,13 @@ static void channel_mention(struct config_load *l, const struct sw_ynode *node, 
 			mention_check(l, sw_yget(node, mention_keys[i].name));
 	}
 	ch->mobiles = m.mobiles;
+	errors = l->d->errors;
 	for (const char **p = m.mobiles; p && *p; p++)
 		if ((*p)[strspn(*p, "+0123456789")] || !**p)
 			sw_diag_error(l->d, sw_yget(node, "mobiles"), "mobiles: want digits only, got \"%s\"", *p);
+	if (m.mobiles && m.mobiles[0] && errors == l->d->errors && !ch->plugin->numbers)
+		sw_diag_warn(l->d, sw_yget(node, "mobiles"),
+		             "mobiles: a channel of kind \"%s\" cannot mention numbers, nobody is mentioned by them", ch->kind);
 }
 
 /* Channels that share a robot share its rate: they find each other by this digest, which tells nothing of the secret.
@@ -98,6 +105,15 @@ static const char *channel_credential(struct config_load *l, const struct sw_con
 	return sw_arena_strdup(l->a, b.p);
 }
 
+static void channel_locale(struct config_load *l, const struct sw_ynode *node, struct sw_conf_channel *ch)
+{
+	int locale;
+
+	ch->locale = l->c->locale;
+	if (node && sw_key_read_one(&locale_key, node, l->a, &locale, l->d) == 0)
+		ch->locale = locale == 0 ? SW_LOCALE_EN : SW_LOCALE_ZH;
+}
+
 static bool channel_read(struct config_load *l, const struct sw_ynode *node, const struct sw_plugin *const *plugins,
                          struct sw_conf_channel *ch)
 {
@@ -112,6 +128,8 @@ static bool channel_read(struct config_load *l, const struct sw_ynode *node, con
 	ch->plugin = l->plugins->channels[i];
 	ch->conf = sw_arena_alloc(l->a, ch->plugin->base.conf_size);
 	channel_mention(l, sw_yget(node, "mention"), ch);
+	channel_locale(l, sw_yget(node, "locale"), ch);
+	ch->tmpl = config_template(l, sw_yget(node, "template"), ch->locale);
 	if (fallback && sw_key_read_one(&fallback_key, fallback, l->a, ch, l->d) == 0)
 		(void)config_known(l, fallback, ch->fallback, l->channels, "channel");
 	if (sw_keys_read(ch->plugin->base.keys, node, node, channels_skip, l->a, ch->conf, l->d) < 0)

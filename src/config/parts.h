@@ -29,6 +29,8 @@ void config_known_all(struct config_load *l, const struct sw_ynode *list, const 
 const char *config_where(struct config_load *l, const struct sw_ynode *at);
 /* Absolute, relative to the folder of the file. */
 const char *config_path(struct config_load *l, const char *path);
+/* A time zone by its name or offset; what is wrong with it is told at `at`. NULL: UTC. */
+const struct sw_zone *config_zone(struct config_load *l, const struct sw_ynode *at, const char *name);
 /* The names of a map's children, NULL-ended. */
 const char **config_names(struct config_load *l, const struct sw_ynode *map);
 /* Adds to a NULL-ended list what is not in it; *n is its length, the list has room. */
@@ -50,7 +52,11 @@ void config_services(struct config_load *l, const struct sw_ynode *services,
 /* One level over the outer one that stands in conf; an address alone is the url, null turns it off; node NULL: nothing is said. */
 void config_measure(struct config_load *l, const struct sw_ynode *node, bool scrape, struct sw_measure_conf *conf); /* measures.c */
 void config_channels(struct config_load *l);                               /* outputs.c */
+/* templates.c: how a channel's messages are written, `template:`; NULL: as usual, or a mistake was told. */
+const struct sw_tmpl *config_template(struct config_load *l, const struct sw_ynode *node, enum sw_locale locale);
 void config_actions(struct config_load *l);                                /* outputs.c */
+void config_reach(struct config_load *l);                                  /* reach.c, when all the others are read */
+void config_oncall(struct config_load *l, const struct sw_ynode *node);    /* oncall.c */
 void config_gateway(struct config_load *l, const struct sw_ynode *node);   /* server.c */
 void config_dashboard(struct config_load *l, const struct sw_ynode *node); /* server.c */
 void config_redis(struct config_load *l, const struct sw_ynode *node);     /* server.c */

@@ -14,6 +14,7 @@
 
 #include "base/str.h"
 #include "engine/place.h"
+#include "engine/silences.h"
 
 #define TRY_AGAIN     (2 * SW_SECOND)
 #define GIVE_UP       (60 * SW_SECOND)  /* while a guard of the script refuses */
@@ -167,6 +168,8 @@ void sw_act_propose(struct step *s, struct place_state *p, struct deployment *d,
 		return;
 	}
 	why = act_forbidden(s, p, d, rollback);
+	if (!why) /* what is expected to be ill is not taken back by itself */
+		why = sw_silences_maintenance(s, p->service, p->environment, rule->name);
 	if (!why)
 		why = act_no_good(p, d, conf);
 	if (!why && rollback)
@@ -373,6 +376,10 @@ void sw_act_go(struct step *s, struct place_state *p, const struct sw_jnode *msg
 		return;
 	why = d ? act_forbidden(s, p, d, x->rollback) : "its deployment is not known any more";
 	if (!why)
+		why = sw_silences_maintenance(s, p->service, p->environment, x->rule);
+	if (s->out->n_needs)
+		return;
+	if (!why)
 		why = act_no_good(p, d, act_conf(s, x->action));
 	if (why)
 		act_skip(s, p, x, why);
@@ -432,6 +439,20 @@ void sw_act_recovered(struct step *s, struct place_state *p, const struct watch 
 			p->acts[i].state = ACT_VERIFIED;
 			p->acts[i].deadline = 0;
 		}
+}
+
+void sw_act_became(const struct place_state *p, const struct watch *w, struct sw_alert *al)
+{
+	const struct act *x = NULL;
+
+	for (size_t i = 0; i < p->n_acts; i++)
+		if (sw_streq(p->acts[i].watch, w->id) && (!x || p->acts[i].rollback))
+			x = &p->acts[i];
+	if (!x)
+		return;
+	al->rollback_action = x->action;
+	al->rollback_state = sw_act_state_name(x->state);
+	al->rollback_detail = x->why;
 }
 
 void sw_act_cancel(struct step *s, struct place_state *p, const char *dep, const char *why)

@@ -102,6 +102,11 @@ static void alert_remind(struct step *s, struct alert_state *st)
 {
 	if (!st->remind_due || s->now < st->remind_due)
 		return;
+	for (size_t i = 0; i < st->n_queue; i++)
+		if (st->queue[i].silenced) { /* nobody is reminded of what nobody was told: a dozen would come when the silence ends */
+			st->remind_due = s->now + st->repeat;
+			return;
+		}
 	st->reminders++;
 	alert_tell(s, st, "reminder", NULL, st->reminders > REMINDERS_ALONE);
 	st->remind_due = st->reminders < REMINDERS_MAX ? s->now + st->repeat : 0;

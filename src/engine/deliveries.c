@@ -9,7 +9,7 @@
  * 1. A channel is sent one message at a time, in order; each try has a number, a late answer to an older try says nothing.
  * 2. A try without an answer in its time counts as ambiguous: it is repeated once, marked as a possible repeat.
  * 3. What a silence holds back is looked up when a message is about to be sent. It waits for the end of the silence, and is dropped
- *    when the alert was over by then.
+ *    when it got better before.
  */
 #include <string.h>
 
@@ -250,6 +250,15 @@ static bool delivery_behind(const struct alert_state *st, size_t i)
 	return false;
 }
 
+/* It got better; one that was closed without that is still to be told. */
+static bool delivery_recovered(const struct alert_state *st)
+{
+	for (size_t i = 0; i < st->n_told; i++)
+		if (sw_streq(st->told[i].news, "resolved"))
+			return true;
+	return false;
+}
+
 /* Held back by a silence? Then it waits, or goes when nobody needs it any more. */
 static bool delivery_silenced(struct step *s, struct alert_state *st, struct delivery *q)
 {
@@ -268,7 +277,7 @@ static bool delivery_silenced(struct step *s, struct alert_state *st, struct del
 		DELIVERY_NOTE(s, st, SW_NOTE_INFO, q->delivery, "channel %s: alert=%s is held back, %s", q->channel, q->delivery, why);
 	q->silenced = true;
 	q->due = SW_MIN(until, s->now + SILENCE_LOOK);
-	if (st->over)
+	if (delivery_recovered(st))
 		delivery_drop(st, q);
 	return true;
 }

@@ -32,6 +32,7 @@
 #define SW_ENGINE_ENGINE_H
 
 #include "base/json.h"
+#include "model/maintenance.h"
 #include "model/place.h"
 #include "rules/rules.h"
 #include "shipwatch/alert.h"
@@ -67,6 +68,8 @@ struct sw_engine {
 	const char *log_url;           /* with {ci_run_id}; NULL: none */
 	const char *public_url;
 	bool reference;                /* an address tells whether our own network is down */
+	const struct sw_maintenance *maintenance; /* windows of the configuration */
+	size_t n_maintenance;
 	int tz_offset_s;
 	sw_dur stuck_after;            /* 20 min unless set */
 };

@@ -227,6 +227,8 @@ void sw_act_result(struct step *s, struct place_state *p, const struct sw_jnode 
 void sw_act_tick(struct step *s, struct place_state *p, sw_ms *next);
 /* The watch it was decided for saw the condition end. */
 void sw_act_recovered(struct step *s, struct place_state *p, const struct watch *w);
+/* What became of the action that was decided for this watch, put into an alert; nothing, when none was. */
+void sw_act_became(const struct place_state *p, const struct watch *w, struct sw_alert *al);
 void sw_act_cancel(struct step *s, struct place_state *p, const char *dep, const char *why);
 /* Why an action is dropped: a newer deployment, with who it was where that is known. */
 const char *sw_act_newer(struct step *s, const struct deployment *newer);

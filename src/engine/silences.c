@@ -13,15 +13,18 @@
 static const struct { const char *key, *member; } matchers[] = {
 	{ "service", "service" }, { "env", "environment" }, { "rule", "rule" }, { "severity", "severity" } };
 
+enum { MATCH_SERVICE, MATCH_ENV, MATCH_RULE, MATCH_SEVERITY };
+
 struct silence {
 	const char *id, *who, *why, *match[SW_COUNT(matchers)];
 	sw_ms from, until;
+	bool maintenance;
 };
 
 static void silence_read(const struct sw_jnode *n, struct silence *x)
 {
 	*x = (struct silence){ .id = sw_jstr(n, "id"), .who = sw_jstr(n, "who"), .why = sw_jstr(n, "why"), .from = sw_jint(n, "from", 0),
-	                       .until = sw_jint(n, "until", 0) };
+	                       .until = sw_jint(n, "until", 0), .maintenance = sw_jbool(n, "maintenance", false) };
 	for (size_t i = 0; i < SW_COUNT(matchers); i++)
 		x->match[i] = sw_jstr(n, matchers[i].key);
 }
@@ -34,6 +37,8 @@ static void silence_write(const struct silence *x, struct sw_jw *w)
 		sw_jw_opt(w, matchers[i].key, x->match[i]);
 	sw_jw_int(w, "from", x->from);
 	sw_jw_int(w, "until", x->until);
+	if (x->maintenance)
+		sw_jw_bool(w, "maintenance", true);
 	sw_jw_opt(w, "who", x->who);
 	sw_jw_opt(w, "why", x->why);
 	sw_jw_obj_end(w);
@@ -53,6 +58,8 @@ static int silence_add(struct step *s, struct silence *list, size_t *n, const st
 	}
 	if (!x.id || !any || x.until <= s->now || (x.why && strlen(x.why) > SILENCE_TEXT))
 		return sw_err_set(s->err, EBADMSG, "a silence without id, matcher or end");
+	if (x.maintenance && x.match[MATCH_SEVERITY])
+		return sw_err_set(s->err, EBADMSG, "a maintenance of one severity: an action has none");
 	x.until = SW_MIN(x.until, s->now + SILENCE_LONGEST);
 	for (size_t i = 0; i < *n; i++)
 		if (sw_streq(list[i].id, x.id))
@@ -62,7 +69,7 @@ static int silence_add(struct step *s, struct silence *list, size_t *n, const st
 		return 0;
 	}
 	list[(*n)++] = x;
-	sw_step_note(s, SW_NOTE_INFO, NULL, NULL, "silence %s by %s%s%s", x.id, x.who ? x.who : "somebody", x.why ? ": " : "", x.why ? x.why : "");
+	sw_step_note(s, SW_NOTE_INFO, NULL, NULL, "%s %s by %s%s%s", x.maintenance ? "maintenance" : "silence", x.id, x.who ? x.who : "somebody", x.why ? ": " : "", x.why ? x.why : "");
 	return 0;
 }
 
@@ -111,33 +118,67 @@ int sw_silences_step(struct step *s)
 	return 0;
 }
 
-static bool silence_fits(const struct silence *x, const struct sw_jnode *alert)
+static bool silence_fits(const struct silence *x, const char *const *values)
 {
-	for (size_t i = 0; i < SW_COUNT(matchers); i++) {
-		const char *v = sw_jstr(alert, matchers[i].member);
-
-		if (x->match[i] && !sw_glob_match(x->match[i], v ? v : "", false))
+	for (size_t i = 0; i < SW_COUNT(matchers); i++)
+		if (x->match[i] && !sw_glob_match(x->match[i], values[i] ? values[i] : "", false))
 			return false;
-	}
 	return true;
 }
 
-const char *sw_silences_hold(struct step *s, const struct sw_jnode *alert, sw_ms *ret_until, bool *ret_known)
+/* The first silence in force that fits; maintenance: of those that are one. *ret_known as in the header. */
+static bool silence_find(struct step *s, const char *const *values, bool maintenance, struct silence *ret, bool *ret_known)
 {
 	struct sw_jnode *state;
 	const char *text;
 
 	*ret_known = sw_step_snap(s, SILENCES_KEY, &text);
 	if (!*ret_known || !text || sw_jtree_parse(s->a, text, strlen(text), 10000, &state, NULL) < 0)
-		return NULL;
+		return false;
 	EACH(n, state, "items") {
-		struct silence x;
-
-		silence_read(n, &x);
-		if (x.until <= s->now || !silence_fits(&x, alert))
-			continue;
-		*ret_until = x.until;
-		return sw_arena_printf(s->a, "silence %s by %s%s%s", x.id, x.who ? x.who : "somebody", x.why ? ": " : "", x.why ? x.why : "");
+		silence_read(n, ret);
+		if (ret->until > s->now && (ret->maintenance || !maintenance) && silence_fits(ret, values))
+			return true;
 	}
-	return NULL;
+	return false;
+}
+
+static const char *silence_text(struct step *s, const struct silence *x)
+{
+	return sw_arena_printf(s->a, "%s %s by %s%s%s", x->maintenance ? "maintenance" : "silence", x->id, x->who ? x->who : "somebody",
+	                       x->why ? ": " : "", x->why ? x->why : "");
+}
+
+const char *sw_silences_hold(struct step *s, const struct sw_jnode *alert, sw_ms *ret_until, bool *ret_known)
+{
+	const char *values[SW_COUNT(matchers)];
+	const struct sw_maintenance *m;
+	struct silence x;
+
+	for (size_t i = 0; i < SW_COUNT(matchers); i++)
+		values[i] = sw_jstr(alert, matchers[i].member);
+	*ret_known = true;
+	m = sw_maintenance_at(s->e->maintenance, s->e->n_maintenance, values[MATCH_SERVICE], values[MATCH_ENV], s->now, ret_until);
+	if (m)
+		return sw_arena_printf(s->a, "maintenance%s%s", m->why ? ": " : "", m->why ? m->why : "");
+	if (!silence_find(s, values, false, &x, ret_known))
+		return NULL;
+	*ret_until = x.until;
+	return silence_text(s, &x);
+}
+
+const char *sw_silences_maintenance(struct step *s, const char *service, const char *environment, const char *rule)
+{
+	const char *const values[SW_COUNT(matchers)] = { service, environment, rule, NULL };
+	const struct sw_maintenance *m;
+	struct silence x;
+	sw_ms until;
+	bool known;
+
+	m = sw_maintenance_at(s->e->maintenance, s->e->n_maintenance, service, environment, s->now, &until);
+	if (m)
+		return m->why ? sw_arena_printf(s->a, "this place is in maintenance: %s", m->why) : "this place is in maintenance";
+	if (!silence_find(s, values, true, &x, &known))
+		return NULL;
+	return sw_arena_printf(s->a, "this place is in maintenance by %s%s%s", x.who ? x.who : "somebody", x.why ? ": " : "", x.why ? x.why : "");
 }

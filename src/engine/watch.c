@@ -286,12 +286,14 @@ static void watch_follow(struct step *s, struct place_state *p, struct watch *w,
 	if (fresh)
 		w->calm = j->truth == SW_FALSE ? w->calm + 1 : j->truth == SW_TRUE ? 0 : w->calm;
 	if (w->calm >= CALM_CHECKS) {
-		watch_news(s, p, w, d, rule, NULL, &n);
-		sw_news_tell(s, &n, SW_NEWS_RESOLVED, NULL);
 		sw_act_recovered(s, p, w);
+		watch_news(s, p, w, d, rule, NULL, &n);
+		sw_act_became(p, w, &n.al);
+		sw_news_tell(s, &n, SW_NEWS_RESOLVED, NULL);
 		sw_watch_end(s, p, w, "fail", w->reason);
 	} else if (s->now >= w->fail_at + FOLLOW_FOR) {
 		watch_news(s, p, w, d, rule, NULL, &n);
+		sw_act_became(p, w, &n.al);
 		sw_news_tell(s, &n, SW_NEWS_CLOSED, NULL);
 		sw_watch_end(s, p, w, "fail", w->reason);
 	}

@@ -1,7 +1,7 @@
 /*
- * What a message says: an alert composed to lines in the order of design 4.3, cut from the bottom. Everything that came
- * from outside passes one of two doors of clean.c: text_put (words) and sw_alert_url (links), which leave nothing that a
- * chat would act on.
+ * What a message says: an alert composed to lines by a template (tmpl.h, the channel's or the default one), cut from the bottom.
+ * What the values in it say, and how they are made harmless, is in value.c; this file knows lines, what stands around them in each
+ * markup, and the budget.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,31 +9,11 @@
 
 #include "base/str.h"
 #include "model/clean.h"
+#include "model/text.h"
 #include "model/words.h"
-#include "shipwatch/alert.h"
-#include "shipwatch/buf.h"
-#include "shipwatch/clock.h"
 
-#define WORDS_MAX 400 /* bytes of one text from outside */
-#define COMMITS   10 /* shown; the rest is counted */
-#define FILES     15
-#define SHA_SHOWN 8
-#define TAIL_MAX  40
-
-/* What a line is decides what stands around it. */
-enum kind { LINE_HEAD, LINE_WORDS, LINE_QUOTE, LINE_ITEM, LINE_KINDS };
-
-struct line {
-	size_t from, body, n, weight; /* body: where it begins behind what opens the line */
-};
-
-/* How a markup looks. Card and mail show the severity by a colour of their own. */
-struct look {
-	const char *open[LINE_KINDS], *close[LINE_KINDS];
-	const char *strong, *strong_end;
-	const char *tag, *tag_end; /* around the severity */
-	const char *sep;           /* between lines */
-};
+#define TAIL_MAX 40
+#define DOT      " · " /* between values of one line */
 
 #define HTML_HEAD  "<div style=\"font-size:1.15em;font-weight:bold;margin:0 0 .5em\">"
 #define HTML_QUOTE "<div style=\"border-left:3px solid #c0c0c0;padding-left:.6em\">"
@@ -50,396 +30,159 @@ static const struct look looks[SW_MARKUP_COUNT] = {
 	                     "<b>", "</b>", "[", "] ", "\n" },
 };
 
-struct text {
-	const struct sw_alert *al;
-	enum sw_markup markup;
-	const struct look *look;
-	struct sw_buf b;
-	struct line *lines;
-	size_t n, cap;
-};
-
 static const char *word(const struct text *t, enum sw_word w)
 {
 	return sw_word(w, t->al->locale);
 }
 
-static const char *translated(const struct text *t, const char *s)
-{
-	return sw_word_known(s, t->al->locale);
-}
-
-/* What is said about a rollback: words of the engine, and in brackets what is not ours to translate, such as who it was. */
-static const char *detail(const struct text *t, struct sw_buf *room)
-{
-	const char *s = t->al->rollback_detail, *more = strstr(s, " ("), *head;
-
-	if (!more)
-		return translated(t, s);
-	sw_buf_reset(room);
-	sw_buf_catn(room, s, (size_t)(more - s));
-	head = translated(t, sw_buf_str(room));
-	if (head == sw_buf_str(room))
-		return s;
-	sw_buf_reset(room);
-	sw_buf_cat(room, head);
-	sw_buf_cat(room, more);
-	return sw_buf_str(room);
-}
-
-/* ---- what is put into lines ---- */
-
-static void text_put(struct text *t, const char *s)
-{
-	sw_clean_words(&t->b, t->markup, s, WORDS_MAX);
-}
-
 /* ---- lines ---- */
 
-static void line_begin(struct text *t, enum kind kind)
+static void line_begin(struct text *t, enum sw_tmpl_kind kind)
 {
+	static const char *const colors[] = { "comment", "warning", "warning" };
+
 	if (t->n == t->cap) {
 		t->cap = t->cap ? t->cap * 2 : 32;
 		t->lines = sw_realloc(t->lines, t->cap * sizeof *t->lines);
 	}
 	t->lines[t->n] = (struct line){ .from = t->b.n, .weight = 1 };
 	sw_buf_cat(&t->b, t->look->open[kind]);
+	if (t->markup == SW_MARKUP_WECOM && kind == SW_TMPL_HEAD)
+		sw_buf_printf(&t->b, "<font color=\"%s\">", t->al->news == SW_NEWS_RESOLVED ? "info" : colors[t->al->severity]);
 	t->lines[t->n++].body = t->b.n;
 }
 
-static void line_end(struct text *t, enum kind kind)
+static void line_end(struct text *t, enum sw_tmpl_kind kind)
 {
 	struct line *l = &t->lines[t->n - 1];
 
-	if (t->b.n == l->body) { /* there was nothing to say */
-		sw_buf_truncate(&t->b, l->from);
-		t->n--;
-		return;
-	}
 	sw_buf_cat(&t->b, t->look->close[kind]);
 	l->n = t->b.n - l->from;
 }
 
-/* "name: value" behind what stands in the line already. */
-static void text_pair(struct text *t, enum sw_word name, const char *value)
+static void line_drop(struct text *t)
 {
-	if (!value || !*value)
-		return;
-	if (t->b.n > t->lines[t->n - 1].body)
-		sw_buf_cat(&t->b, " · ");
-	sw_buf_cat(&t->b, word(t, name));
-	sw_buf_cat(&t->b, word(t, SW_W_COLON));
-	text_put(t, value);
-}
-
-static void text_time(struct text *t, enum sw_word name, sw_ms at)
-{
-	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
-
-	if (!at)
-		return;
-	sw_time_print_local(at, t->al->tz_offset_s, true, &b);
-	text_pair(t, name, sw_buf_str(&b));
-}
-
-static void text_sha(struct text *t, const char *sha)
-{
-	char s[SHA_SHOWN + 1];
-
-	(void)snprintf(s, sizeof s, "%s", sha);
-	text_put(t, s);
+	sw_buf_truncate(&t->b, t->lines[--t->n].from);
 }
 
 static void more_line(struct text *t, size_t more)
 {
 	if (!more)
 		return;
-	line_begin(t, LINE_WORDS);
+	line_begin(t, SW_TMPL_WORDS);
 	sw_buf_printf(&t->b, "%s%zu%s", word(t, SW_W_MORE), more, word(t, SW_W_MORE_END));
-	line_end(t, LINE_WORDS);
+	line_end(t, SW_TMPL_WORDS);
 	t->lines[t->n - 1].weight = more;
 }
 
-/* ---- the first line ---- */
+/* ---- a line of the template ---- */
 
-static const char *first_of(const char *a, const char *b, const char *c)
+/* Words of the template's author: as they are, but in mail, which is text and HTML of one template. */
+static void put_literal(struct text *t, const char *s, size_t n)
 {
-	return a && *a ? a : b && *b ? b : c;
-}
+	for (size_t i = 0; i < n; i++) {
+		const char *e = t->markup == SW_MARKUP_HTML ? sw_clean_entity(t->markup, s[i]) : NULL;
 
-/* Service and environment, or the next best name of where it happened. */
-static void head_place(struct text *t)
-{
-	const struct sw_alert *al = t->al;
-
-	text_put(t, first_of(al->service, al->repo, "shipwatch"));
-	if (al->environment && *al->environment) {
-		sw_buf_putc(&t->b, '/');
-		text_put(t, al->environment);
+		if (e)
+			sw_buf_cat(&t->b, e);
+		else
+			sw_buf_putc(&t->b, s[i]);
 	}
 }
-
-static void head_part(struct text *t, bool *said, const char *s)
-{
-	if (!s || !*s)
-		return;
-	sw_buf_cat(&t->b, word(t, *said ? SW_W_COMMA : SW_W_COLON));
-	text_put(t, s);
-	*said = true;
-}
-
-/* What happened, in a few words. */
-static void head_what(struct text *t)
-{
-	const struct sw_alert *al = t->al;
-	const char *news = sw_word_news(al->news, al->locale), *finding = al->n_findings ? al->findings[0].text : NULL;
-	SW_CLEANUP(sw_buf_fini) struct sw_buf room = SW_BUF_INIT;
-	bool said = false;
-
-	head_part(t, &said, news);
-	if (al->news == SW_NEWS_FIRING)
-		head_part(t, &said, translated(t, al->verdict));
-	if (al->news >= SW_NEWS_ROLLBACK_WAITING && al->news <= SW_NEWS_ROLLBACK_INEFFECTIVE && al->rollback_detail)
-		head_part(t, &said, detail(t, &room));
-	else if (first_of(finding, al->summary, NULL))
-		head_part(t, &said, first_of(finding, al->summary, NULL));
-	else if (al->verdict && al->news == SW_NEWS_INCONCLUSIVE)
-		head_part(t, &said, translated(t, first_of(al->reason, al->rule, NULL)));
-	else
-		head_part(t, &said, first_of(al->rule, al->title, NULL));
-	if (!al->verdict && al->kind && al->event_status) {
-		head_part(t, &said, translated(t, al->kind));
-		sw_buf_putc(&t->b, ' ');
-		text_put(t, translated(t, al->event_status));
-	}
-}
-
-static void head_words(struct text *t)
-{
-	const struct sw_alert *al = t->al;
-	const char *open = t->look->tag, *close = t->look->tag_end;
-	const char *tag =
-	    al->news == SW_NEWS_RESOLVED ? word(t, SW_W_RESOLVED) : sw_word_severity(al->severity, al->locale);
-
-	sw_buf_printf(&t->b, "%s%s%s", open, tag, close);
-	if (al->dry_run)
-		sw_buf_printf(&t->b, "%s%s%s", open, word(t, SW_W_DRY), close);
-	head_place(t);
-	head_what(t);
-	if (al->repeat)
-		sw_buf_printf(&t->b, " (%s)", word(t, SW_W_REPEAT));
-}
-
-static void compose_head(struct text *t)
-{
-	static const char *const colors[] = { "comment", "warning", "warning" };
-	const char *color = t->al->news == SW_NEWS_RESOLVED ? "info" : colors[t->al->severity];
-
-	line_begin(t, LINE_HEAD);
-	if (t->markup == SW_MARKUP_WECOM)
-		sw_buf_printf(&t->b, "<font color=\"%s\">", color);
-	head_words(t);
-	line_end(t, LINE_HEAD);
-}
-
-/* ---- what follows ---- */
 
 /* A value that stands out. Slack sees emphasis only between blanks, which a colon of Chinese is not. */
-static void put_strong(struct text *t, const char *s)
+static void put_strong(struct text *t, size_t body)
 {
-	if (t->markup == SW_MARKUP_SLACK && t->b.p[t->b.n - 1] != ' ')
+	if (t->markup == SW_MARKUP_SLACK && t->b.n > body && t->b.p[t->b.n - 1] != ' ')
 		sw_buf_putc(&t->b, ' ');
 	sw_buf_cat(&t->b, t->look->strong);
-	text_put(t, s);
-	sw_buf_cat(&t->b, t->look->strong_end);
 }
 
-static void compose_finding(struct text *t, const struct sw_finding *f)
+/* A dot between values that comes first stands between nothing. */
+static void drop_dot(struct text *t, size_t body)
 {
-	const struct {
-		enum sw_word w;
-		const char *v;
-	} extra[] = { { SW_W_LIMIT, f->limit }, { SW_W_BEFORE, f->before } };
-	bool open = false;
+	size_t n = strlen(DOT);
 
-	line_begin(t, LINE_QUOTE);
-	text_put(t, first_of(f->text, "?", NULL));
-	if (f->value && *f->value) {
-		sw_buf_cat(&t->b, word(t, SW_W_COLON));
-		put_strong(t, f->value);
-	}
-	for (size_t i = 0; i < SW_COUNT(extra); i++) {
-		if (!extra[i].v || !*extra[i].v)
-			continue;
-		sw_buf_printf(&t->b, "%s%s ", open ? ", " : " (", word(t, extra[i].w));
-		text_put(t, extra[i].v);
-		open = true;
-	}
-	sw_buf_cat(&t->b, open ? ")" : "");
-	line_end(t, LINE_QUOTE);
-}
-
-static void put_version(struct text *t, const char *version, const char *sha)
-{
-	if (version && *version)
-		text_put(t, version);
-	if (!sha || !*sha)
+	if (t->b.n - body < n || memcmp(t->b.p + body, DOT, n) != 0)
 		return;
-	sw_buf_cat(&t->b, version && *version ? " (" : "");
-	text_sha(t, sha);
-	sw_buf_cat(&t->b, version && *version ? ")" : "");
+	memmove(t->b.p + body, t->b.p + body + n, t->b.n - body - n);
+	sw_buf_truncate(&t->b, t->b.n - n);
 }
 
-static void compose_version(struct text *t)
+/* What the line says, behind what there is; bare: without emphasis. False: all its values are empty, or it has nothing to say. */
+static bool put_line(struct text *t, const struct sw_tmpl_line *l, size_t item, bool bare)
 {
-	const struct sw_alert *al = t->al;
+	size_t body = t->b.n, maybe = 0, from;
+	bool values = false, said = false, part_values = false, part_said = false;
 
-	if (first_of(al->version, al->sha, NULL)) {
-		line_begin(t, LINE_WORDS);
-		sw_buf_printf(&t->b, "%s%s", word(t, al->version && *al->version ? SW_W_VERSION : SW_W_COMMIT),
-		              word(t, SW_W_COLON));
-		put_version(t, al->version, al->sha);
-		if (first_of(al->prev_version, al->prev_sha, NULL)) {
-			sw_buf_cat(&t->b, " ← ");
-			put_version(t, al->prev_version, al->prev_sha);
+	for (size_t i = 0; i < l->n; i++) {
+		const struct sw_tmpl_piece *p = &l->pieces[i];
+
+		switch (p->op) {
+		case SW_TMPL_TEXT: put_literal(t, p->s, p->n); break;
+		case SW_TMPL_VALUE:
+			from = t->b.n;
+			text_value(t, p->value, item);
+			values = part_values = true;
+			part_said |= t->b.n > from;
+			said |= t->b.n > from;
+			break;
+		case SW_TMPL_MAYBE:
+			maybe = t->b.n;
+			part_values = part_said = false;
+			break;
+		case SW_TMPL_MAYBE_END:
+			if (part_values && !part_said)
+				sw_buf_truncate(&t->b, maybe);
+			break;
+		case SW_TMPL_STRONG:
+			if (!bare)
+				put_strong(t, body);
+			break;
+		case SW_TMPL_STRONG_END: sw_buf_cat(&t->b, bare ? "" : t->look->strong_end); break;
 		}
-		line_end(t, LINE_WORDS);
 	}
-	line_begin(t, LINE_WORDS);
-	text_pair(t, SW_W_BY, first_of(al->user, al->author, NULL));
-	text_time(t, SW_W_DEPLOYED, al->kind && strcmp(al->kind, "deployment") == 0 ? al->deployed_at : 0);
-	text_time(t, SW_W_AT, al->fired_at);
-	line_end(t, LINE_WORDS);
-	line_begin(t, LINE_WORDS);
-	text_pair(t, SW_W_REPO, al->repo);
-	text_pair(t, SW_W_BRANCH, al->branch);
-	text_pair(t, SW_W_TAG, al->tag);
-	line_end(t, LINE_WORDS);
-	line_begin(t, LINE_WORDS);
-	text_pair(t, sw_streq(al->kind, "alarm") ? SW_W_ALARM : SW_W_COMMIT, al->n_commits ? NULL : al->title);
-	line_end(t, LINE_WORDS);
+	drop_dot(t, body);
+	return (said || !values) && t->b.n > body;
 }
 
-static void compose_rollback(struct text *t)
+static void compose_line(struct text *t, size_t source)
 {
-	SW_CLEANUP(sw_buf_fini) struct sw_buf room = SW_BUF_INIT;
-	const struct sw_alert *al = t->al;
+	const struct sw_tmpl_line *l = &t->tmpl->lines[source];
+	size_t more, n = text_items(t, l->list, &more);
 
-	if (!first_of(al->rollback_action, al->rollback_state, NULL))
-		return;
-	line_begin(t, LINE_WORDS);
-	text_pair(t, SW_W_ROLLBACK, first_of(al->rollback_action, translated(t, al->rollback_state), NULL));
-	if (al->rollback_action && *al->rollback_action && al->rollback_state) {
-		sw_buf_cat(&t->b, word(t, SW_W_COMMA));
-		text_put(t, translated(t, al->rollback_state));
+	for (size_t i = 0; i < n; i++) {
+		line_begin(t, l->kind);
+		t->lines[t->n - 1].source = source;
+		t->lines[t->n - 1].item = i;
+		if (put_line(t, l, i, false))
+			line_end(t, l->kind);
+		else
+			line_drop(t);
 	}
-	if (al->rollback_detail && *al->rollback_detail) {
-		sw_buf_cat(&t->b, word(t, SW_W_COMMA));
-		text_put(t, detail(t, &room));
-	}
-	line_end(t, LINE_WORDS);
+	more_line(t, more);
 }
 
-static void put_link(struct text *t, const char *name, const char *url)
+static const struct sw_tmpl *default_template(struct text *t)
 {
-	switch (t->markup) {
-	case SW_MARKUP_PLAIN: sw_buf_printf(&t->b, "%s%s%s", name, word(t, SW_W_COLON), url); break;
-	case SW_MARKUP_SLACK: sw_buf_printf(&t->b, "<%s|%s>", url, name); break;
-	case SW_MARKUP_HTML: sw_buf_printf(&t->b, "<a href=\"%s\">%s</a>", url, name); break;
-	case SW_MARKUP_DINGTALK:
-	case SW_MARKUP_WECOM:
-	case SW_MARKUP_FEISHU:
-	case SW_MARKUP_COUNT: sw_buf_printf(&t->b, "[%s](%s)", name, url); break;
-	}
-}
+	const char *text = sw_tmpl_default(t->al->locale);
+	const struct sw_tmpl *ret;
+	struct sw_diags d;
 
-/* In Slack and HTML the '&' of a query is written as an entity. */
-static void compose_links(struct text *t)
-{
-	for (size_t i = 0; i < SW_LINK_COUNT; i++) {
-		SW_CLEANUP(sw_buf_fini) struct sw_buf url = SW_BUF_INIT, out = SW_BUF_INIT;
-
-		if (!sw_alert_url(t->al->links[i], &url))
-			continue;
-		for (size_t j = 0; j < url.n; j++) {
-			if (sw_clean_entity(t->markup, url.p[j]))
-				sw_buf_cat(&out, sw_clean_entity(t->markup, url.p[j]));
-			else
-				sw_buf_putc(&out, url.p[j]);
-		}
-		line_begin(t, LINE_WORDS);
-		put_link(t, sw_word_link((enum sw_link_kind)i, t->al->locale), sw_buf_str(&out));
-		line_end(t, LINE_WORDS);
-	}
-}
-
-static void compose_commits(struct text *t)
-{
-	const struct sw_alert *al = t->al;
-	size_t total = SW_MAX(al->n_commits, al->commits_total > 0 ? (size_t)al->commits_total : 0);
-	size_t shown = SW_MIN(al->n_commits, COMMITS);
-
-	if (!shown)
-		return;
-	line_begin(t, LINE_WORDS);
-	sw_buf_printf(&t->b, "%s (%zu)", word(t, SW_W_COMMITS), total);
-	line_end(t, LINE_WORDS);
-	for (size_t i = 0; i < shown; i++) {
-		const struct sw_commit *c = &al->commits[i];
-
-		line_begin(t, LINE_ITEM);
-		text_sha(t, first_of(c->sha, "?", NULL));
-		sw_buf_putc(&t->b, ' ');
-		text_put(t, c->title);
-		if (c->author && *c->author) {
-			sw_buf_cat(&t->b, " — ");
-			text_put(t, c->author);
-		}
-		line_end(t, LINE_ITEM);
-	}
-	more_line(t, total - shown);
-}
-
-static void compose_files(struct text *t)
-{
-	const struct sw_alert *al = t->al;
-	size_t shown = SW_MIN(al->n_files, FILES);
-
-	if (!shown)
-		return;
-	line_begin(t, LINE_WORDS);
-	sw_buf_printf(&t->b, "%s (%zu%s)", word(t, SW_W_FILES), al->n_files, al->files_cut ? "+" : "");
-	line_end(t, LINE_WORDS);
-	for (size_t i = 0; i < shown; i++) {
-		line_begin(t, LINE_ITEM);
-		text_put(t, al->files[i]);
-		line_end(t, LINE_ITEM);
-	}
-	more_line(t, al->n_files - shown);
+	sw_diags_init(&d, &t->a);
+	SW_ASSERT(sw_tmpl_parse(&t->a, "<default>", text, strlen(text), &ret, &d) == 0);
+	return ret;
 }
 
 static void compose(struct text *t)
 {
-	const struct sw_alert *al = t->al;
-
-	compose_head(t);
-	line_begin(t, LINE_WORDS);
-	text_put(t, al->n_findings || al->news >= SW_NEWS_ROLLBACK_WAITING ? al->summary
-	                                                                   : NULL); /* else the head has it */
-	line_end(t, LINE_WORDS);
-	for (size_t i = 0; i < al->n_findings; i++)
-		compose_finding(t, &al->findings[i]);
-	line_begin(t, LINE_WORDS);
-	text_pair(t, SW_W_RULE, al->rule);
-	line_end(t, LINE_WORDS);
-	compose_version(t);
-	compose_rollback(t);
-	compose_links(t);
-	line_begin(t, LINE_WORDS);
-	text_pair(t, SW_W_RUN, al->ci_run_id);
-	line_end(t, LINE_WORDS);
-	compose_commits(t);
-	compose_files(t);
+	t->tmpl = t->al->tmpl ? t->al->tmpl : default_template(t);
+	for (size_t i = 0; i < t->tmpl->n; i++)
+		compose_line(t, i);
+	if (t->n)
+		return;
+	t->tmpl = default_template(t); /* of this alert the template has nothing to say: one line at the least */
+	compose_line(t, 0);
 }
 
 /* ---- the budget ---- */
@@ -456,13 +199,18 @@ static size_t words_cut(enum sw_markup markup, const char *s, size_t n, size_t m
 	return i > 0 && s[i - 1] == '&' ? i - 1 : cut;
 }
 
-/* The first line alone does not fit: its words, cut. */
+/* The first line alone does not fit: its words, cut. Markup of a template's author cannot be cut: then ours says it. */
 static void emit_head(struct text *t, size_t max, struct sw_buf *out)
 {
 	size_t from = t->b.n, n;
 
-	head_words(t);
+	(void)put_line(t, &t->tmpl->lines[t->lines[0].source], t->lines[0].item, true);
 	n = t->b.n - from;
+	if (n > max && t->al->tmpl && t->markup != SW_MARKUP_PLAIN) {
+		sw_buf_truncate(&t->b, from);
+		(void)put_line(t, &default_template(t)->lines[0], 0, true);
+		n = t->b.n - from;
+	}
 	if (n > max)
 		n = max > 3 ? words_cut(t->markup, t->b.p + from, n, max - 3) : 0;
 	sw_buf_catn(out, t->b.p + from, n);
@@ -473,8 +221,8 @@ static void emit_head(struct text *t, size_t max, struct sw_buf *out)
 /* "… +12 more", in whatever opens and closes a line of words; it is no longer than TAIL_MAX. */
 static void emit_tail(struct text *t, size_t more, struct sw_buf *out)
 {
-	sw_buf_printf(out, "%s%s%zu%s%s", t->look->open[LINE_WORDS], word(t, SW_W_MORE), more, word(t, SW_W_MORE_END),
-	              t->look->close[LINE_WORDS]);
+	sw_buf_printf(out, "%s%s%zu%s%s", t->look->open[SW_TMPL_WORDS], word(t, SW_W_MORE), more, word(t, SW_W_MORE_END),
+	              t->look->close[SW_TMPL_WORDS]);
 }
 
 /* Lines first.. as far as they fit, then how many more there were. The budget for a line alone was looked at before. */
@@ -518,6 +266,7 @@ static void text_fini(struct text *t)
 {
 	sw_buf_fini(&t->b);
 	free(t->lines);
+	sw_arena_fini(&t->a);
 }
 
 #define TEXT(al, markup)                                                                                               \
@@ -545,6 +294,7 @@ void sw_alert_head(const struct sw_alert *al, enum sw_markup markup, size_t max_
 {
 	SW_CLEANUP(text_fini) struct text t = TEXT(al, markup);
 
+	compose(&t);
 	emit_head(&t, max_bytes, out);
 }
 

@@ -6,9 +6,8 @@
 
 /* clang-format off */
 enum sw_word {
-	SW_W_BEFORE, SW_W_LIMIT, SW_W_RULE, SW_W_VERSION, SW_W_REPO, SW_W_BRANCH, SW_W_TAG, SW_W_COMMIT, SW_W_ALARM, SW_W_BY, SW_W_DEPLOYED, SW_W_AT,
-	SW_W_ROLLBACK, SW_W_RUN, SW_W_COMMITS, SW_W_FILES, SW_W_MORE, SW_W_MORE_END, SW_W_DRY, SW_W_REPEAT, SW_W_RESOLVED, SW_W_COLON,
-	SW_W_COMMA, SW_W_COUNT
+	SW_W_BEFORE, SW_W_LIMIT, SW_W_VERSION, SW_W_COMMIT, SW_W_ALARM, SW_W_MORE, SW_W_MORE_END, SW_W_DRY, SW_W_REPEAT, SW_W_RESOLVED,
+	SW_W_COLON, SW_W_COMMA, SW_W_COUNT
 };
 /* clang-format on */
 
@@ -20,5 +19,11 @@ const char *sw_word_news(enum sw_alert_news n, enum sw_locale l);
 /* A word or sentence of the engine or of an event in the reader's language; what is not known stays as it is. NULL in,
  * NULL out. */
 const char *sw_word_known(const char *s, enum sw_locale l);
+struct sw_buf;
+/*
+ * The same for a sentence about a rollback, in which names, numbers and answers of hosts may stand (said.c). It is s itself, or stands
+ * in room until that changes. NULL in, NULL out.
+ */
+const char *sw_word_said(const char *s, enum sw_locale l, struct sw_buf *room);
 
 #endif

@@ -127,6 +127,8 @@ static bool test_run(struct file *f, struct script *sc, enum variant v, struct s
 	places = sw_script_places_of(f, sc, &a);
 	sw_sim_engine(&e, f->rules, &places, (const char *const *)f->alerts, &a);
 	e.reference = sc->reference;
+	e.maintenance = f->maintenance;
+	e.n_maintenance = f->n_maintenance;
 	sw_sim_world_init(&w, &e, &a, SIM_START);
 	sw_script_outside(sc, &w.outside);
 	w.outcome = sc->outcome;
@@ -251,7 +253,7 @@ static int file_rules(struct file *f, const char *path)
 
 static int file_words(struct file *f)
 {
-	static const char *const words[] = { "rule_files", "rules", "interval", "length", "alerts", "places", "tests", NULL };
+	static const char *const words[] = { "rule_files", "rules", "interval", "length", "alerts", "maintenance", "places", "tests", NULL };
 
 	return sw_script_words(f, f->root, words);
 }
@@ -289,6 +291,7 @@ static int test_root(const char *path, const struct sw_ynode *root, const void *
 	if (r < 0 || file_words(&f) < 0)
 		goto out;
 	sw_script_places(&f, sw_yget(root, "places"));
+	sw_maintenance_read(f.a, sw_yget(root, "maintenance"), NULL, &f.maintenance, &f.n_maintenance, f.d);
 	sw_cover_rules(report, f.rules);
 	x = sw_yget(root, "tests");
 	if (!x || x->type != SW_Y_LIST)

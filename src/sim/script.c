@@ -277,7 +277,7 @@ static int file_event(struct file *f, const struct sw_ynode *n, sw_ms at, struct
 	return ev->kind == SW_EV_ALARM ? event_alarm(f, n, &c, ev) : event_status(f, n, &c, ev);
 }
 
-struct silence_conf { const char *service, *env, *rule, *severity; sw_dur lasts; };
+struct silence_conf { const char *service, *env, *rule, *severity; sw_dur lasts; bool maintenance; };
 
 static const struct sw_key silence_keys[] = {
 	{ "service", SW_KEY_STRING, offsetof(struct silence_conf, service), NULL, "glob over services", 0, 0, NULL },
@@ -285,6 +285,7 @@ static const struct sw_key silence_keys[] = {
 	{ "rule", SW_KEY_STRING, offsetof(struct silence_conf, rule), NULL, "glob over rules", 0, 0, NULL },
 	{ "severity", SW_KEY_STRING, offsetof(struct silence_conf, severity), NULL, "info, warning or critical", 0, 0, NULL },
 	{ "for", SW_KEY_DUR, offsetof(struct silence_conf, lasts), "1h", "how long", SW_SECOND, 30 * SW_DAY, NULL },
+	{ "maintenance", SW_KEY_BOOL, offsetof(struct silence_conf, maintenance), "false", "no action starts by itself either", 0, 0, NULL },
 	{ 0 },
 };
 
@@ -306,6 +307,8 @@ static int script_silence(struct file *f, const struct sw_ynode *n, struct scrip
 	sw_jw_opt(&w, "rule", c.rule);
 	sw_jw_opt(&w, "severity", c.severity);
 	sw_jw_int(&w, "until", e->at + c.lasts);
+	if (c.maintenance)
+		sw_jw_bool(&w, "maintenance", true);
 	sw_jw_str(&w, "who", "test");
 	sw_jw_obj_end(&w);
 	e->what = SCRIPT_COMMAND;

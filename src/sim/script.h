@@ -33,6 +33,8 @@ struct file {
 	struct sw_rules *rules;
 	struct sw_places places;
 	const char **alerts;
+	struct sw_maintenance *maintenance;
+	size_t n_maintenance;
 	const struct sw_ynode *root;
 };
 

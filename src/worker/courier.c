@@ -173,7 +173,7 @@ static void delivery_render(void *arg)
 	sw_timer_stop(&d->timer);
 	sw_timer_init(&d->timer, d->w->loop, delivery_part, d);
 	d->rendering = true;
-	sw_people_mention(d->setup, d->conf, d->roles, sw_clock_wall(), &d->a, &d->al);
+	sw_people_mention(d->setup->cfg, d->conf, d->roles, sw_clock_wall(), &d->a, &d->al);
 	delivery_part(d);
 }
 
@@ -236,7 +236,8 @@ static bool delivery_alert(struct delivery *d, struct sw_err *err)
 	if (sw_jtree_parse(&d->a, d->alert_json, strlen(d->alert_json), ALERT_NODES, &node, err) < 0)
 		return false;
 	sw_alert_read(node, &d->a, &d->al);
-	d->al.locale = d->setup->cfg->locale;
+	d->al.locale = d->conf->locale;
+	d->al.tmpl = d->conf->tmpl;
 	d->al.tz_offset_s = d->setup->engine.tz_offset_s;
 	return true;
 }

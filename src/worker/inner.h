@@ -139,10 +139,6 @@ void sw_actor_run(struct worker *w, struct setup *setup, const char *aggregate, 
 /* Outcomes of programs that outlived their worker on this machine. */
 void sw_actor_recover(struct worker *w);
 
-/* people.c: who is to be mentioned; fills al's mentions from the arena */
-void sw_people_mention(const struct setup *setup, const struct sw_conf_channel *ch, const char *const *roles, sw_ms now,
-                       struct sw_arena *a, struct sw_alert *al);
-
 /*
  * compare.c: al's commits from what the API of its host says happened between prev_sha and sha. Return: true when it is asked, then
  * cb runs later, once, whatever came of it; false: there is nothing to ask, or it is in al already. a and al live until cb.

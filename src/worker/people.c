@@ -1,23 +1,15 @@
-/*
- * Who is mentioned in a message: roles (deployer, authors, oncall, all, a name) through `people` to what a channel can mention.
- *
- * The rota is a file of its own, read when somebody is to be mentioned, so that a change of shifts needs no reload:
- *   - {from: "2026-11-23T09:00:00+08:00", people: [lin]}     # until the next one begins
- *   - {from: "2026-11-30T09:00:00+08:00", people: [mei]}
- * or just names: [lin, mei].
- */
+/* Who is mentioned in a message: roles (deployer, authors, oncall, all, a name) through `people` to what a channel can mention. */
 #include <string.h>
 
 #include "base/str.h"
-#include "base/yaml.h"
-#include "shipwatch/clock.h"
-#include "worker/inner.h"
+#include "shipwatch/log.h"
+#include "worker/worker.h"
 
 #define LOG "worker/people"
 #define MENTIONS_MAX 32
 
 struct mentions {
-	const struct setup *setup;
+	const struct sw_config *cfg;
 	struct sw_arena *a;
 	struct sw_alert *al;
 	sw_ms now;
@@ -43,63 +35,32 @@ static void mentions_login(struct mentions *m, const char *login, const char *em
 	const struct sw_conf_person *p = NULL;
 
 	for (size_t i = 0; !p && login && i < SW_COUNT(kinds); i++)
-		p = sw_config_person_of(m->setup->cfg, kinds[i], login, NULL);
+		p = sw_config_person_of(m->cfg, kinds[i], login, NULL);
 	if (!p && email)
-		p = sw_config_person_of(m->setup->cfg, NULL, NULL, email);
+		p = sw_config_person_of(m->cfg, NULL, NULL, email);
 	if (!p && login)
-		p = sw_config_person(m->setup->cfg, login);
+		p = sw_config_person(m->cfg, login);
 	mentions_person(m, p);
 }
 
-static void mentions_names(struct mentions *m, const struct sw_ynode *list)
+static void mentions_names(struct mentions *m, const char **names)
 {
-	if (list && list->type == SW_Y_SCALAR)
-		mentions_person(m, sw_config_person(m->setup->cfg, list->text));
-	for (const struct sw_ynode *n = list && list->type == SW_Y_LIST ? list->child : NULL; n; n = n->next)
-		if (n->type == SW_Y_SCALAR)
-			mentions_person(m, sw_config_person(m->setup->cfg, n->text));
-}
-
-static void mentions_rota(struct mentions *m, const char *path)
-{
-	const struct sw_ynode *shift = NULL;
-	struct sw_diags d;
-	struct sw_ynode *root;
-	sw_ms best = 0;
-
-	sw_diags_init(&d, m->a);
-	if (sw_yaml_load(m->a, path, NULL, &root, &d) < 0) {
-		SW_WARN(LOG, "rota: %s; nobody on call is mentioned", d.first ? d.first->text : "cannot be read");
-		return;
-	}
-	if (!root || root->type != SW_Y_LIST) {
-		SW_WARN(LOG, "rota %s: want a list of names or of {from, people}; nobody on call is mentioned", path);
-		return;
-	}
-	for (const struct sw_ynode *n = root->child; n; n = n->next) {
-		const struct sw_ynode *from = sw_yget(n->type == SW_Y_MAP ? n : NULL, "from");
-		sw_ms at;
-
-		if (n->type == SW_Y_SCALAR)
-			mentions_person(m, sw_config_person(m->setup->cfg, n->text));
-		else if (!from || from->type != SW_Y_SCALAR || sw_time_parse(from->text, &at) < 0)
-			SW_WARN(LOG, "rota %s:%u: want from: a time like 2026-11-23T09:00:00+08:00", path, n->line);
-		else if (at <= m->now && at >= best) {
-			best = at;
-			shift = sw_yget(n, "people");
-		}
-	}
-	mentions_names(m, shift);
+	for (; names && *names; names++)
+		mentions_person(m, sw_config_person(m->cfg, *names));
 }
 
 static void mentions_oncall(struct mentions *m)
 {
-	const struct sw_conf_oncall *oc = &m->setup->cfg->oncall;
+	struct sw_oncall who;
+	struct sw_diags d;
 
-	for (size_t i = 0; oc->people && oc->people[i]; i++)
-		mentions_person(m, sw_config_person(m->setup->cfg, oc->people[i]));
-	if (oc->file)
-		mentions_rota(m, oc->file);
+	sw_diags_init(&d, m->a);
+	sw_config_oncall(m->cfg, m->now, m->a, &who, &d);
+	if (d.first)
+		SW_WARN(LOG, "on call: %s%s", d.first->text, who.people ? "" : "; nobody on call is mentioned");
+	mentions_names(m, who.people);
+	if ((int)m->al->severity >= who.second_from)
+		mentions_names(m, who.second);
 }
 
 static void mentions_role(struct mentions *m, const char *role)
@@ -117,14 +78,14 @@ static void mentions_role(struct mentions *m, const char *role)
 	} else if (strcmp(role, "all") == 0) {
 		al->mention_all = true;
 	} else {
-		mentions_person(m, sw_config_person(m->setup->cfg, role));
+		mentions_person(m, sw_config_person(m->cfg, role));
 	}
 }
 
-void sw_people_mention(const struct setup *setup, const struct sw_conf_channel *ch, const char *const *roles, sw_ms now,
+void sw_people_mention(const struct sw_config *cfg, const struct sw_conf_channel *ch, const char *const *roles, sw_ms now,
                        struct sw_arena *a, struct sw_alert *al)
 {
-	struct mentions m = { .setup = setup, .a = a, .al = al, .now = now };
+	struct mentions m = { .cfg = cfg, .a = a, .al = al, .now = now };
 
 	al->mobiles = ch->mobiles;
 	al->mentions = SW_ARENA_ARRAY(a, struct sw_mention, MENTIONS_MAX);

@@ -26,6 +26,13 @@ struct sw_rules;
 /* What the signals of a set of rules ask, judged by the plug-ins that will ask it: mistakes are told where the signal stands. */
 void sw_worker_check_queries(const struct sw_rules *rules, struct sw_diags *d);
 
+/*
+ * people.c: who is to be mentioned by a channel at a moment; fills al's mentions from the arena. roles: of the rule, NULL or NULL-ended;
+ * without any it is whom the channel mentions at this severity. A rota that cannot be read is logged, and nobody on call is mentioned.
+ */
+void sw_people_mention(const struct sw_config *cfg, const struct sw_conf_channel *ch, const char *const *roles, sw_ms now,
+                       struct sw_arena *a, struct sw_alert *al);
+
 /* Runs until SIGTERM or SIGINT; takes a reference of cfg of its own. Return: 0, or -errno when it could not start (already logged). */
 int sw_worker_run(struct sw_config *cfg, const struct sw_worker_options *opt);
 

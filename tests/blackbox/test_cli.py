@@ -80,6 +80,16 @@ class Cli(Case):
         self.assertEqual(self.good("check"), out.replace(path, "shipwatch.yaml"))
         self.assertEqual(len(json.loads(self.good("check", "-c", path, "--json"))["places"]), 1)
         self.bad(1, "cannot be read", "check", "-c", "nowhere.yaml")
+        far = self.folder.write("maint.yaml", CONFIG + "maintenance: [{service: web, from: '00:00', until: '24:00', why: moving}, {from: 2020-01-01 00:00, until: 2020-01-02 00:00}]\n")
+        self.assertIn("maintenance of web/*, 00:00-24:00: moving (now)\nmaintenance of everything, 2020-01-01 00:00:00 to 2020-01-02 00:00:00 (over)\n",
+                      self.good("check", "-c", far))
+        far = self.folder.write("maint.yaml", CONFIG + "maintenance: [{service: web, from: '02:00', until: noon}]\n")
+        self.bad(1, "until: want an hour", "check", "-c", far)
+        far = self.folder.write("rota.yaml", CONFIG + "people: {lin: {}, mei: {}}\ntimezone: '+08:00'\n"
+                                "oncall: {rota: {people: [lin, [mei, lin]], start: 2026-01-05, every: 366d, overrides: [{from: 2026-01-05, until: 2099-01-05, people: mei}]}}\n")
+        self.assertIn("on call now: mei (an override), until ", self.good("check", "-c", far))
+        far = self.folder.write("rota.yaml", CONFIG + "people: {lin: {}, mei: {}}\noncall: {rota: {people: [lin, mei], start: 2099-01-05}}\n")
+        self.assertIn("on call now: nobody, until 2099-01-05 09:00:00; then lin\n", self.good("check", "-c", far))
         self.folder.write("shipwatch.yaml", CONFIG.replace("tokens:", "tokenz:") + "nonsense: 1\n")
         err = self.bad(1, "tokenz", "check")
         self.assertIn("nonsense", err)

@@ -291,6 +291,26 @@ class MainPath(Case):
         wait_for(lambda: self.robots.told("prod-health"), "what is still so is told", LONG)
         self.assertIn("over", self.command("silence", "list").stdout)
 
+    def test_maintenance(self):
+        """While it lasts nothing is heard and nothing taken back; what is still so afterwards is told, and why nothing was done."""
+        self.up()
+        self.assertEqual(self.command("silence", "add", "--maintenance", "--severity", "critical").returncode, 2)
+        said = self.command("silence", "add", "--maintenance", "--service", "web", "--for", "1h", "--why", "moving", "--who", "lin")
+        self.assertEqual(said.returncode, 0, said)
+        name = re.match(r"maintenance (\w+) by lin", said.stdout).group(1)
+        wait_for(lambda: name in self.command("silence", "list").stdout, "the maintenance is listed")
+        self.assertRegex(self.command("status").stdout, r"(?m)^MAINT     web/\*, for another \d+ min, " + name + " by lin: moving$")
+        self.assertEqual(json.loads(self.command("status", "--json").stdout)["silences"][0]["maintenance"], True)
+        self.deploy_good()
+        self.deploy_bad()
+        self.worker.wait_log(r"is held back, maintenance " + name + r" by lin: moving")
+        self.assertEqual((self.robots.told("prod-health"), self.robots.hooks()), ([], []))
+        self.assertEqual(self.command("silence", "end", name).returncode, 0)
+        wait_for(lambda: self.robots.told("prod-health"), "what is still so is told", LONG)
+        self.assertIn("skipped, this place is in maintenance by lin: moving", self.robots.told("prod-health")[0]["text"])
+        self.assertNotIn("MAINT", self.command("status").stdout)
+        self.assertEqual(self.robots.hooks(), [])
+
     def test_dead_letter_is_sent_again(self):
         """What a robot refuses is a dead letter; when a person sends it again it arrives, and the letter is gone."""
         self.up()
@@ -311,6 +331,27 @@ class MainPath(Case):
         wait_for(lambda: len(self.robots.told(text["alert"]["rule"])) > before, "it arrives", LONG)
         self.assertEqual(dead(), [])
         self.assertEqual(self.command("dead", "retry", letter["id"]).returncode, 1)
+
+    def test_template_is_read_again(self):
+        """A template with a mistake changes nothing; one that is right is what the next message is written by, harmless all the same."""
+        self.up()
+        with open(self.folder("shipwatch.yaml"), encoding="utf-8") as f:
+            text = f.read()
+        self.folder.write("shipwatch.yaml", text.replace("kind: dingtalk,", "kind: dingtalk, template: own.tmpl,"))
+        self.folder.write("own.tmpl", "# {plac} is ill\n")
+        self.worker.signal(signal.SIGHUP)
+        self.worker.wait_log(r"own\.tmpl:1:4: unknown value \"plac\", did you mean \"place\"\?")
+        self.worker.wait_log(r"reload refused")
+        self.folder.write("own.tmpl", "# {place} is ill ({rule})\nsee [wiki](https://wiki.example.com/{service}) {title}\n")
+        self.worker.signal(signal.SIGHUP)
+        self.worker.wait_log(r"^reloaded: 1 places, 1 rules")
+        self.deploy_good()
+        self.deploy_bad()
+        wait_for(lambda: self.robots.told("prod-health"), "chat is told", LONG)
+        told = self.robots.told("prod-health")[0]["text"]
+        self.assertIn("#### web/prod is ill (prod-health)\n\nsee [wiki](https://wiki.example.com/web) Faster checkout", told)
+        self.assertNotIn("@all", told)
+        self.assertNotIn("](http://evil", told)
 
     def test_reload_is_all_or_nothing(self):
         self.up()

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "base/zone.h"
 #include "config/config.h"
 #include "rules/value.h"
 #include "shipwatch/buf.h"
@@ -63,7 +64,9 @@ static const struct sw_source gitlab = { .base = { "gitlab", "", gitlab_keys, si
 static const struct sw_source report = { .base = { "report", "", github_keys, sizeof(struct hook) } };
 static const struct sw_channel dingtalk = { .base = { "dingtalk", "", robot_keys, sizeof(struct robot) },
 	                                    .credential = robot_credential };
+static const char *const wecom_ids[] = { "wecom", "mobile", NULL };
 static const struct sw_channel wecom = { .base = { "wecom", "", robot_keys, sizeof(struct robot) },
+	                                 .ids = wecom_ids, .numbers = true,
 	                                 .credential = robot_credential };
 static const struct sw_channel console = { .base = { "console", "", none_keys, 0 } };
 static const struct sw_action http = { .base = { "http", "", http_keys, sizeof(struct robot) } };
@@ -329,12 +332,14 @@ static void test_mistakes(void **state)
 		  { "f:4:16: unknown key \"mobil\", did you mean \"mobile\"?" } },
 		{ SRC CHN SVC "oncall: {people: [lin]}\n", { "f:4:19: unknown person \"lin\"" } },
 		{ SRC CHN SVC "oncall: {url: \"https://rota.example.com/\"}\n",
-		  { "f:4:15: oncall: url: not in this version, name people or a file" } },
-		{ SRC CHN SVC "oncall: {}\n", { "f:4:9: oncall: want one of people, file and url" } },
+		  { "f:4:15: oncall: url: not in this version, name people, a rota or a file" } },
+		{ SRC CHN SVC "people: {lin: {}}\noncall: {rota: {people: [[lin, mei]], start: 2026-11-23}}\n", { "f:5:32: unknown person \"mei\"" } },
+		{ SRC CHN SVC "oncall: {rota: [lin]}\n", { "f:4:16: rota: want a map: {people: [lin, mei], start: 2026-11-23}" } },
+		{ SRC CHN SVC "oncall: {}\n", { "f:4:9: oncall: want one of people, rota, file and url" } },
 		{ SRC CHN SVC "timezone: Mars/Olympus\n",
 		  { "f:4:11: timezone: unknown \"Mars/Olympus\" (there is no /usr/share/zoneinfo/Mars/Olympus)" } },
 		{ SRC CHN SVC "timezone: ../passwd\n",
-		  { "f:4:11: timezone: want a name such as Asia/Shanghai, got \"../passwd\"" } },
+		  { "f:4:11: timezone: want a name such as Asia/Shanghai or an offset such as +08:00, got \"../passwd\"" } },
 		{ SRC CHN SVC "locale: de\n", { "f:4:9: locale: want en, zh-CN or zh, got \"de\"" } },
 		{ SRC CHN SVC "redis: {url: \"http://x\"}\n",
 		  { "f:4:14: url: want redis://[:password@]host:port[/db] or unix:///path" } },
@@ -452,6 +457,13 @@ static void test_warnings(void **state)
 		{ SRC "channels: {a: {kind: console}, b: {kind: console}}\n" SVC,
 		  "f:2:11: several channels and no `alerts:`: what no rule, environment or service says a channel for "
 		  "is told to nobody" },
+		{ SRC "channels: {ops: {kind: console, mention: {mobiles: [\"13800001111\"]}}}\n" SVC,
+		  "f:2:52: mobiles: a channel of kind \"console\" cannot mention numbers, nobody is mentioned by them" },
+		{ SRC "channels: {ops: {kind: wecom, url: u, mention: {critical: [lin, mei], warning: mei}}}\n" SVC "people: {lin: {mobile: \"1\"}, mei: {slack: U1}}\n",
+		  "f:2:48: mention: mei has no wecom or mobile in people:, a channel of kind \"wecom\" cannot mention them" },
+		{ SRC "channels: {ops: {kind: wecom, url: u, mention: {critical: oncall}}}\n" SVC
+		      "people: {lin: {wecom: l}, mei: {}}\noncall: {rota: {people: [lin, [mei, lin], mei], start: 2026-11-23}}\n",
+		  "f:2:48: mention: mei, who is on call, has no wecom or mobile in people:, a channel of kind \"wecom\" cannot mention them" },
 		{ SRC CHN SVC "log_url: \"https://logs.example/\"\n",
 		  "f:4:10: log_url: has no {ci_run_id} in it: it is the same for every message" },
 		{ WEB("deploys: pipeline, match: [{environment: x}]"),
@@ -655,13 +667,16 @@ static void test_timezone(void **state)
 	static const struct { const char *zone; sw_ms at; int want; } rows[] = {
 		{ "UTC", 1795834429000, 0 }, { "Asia/Shanghai", 1795834429000, 8 * 3600 },
 		{ "Europe/Berlin", 1782777600000, 2 * 3600 }, { "Europe/Berlin", 1795834429000, 3600 },
+		{ "-03:30", 0, -12600 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < SW_COUNT(rows); i++) {
-		struct sw_config c = { .timezone = rows[i].zone };
+		struct sw_config c = { 0 };
 
+		assert_int_equal(sw_zone_load(&c.arena, rows[i].zone, &c.zone), 0);
 		assert_int_equal(sw_config_tz_offset(&c, rows[i].at), rows[i].want);
+		sw_arena_fini(&c.arena);
 	}
 }
 

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/json.h"
+#include "model/words.h"
 #include "unit/text_rules.h"
 
 static struct sw_finding findings[] = {
@@ -450,9 +451,46 @@ static void test_who_replaced_it(void **state)
 	assert_non_null(strstr(b.p, "job 77 (of 80)"));
 }
 
+/* Sentences with something of others in them: what is ours is translated, what is not stays. */
+static void what_is_said_of_a_rollback(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "on hold", "已暂停" },
+		{ "everything is on hold: lin looks into it", "全部暂停：lin looks into it" },
+		{ "everything is on hold: on hold", "全部暂停：已暂停" },
+		{ "this place is on hold by lin", "此环境已由 lin 暂停" },
+		{ "this place is on hold by lin: a: b", "此环境已由 lin 暂停：a: b" },
+		{ "limit of this place reached (1 in 30 min, 2 in 24 h); it is on hold now",
+		  "此环境的回滚次数已达上限（30 分钟内 1 次，24 小时内 2 次），现已暂停" },
+		{ "limit of this place reached (1 in 30 min, 2 in 24 h); it is on hold now!",
+		  "limit of this place reached (1 in 30 min, 2 in 24 h); it is on hold now!" },
+		{ "not sure for 60 s to know the newest events (backlog)", "60 秒内无法确定已收到最新事件（有事件尚未处理）" },
+		{ "HTTP status 503", "HTTP 状态码 503" },
+		{ "HTTP status ", "HTTP status " },
+		{ "ended with 3: no such host", "程序以状态 3 结束：no such host" },
+		{ "ended with 3", "程序以状态 3 结束" },
+		{ "refused (HTTP status 409)", "被拒绝 (HTTP 状态码 409)" },
+		{ "refused (a (b))", "被拒绝 (a (b))" },
+		{ "what it needs to know could not be asked, nothing was done (no answer)", "无法查询所需信息，未执行任何操作 (没有回应)" },
+		{ " (", " (" },
+		{ " ()", " ()" },
+		{ "%: % (%)", "%: % (%)" },
+		{ "", "" },
+	};
+	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+
+	(void)state;
+	assert_null(sw_word_said(NULL, SW_LOCALE_ZH, &b));
+	for (size_t i = 0; i < SW_COUNT(rows); i++) {
+		assert_string_equal(sw_word_said(rows[i][0], SW_LOCALE_ZH, &b), rows[i][1]);
+		assert_ptr_equal(sw_word_said(rows[i][0], SW_LOCALE_EN, &b), rows[i][0]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_said_of_a_rollback),
 		cmocka_unit_test(test_who_replaced_it), cmocka_unit_test(hostile_text_in_each_field),
 		cmocka_unit_test(hostile_text_in_all_fields_at_once),
 		cmocka_unit_test(any_budget),

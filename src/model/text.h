@@ -1,0 +1,41 @@
+/* A message while it is composed: what text.c (lines and their budget) and value.c (what each value says) share. */
+#ifndef SW_MODEL_TEXT_H
+#define SW_MODEL_TEXT_H
+
+#include "model/tmpl.h"
+#include "shipwatch/alert.h"
+#include "shipwatch/buf.h"
+
+#define TEXT_COMMITS 10 /* shown; the rest is counted */
+#define TEXT_FILES   15
+
+/* How a markup looks. Card and mail show the severity by a colour of their own. */
+struct look {
+	const char *open[SW_TMPL_KINDS], *close[SW_TMPL_KINDS];
+	const char *strong, *strong_end;
+	const char *tag, *tag_end; /* around the severity */
+	const char *sep;           /* between lines */
+};
+
+struct line {
+	size_t from, body, n, weight; /* body: where it begins behind what opens the line */
+	size_t source, item;          /* line of the template; element of its list */
+};
+
+struct text {
+	const struct sw_alert *al;
+	const struct sw_tmpl *tmpl;
+	enum sw_markup markup;
+	const struct look *look;
+	struct sw_buf b;
+	struct line *lines;
+	size_t n, cap;
+	struct sw_arena a; /* of the default template */
+};
+
+/* Puts a value behind what there is; nothing where nothing is known. item: element of the line's list. */
+void text_value(struct text *t, enum sw_tmpl_value v, size_t item);
+/* How many elements of a list a line is repeated for; *ret_more: how many there are beyond those. */
+size_t text_items(const struct text *t, enum sw_tmpl_list list, size_t *ret_more);
+
+#endif
