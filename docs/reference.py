@@ -32,6 +32,7 @@ SECTIONS = [
      "An address alone is its `url`; `null` turns off what an outer level says."),
     ("src/config/services.c", "match_keys", "`match:`", "Which events belong to an environment; every key of an entry has to fit; globs. Without it an environment matches its own name."),
     ("src/config/sources.c", "people_keys", "`people:`", "Who is who, for mentions."),
+    ("src/config/outputs.c", "channel_keys", "`channels:`", "By name; the kind is the name unless `kind:` is said. Every channel has these, and `mention:`; see [channels.md](channels.md)."),
     ("src/config/outputs.c", "mention_keys", "Mentions of a channel", "By severity, or for every message."),
     ("src/channel/dingtalk.c", "keys", "Channel `dingtalk`", "DingTalk custom robot: markdown, signed; at most 18 messages a minute."),
     ("src/channel/wecom.c", "keys", "Channel `wecom`", "WeCom group robot: markdown of at most 4,096 bytes, a second short text where mobiles or everyone are mentioned."),

@@ -63,6 +63,7 @@ struct sw_conf_channel {
 	                                              oncall, all, a person */
 	const char **mobiles;                      /* NULL or NULL-ended: mentioned on every message */
 	const char *fallback;                      /* name of a channel, or NULL; there are no circles */
+	int64_t digest_above;                      /* 0: never */
 	const char
 	    *credential; /* digest of the robot's credential, 16 hex digits: channels that share a robot share it */
 	const char *where;

@@ -158,6 +158,9 @@ static int alert_message(struct step *s, struct alert_state *st, const struct sw
 		return alert_again(s, st, sw_jget(m, "dead"));
 	if (sw_streq(t, "sent"))
 		sw_deliveries_sent(s, st, m);
+	else if (sw_streq(t, "merged") || sw_streq(t, "counted") || sw_streq(t, "free") || sw_streq(t, "probe") || sw_streq(t, "back") ||
+	         sw_streq(t, "expired"))
+		sw_deliveries_channel(s, st, m);
 	else if (sw_streq(t, "cmd") && sw_streq(sw_jstr(m, "do"), "ack"))
 		alert_ack(s, st, m);
 	else if (!sw_streq(t, "timer") && !sw_streq(t, "send"))

@@ -231,6 +231,8 @@ int sw_engine_step(const struct sw_engine *e, const struct sw_step_in *in, struc
 		r = sw_line_step(&s);
 	else if (sw_starts(in->aggregate, "alert:"))
 		r = sw_alert_step(&s);
+	else if (sw_starts(in->aggregate, "channel:"))
+		r = sw_channel_step(&s);
 	else if (sw_streq(in->aggregate, SILENCES_KEY))
 		r = sw_silences_step(&s);
 	else

@@ -28,10 +28,11 @@ bool sw_step_snap(struct step *s, const char *key, const char **ret);
 /* The set with that hash; NULL: not at hand, noted as a need (or unknown for good: *lost). */
 struct sw_rules *sw_step_rules(struct step *s, const char *hash, bool *lost);
 
-/* The three kinds of aggregates. Return: 0, or -EBADMSG with s->err. */
+/* The kinds of aggregates. Return: 0, or -EBADMSG with s->err. */
 int sw_place_step(struct step *s);
 int sw_line_step(struct step *s);
 int sw_alert_step(struct step *s);
+int sw_channel_step(struct step *s);
 
 /* ---- facts for expressions (facts.c) ---- */
 

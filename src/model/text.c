@@ -57,6 +57,7 @@ struct text {
 	struct sw_buf b;
 	struct line *lines;
 	size_t n, cap;
+	size_t listed; /* of a digest's lines */
 };
 
 static const char *word(const struct text *t, enum sw_word w)
@@ -214,6 +215,21 @@ static void head_what(struct text *t)
 	}
 }
 
+/* "14:03:21" */
+static void put_clock(struct text *t, sw_ms at)
+{
+	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+
+	sw_time_print_local(at, t->al->tz_offset_s, false, &b);
+	sw_buf_cat(&t->b, sw_buf_str(&b));
+}
+
+static void head_digest(struct text *t)
+{
+	sw_buf_printf(&t->b, "%lld%s%s%s ", (long long)t->al->digest->total, word(t, SW_W_WAITED), word(t, SW_W_COMMA), word(t, SW_W_SINCE));
+	put_clock(t, t->al->digest->from);
+}
+
 static void head_words(struct text *t)
 {
 	const struct sw_alert *al = t->al;
@@ -224,8 +240,12 @@ static void head_words(struct text *t)
 	sw_buf_printf(&t->b, "%s%s%s", open, tag, close);
 	if (al->dry_run)
 		sw_buf_printf(&t->b, "%s%s%s", open, word(t, SW_W_DRY), close);
-	head_place(t);
-	head_what(t);
+	if (al->digest) {
+		head_digest(t);
+	} else {
+		head_place(t);
+		head_what(t);
+	}
 	if (al->repeat)
 		sw_buf_printf(&t->b, " (%s)", word(t, SW_W_REPEAT));
 }
@@ -418,10 +438,101 @@ static void compose_files(struct text *t)
 	more_line(t, al->n_files - shown);
 }
 
+/* ---- a digest: how many of what, where; then the newest one by one ---- */
+
+static void put_place(struct text *t, const char *service, const char *environment)
+{
+	text_put(t, service ? service : word(t, SW_W_OTHERS));
+	if (service && environment && *environment) {
+		sw_buf_putc(&t->b, '/');
+		text_put(t, environment);
+	}
+}
+
+static const char *digest_news(const struct text *t, enum sw_alert_news news)
+{
+	const char *s = sw_word_news(news, t->al->locale);
+
+	return s ? s : word(t, news == SW_NEWS_RESOLVED ? SW_W_RESOLVED : news == SW_NEWS_FIRING ? SW_W_FIRING : SW_W_NOTICE);
+}
+
+static bool same_place(const struct sw_digest_count *c, const char *service, const char *environment)
+{
+	return sw_streq(c->service, service) && sw_streq(c->environment, environment);
+}
+
+/* "web/prod: critical firing 3, warning resolved 1" */
+static size_t digest_place(struct text *t, const struct sw_digest *d, size_t i)
+{
+	const struct sw_digest_count *first = &d->counts[i];
+
+	line_begin(t, LINE_QUOTE);
+	put_place(t, first->service, first->environment);
+	for (const char *sep = word(t, SW_W_COLON); i < d->n_counts && same_place(&d->counts[i], first->service, first->environment); i++) {
+		sw_buf_printf(&t->b, "%s%s %s %lld", sep, sw_word_severity(d->counts[i].severity, t->al->locale), digest_news(t, d->counts[i].news),
+		              (long long)d->counts[i].n);
+		sep = word(t, SW_W_COMMA);
+	}
+	line_end(t, LINE_QUOTE);
+	return i;
+}
+
+/* Which places have messages that no line below tells of, and how many. */
+static void digest_unlisted(struct text *t, const struct sw_digest *d)
+{
+	const char *sep[2] = { word(t, SW_W_UNLISTED), word(t, SW_W_COLON) };
+
+	line_begin(t, LINE_WORDS);
+	for (size_t i = 0, next; i < d->n_counts; i = next) {
+		int64_t n = 0;
+
+		for (next = i; next < d->n_counts && same_place(&d->counts[next], d->counts[i].service, d->counts[i].environment); next++)
+			n += d->counts[next].n;
+		for (size_t k = 0; k < t->listed; k++)
+			n -= d->counts[i].service && same_place(&d->counts[i], d->lines[k].service, d->lines[k].environment);
+		if (n <= 0)
+			continue;
+		sw_buf_printf(&t->b, "%s%s", sep[0], sep[1]);
+		sep[0] = word(t, SW_W_COMMA);
+		sep[1] = "";
+		put_place(t, d->counts[i].service, d->counts[i].environment);
+		sw_buf_printf(&t->b, " %lld", (long long)n);
+	}
+	line_end(t, LINE_WORDS);
+}
+
+static void compose_digest(struct text *t)
+{
+	const struct sw_digest *d = t->al->digest;
+
+	compose_head(t);
+	for (size_t i = 0; i < d->n_counts;)
+		i = digest_place(t, d, i);
+	digest_unlisted(t, d);
+	for (size_t i = 0; i < t->listed; i++) {
+		const struct sw_digest_line *l = &d->lines[i];
+
+		line_begin(t, LINE_ITEM);
+		put_clock(t, l->at);
+		sw_buf_printf(&t->b, " %s%s%s", t->look->tag, sw_word_severity(l->severity, t->al->locale), t->look->tag_end);
+		put_place(t, l->service, l->environment);
+		sw_buf_printf(&t->b, "%s%s", word(t, SW_W_COLON), digest_news(t, l->news));
+		if (l->what && *l->what) {
+			sw_buf_cat(&t->b, word(t, SW_W_COMMA));
+			text_put(t, l->what);
+		}
+		line_end(t, LINE_ITEM);
+	}
+}
+
 static void compose(struct text *t)
 {
 	const struct sw_alert *al = t->al;
 
+	if (al->digest) {
+		compose_digest(t);
+		return;
+	}
 	compose_head(t);
 	line_begin(t, LINE_WORDS);
 	text_put(t, al->n_findings || al->news >= SW_NEWS_ROLLBACK_WAITING ? al->summary
@@ -514,6 +625,25 @@ static void emit(struct text *t, size_t max, struct sw_buf *out)
 		emit_lines(t, 0, max, out);
 }
 
+/* Composed again with fewer lines of a digest until all of it fits: which places lost theirs stands there by name. */
+static void compose_to(struct text *t, size_t max)
+{
+	size_t all;
+
+	t->listed = t->al->digest ? t->al->digest->n_lines : 0;
+	for (;;) {
+		compose(t);
+		all = t->n ? (t->n - 1) * strlen(t->look->sep) : 0;
+		for (size_t i = 0; i < t->n; i++)
+			all += t->lines[i].n;
+		if (all <= max || !t->listed)
+			return;
+		t->listed--;
+		sw_buf_reset(&t->b);
+		t->n = 0;
+	}
+}
+
 static void text_fini(struct text *t)
 {
 	sw_buf_fini(&t->b);
@@ -529,7 +659,7 @@ void sw_alert_text(const struct sw_alert *al, enum sw_markup markup, size_t max_
 {
 	SW_CLEANUP(text_fini) struct text t = TEXT(al, markup);
 
-	compose(&t);
+	compose_to(&t, max_bytes);
 	emit(&t, max_bytes, out);
 }
 
@@ -537,7 +667,7 @@ void sw_alert_rest(const struct sw_alert *al, enum sw_markup markup, size_t max_
 {
 	SW_CLEANUP(text_fini) struct text t = TEXT(al, markup);
 
-	compose(&t);
+	compose_to(&t, max_bytes);
 	emit_lines(&t, 1, max_bytes, out);
 }
 

@@ -25,7 +25,7 @@ void sw_effects_change(const struct sw_step *s, struct sw_arena *a, struct sw_ch
 		.rules_hash = s->pin ? s->pin->hash : NULL, .rules_source = s->pin ? s->pin->source : NULL,
 		.rules_source_n = s->pin ? s->pin->source_n : 0,
 		.start_action = s->start_action, .start_place = s->start_place,
-		.pace_credential = s->pace_credential, .pace_count = s->pace_count, .pace_per = s->pace_per,
+		.pace_credential = s->pace_credential, .pace_count = s->pace_count, .pace_per = s->pace_per, .pace_calm = s->pace_calm, .pace_month = s->pace_month,
 		.hold_credential = s->hold_credential, .hold_until = s->hold_until,
 		.dead_reason = s->dead_reason, .dead_body = s->dead_body,
 	};
