@@ -1,4 +1,7 @@
 /* What a step decided: as one change for the bus; and, once that is committed, what is told, counted and started. */
+#include <string.h>
+
+#include "base/str.h"
 #include "shipwatch/log.h"
 #include "worker/inner.h"
 
@@ -55,6 +58,8 @@ void sw_effects_begin(struct worker *w, struct setup *setup, const char *aggrega
                       struct sw_arena *a)
 {
 	effects_notes(w, aggregate, ev, s, a);
+	if (s->state && sw_starts(aggregate, "channel:"))
+		sw_channels_seen(w, aggregate + strlen("channel:"), s->state, s->state_n);
 	for (size_t i = 0; i < s->n_keeps; i++)
 		sw_kept_add(w, s->keeps[i].key, s->keeps[i].value);
 	for (size_t i = 0; i < s->n_timers; i++)
