@@ -17,6 +17,7 @@ enum sw_alert_news {
 	SW_NEWS_REMINDER, SW_NEWS_ACKED, SW_NEWS_RESOLVED, SW_NEWS_CLOSED, SW_NEWS_NOTICE,
 	SW_NEWS_DIGEST,                             /* of a channel: what waited for it, see struct sw_digest */
 	SW_NEWS_CHANNEL_DOWN, SW_NEWS_CHANNEL_UP,   /* a channel cannot be used, is used again; the summary names it */
+	SW_NEWS_FLAPPING, SW_NEWS_STEADY_FIRING, SW_NEWS_STEADY_RESOLVED, /* it changes too often to be told; what it is once it is calm */
 	SW_NEWS_QUOTA,                              /* the calls of a month run out */
 	SW_NEWS_COUNT
 };

@@ -9,6 +9,7 @@
 
 #include "base/str.h"
 #include "engine/alert.h"
+#include "engine/flap.h"
 #include "shipwatch/err.h"
 
 #define REMINDERS_MAX  12
@@ -31,7 +32,8 @@ static int alert_news(struct step *s, struct alert_state *st, const struct sw_jn
 	}
 	st->told[st->n_told++] = (struct told){ .delivery = delivery, .news = news, .alert = al, .roles = sw_jget(m, "roles"), .at = s->now,
 	                                        .critical = sw_streq(sw_jstr(al, "severity"), "critical") };
-	EACH(c, m, "channels") if (c->type == SW_J_STRING) sw_deliveries_add(s, st, delivery, c->text, false);
+	if (!sw_flap_holds(s, m))
+		EACH(c, m, "channels") if (c->type == SW_J_STRING) sw_deliveries_add(s, st, delivery, c->text, false);
 	if (sw_streq(news, "resolved") || sw_streq(news, "closed")) {
 		st->over = true;
 		st->remind_due = 0;

@@ -19,7 +19,7 @@ struct delivery {
 	bool fell;               /* its channel's fallback was told already */
 	const char *doomed;      /* why it is to go to the dead letters: one a commit */
 	sw_ms due;               /* waiting: next try; sending: time-out; parked: when it is taken back */
-	sw_ms since, held;       /* held: since when a robot has no room for it; 0: it has, or nobody asked */
+	sw_ms since;
 };
 
 struct told {
@@ -70,8 +70,8 @@ sw_ms sw_deliveries_due(const struct step *s, const struct alert_state *st, bool
 
 /* Held by its robot: why is "held" or "paced". Stands at the channel's, or waits here and is told elsewhere. */
 void sw_waits_refused(struct step *s, struct alert_state *st, struct delivery *q, bool held, sw_dur wait);
-/* Hands it to the channel. until: not sent before; down: why the channel cannot be used, or NULL. */
-void sw_waits_park(struct step *s, struct alert_state *st, struct delivery *q, sw_ms until, const char *down);
+/* Hands it to the channel. until: not sent before; down: why the channel cannot be used, or NULL; soon: it is critical and found no room. */
+void sw_waits_park(struct step *s, struct alert_state *st, struct delivery *q, sw_ms until, const char *down, bool soon);
 /* The fallback channel is told, once. */
 void sw_waits_fall(struct step *s, struct alert_state *st, struct delivery *q);
 /* True: it may not be sent now, for its channel's sake (or that is not known yet: a need was noted). */

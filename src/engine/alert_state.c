@@ -30,7 +30,7 @@ void sw_alert_load(const struct sw_jnode *n, struct alert_state *st)
 			.sending = sw_jbool(x, "sending", false), .repeat = sw_jbool(x, "repeat", false),
 			.fallback = sw_jbool(x, "fallback", false), .silenced = sw_jbool(x, "silenced", false), .parked = sw_jbool(x, "parked", false),
 			.probe = sw_jbool(x, "probe", false), .free = sw_jbool(x, "free", false), .fell = sw_jbool(x, "fell", false),
-			.doomed = sw_jstr(x, "doomed"), .held = sw_jint(x, "held", 0), .due = sw_jint(x, "due", 0), .since = sw_jint(x, "since", 0) };
+			.doomed = sw_jstr(x, "doomed"), .due = sw_jint(x, "due", 0), .since = sw_jint(x, "since", 0) };
 }
 
 bool sw_alert_wanted(const struct alert_state *st, const char *delivery)
@@ -101,8 +101,6 @@ void sw_alert_save(struct step *s, const struct alert_state *st)
 			if (*(const bool *)((const char *)q + flags[k].offset))
 				sw_jw_bool(&w, flags[k].name, true);
 		sw_jw_opt(&w, "doomed", q->doomed);
-		if (q->held)
-			sw_jw_int(&w, "held", q->held);
 		sw_jw_int(&w, "due", q->due);
 		sw_jw_int(&w, "since", q->since);
 		sw_jw_obj_end(&w);

@@ -28,6 +28,7 @@
 #define CRITICAL_FIRST (2 * SW_SECOND)   /* behind the end of a hold: what goes alone goes first */
 #define FROZEN_WAIT    (2 * SW_SECOND)
 #define FULL_WAIT      SW_MINUTE
+#define GATHER         (3 * SW_SECOND)   /* what is critical comes in bursts */
 #define PATIENCE       (10 * SW_MINUTE)  /* longer than this a digest does not stand back for others */
 #define WAIT_MAX       SW_DAY
 #define WAIT_ALONE_MAX SW_HOUR           /* cannot be used, and no other channel had it */
@@ -39,7 +40,7 @@ static const char *const ended_names[] = { "", "sent", "dead", "free", "expired"
 struct channel_state {
 	struct waiting w;
 	int64_t seq, digests;
-	sw_ms tick_due;
+	sw_ms tick_due, last;            /* last: when the last digest was begun */
 	const char *down_why;            /* NULL: it can be used */
 	sw_ms down_since, probe_due, probing; /* probing: until when a probe's outcome is waited for; 0: none */
 	/* the digest */
@@ -52,6 +53,11 @@ struct channel_state {
 bool sw_channel_digests(const struct sw_engine_channel *c)
 {
 	return c->pace_count > 0 && c->digest_above > 0;
+}
+
+int sw_channel_reserve(const struct sw_engine_channel *c)
+{
+	return sw_channel_digests(c) && c->pace_per >= SW_MINUTE / 2 ? c->pace_count / 6 : 0;
 }
 
 static const char *channel_name(const struct step *s)
@@ -71,6 +77,7 @@ static void state_load(struct step *s, struct channel_state *st)
 	st->seq = sw_jint(n, "seq", 0);
 	st->digests = sw_jint(n, "digests", 0);
 	st->tick_due = sw_jint(n, "tick_due", 0);
+	st->last = sw_jint(n, "last", 0);
 	if (down) {
 		st->down_why = sw_jstr(down, "why") ? sw_jstr(down, "why") : "";
 		st->down_since = sw_jint(down, "since", 0);
@@ -106,6 +113,7 @@ static void state_save(struct step *s, const struct channel_state *st)
 	sw_jw_int(&w, "seq", st->seq);
 	sw_jw_int(&w, "digests", st->digests);
 	sw_jw_int(&w, "tick_due", st->tick_due);
+	sw_jw_int(&w, "last", st->last);
 	if (st->down_why) {
 		sw_jw_obj(&w, "down");
 		sw_jw_str(&w, "why", st->down_why);
@@ -261,6 +269,8 @@ static int channel_wait(struct step *s, struct channel_state *st, const struct s
 	if (sw_waiting_add(&st->w, &x, s->now, s->a, &counted) && counted)
 		tell_alert(s, x.alert, "counted", x.delivery, 0, digest_id(s, st->digests + 1));
 	st->w.until = SW_MAX(st->w.until, sw_jint(m, "until", 0));
+	if (sw_jbool(m, "soon", false) && c && !st->w.soon && sw_channel_reserve(c))
+		st->w.soon = SW_MAX(s->now + GATHER, st->last + c->pace_per / sw_channel_reserve(c));
 	return 0;
 }
 
@@ -392,6 +402,8 @@ static void channel_sent(struct step *s, struct channel_state *st, const struct 
 		sw_step_note(s, SW_NOTE_WARN, NULL, NULL, "channel %s: held for %llds, %lld messages wait: %s", channel_name(s), (long long)(wait / 1000),
 		             (long long)st->w.sum.total, detail);
 		st->w.until = st->due = s->now + SW_MAX(wait, SW_SECOND);
+		if (st->w.soon)
+			st->w.soon = st->w.until;
 		st->tries--;
 		break;
 	case SW_SHRINK:
@@ -501,6 +513,8 @@ static void channel_begin(struct step *s, struct channel_state *st, const struct
 
 	if (s->in->refused) {
 		st->w.until = st->due = s->now + SW_MAX(s->in->refused_wait, SW_SECOND);
+		if (st->w.soon)
+			st->w.soon = st->w.until;
 		return;
 	}
 	io = sw_step_io(s, SW_IO_DELIVER);
@@ -513,6 +527,7 @@ static void channel_begin(struct step *s, struct channel_state *st, const struct
 	st->tries++;
 	st->sending = true;
 	st->due = s->now + TRY_TIMEOUT;
+	st->last = s->now;
 	io->channel = channel_name(s);
 	io->seq = ++st->seq;
 	io->size = (enum sw_size_step)st->size;
@@ -521,7 +536,7 @@ static void channel_begin(struct step *s, struct channel_state *st, const struct
 	s->out->pace_credential = c->credential;
 	s->out->pace_count = c->pace_count;
 	s->out->pace_per = c->pace_per;
-	s->out->pace_calm = s->now - st->w.sum.from < PATIENCE ? c->digest_above : 0;
+	s->out->pace_calm = s->now - st->w.sum.from < PATIENCE && !st->w.soon ? c->digest_above : 0;
 }
 
 /* When what waits may go; 0: nothing does. */
@@ -532,7 +547,7 @@ static sw_ms channel_ready(const struct channel_state *st)
 	if (st->repeat)
 		return st->due;
 	if (!st->down_why)
-		return st->w.until + CRITICAL_FIRST;
+		return st->w.soon ? SW_MIN(st->w.soon, st->w.until + CRITICAL_FIRST) : st->w.until + CRITICAL_FIRST;
 	return st->probing ? SW_MAX(st->probing, st->probe_due) : st->probe_due;
 }
 

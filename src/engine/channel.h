@@ -40,6 +40,7 @@ struct waiting {
 	size_t n_members, members_bytes;
 	int64_t counted;                 /* of the total: those that are no members */
 	sw_ms until;                     /* not sent before */
+	sw_ms soon;                      /* but for what is critical and found no room: then; 0: nothing of it waits */
 };
 
 /* A message that waits, as an alert tells of it. */
@@ -82,6 +83,8 @@ const char *sw_waiting_clip(const char *s, size_t max, struct sw_arena *a);
 
 /* False: not at hand, it was noted as a need. */
 bool sw_channel_look(struct step *s, const char *channel, struct channel_seen *ret);
+/* Messages in its pace that only digests may use, so that what is critical and finds no room does not wait for a minute. */
+int sw_channel_reserve(const struct sw_engine_channel *c);
 /* Does it know digests: is it one that people read, and are they wanted? */
 bool sw_channel_digests(const struct sw_engine_channel *c);
 

@@ -151,7 +151,6 @@ static void delivery_begin(struct step *s, struct alert_state *st, struct delive
 		if (x->type == SW_J_STRING)
 			roles[n++] = x->text;
 	q->sending = true;
-	q->held = 0;
 	q->seq = ++st->seq;
 	q->tries++;
 	q->due = s->now + TRY_TIMEOUT;
@@ -163,7 +162,7 @@ static void delivery_begin(struct step *s, struct alert_state *st, struct delive
 	io->roles = roles;
 	io->repeat = q->repeat;
 	s->out->pace_credential = c->credential;
-	s->out->pace_count = c->pace_count;
+	s->out->pace_count = c->pace_count - (t->critical ? sw_channel_reserve(c) : 0);
 	s->out->pace_per = c->pace_per;
 	s->out->pace_calm = sw_channel_digests(c) && !t->critical && !q->free && !q->probe ? c->digest_above : 0;
 }
@@ -294,7 +293,7 @@ void sw_deliveries_sent(struct step *s, struct alert_state *st, const struct sw_
 	case SW_CONFIG:
 		q->sending = false;
 		sw_waits_fall(s, st, q);
-		sw_waits_park(s, st, q, s->now, detail ? detail : "its configuration is wrong");
+		sw_waits_park(s, st, q, s->now, detail ? detail : "its configuration is wrong", false);
 		break;
 	case SW_AMBIGUOUS:
 		delivery_ambiguous(s, st, q);

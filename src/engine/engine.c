@@ -10,6 +10,7 @@
 
 #include "base/hmac.h"
 #include "base/str.h"
+#include "engine/flap.h"
 #include "engine/silences.h"
 #include "engine/step.h"
 #include "shipwatch/err.h"
@@ -233,6 +234,8 @@ int sw_engine_step(const struct sw_engine *e, const struct sw_step_in *in, struc
 		r = sw_alert_step(&s);
 	else if (sw_starts(in->aggregate, "channel:"))
 		r = sw_channel_step(&s);
+	else if (sw_starts(in->aggregate, "flap:"))
+		r = sw_flap_step(&s);
 	else if (sw_streq(in->aggregate, SILENCES_KEY))
 		r = sw_silences_step(&s);
 	else

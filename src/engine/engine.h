@@ -8,11 +8,12 @@
  *  4. Missing is never read as good and never as bad.
  *  5. A decision is committed before anything is sent; what is sent has an id made from the decision.
  *
- * Five kinds of aggregates, named by what stands before the colon:
+ * Six kinds of aggregates, named by what stands before the colon:
  *   place:<service>/<environment>   deployments, watches, the action     place.c deployment.c watch.c act.c own.c
  *   line:<source>/<repo>/<ref>      runs of one line of development      line.c
  *   alert:<id>                      one alert's life and its deliveries  alert.c
  *   channel:<name>                  what waits for a channel, can it be used  channel.c waiting.c
+ *   flap:<id>                       how often one service, environment and rule changes  flap.c
  *   silences:all                    what people do not want to hear      silences.c
  *
  * Messages (JSON, member "t"):
@@ -26,6 +27,7 @@
  *   news {…}                  another step wants people told                              to alert:
  *   wait {…}, probed {…}      a message of an alert waits for a channel, and what became of a probe (channel.h)  to channel:
  *   merged, counted, free, probe, back, expired {ch, d}   how it goes on with one that waited  to alert:
+ *   change {fires, news}      an alert fires or is resolved                                  to flap:
  *   send {ch}                 begin the next delivery of this channel                     to itself
  *   sent {ch, n, class, …}    what became of it                                           from I/O
  *   go {act}                  begin the action                                            to itself

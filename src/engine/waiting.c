@@ -74,6 +74,7 @@ void sw_waiting_load(const struct sw_jnode *n, struct sw_arena *a, struct waitin
 	w->sum.from = sw_jint(n, "from", 0);
 	w->counted = sw_jint(n, "counted", 0);
 	w->until = sw_jint(n, "until", 0);
+	w->soon = sw_jint(n, "soon", 0);
 	EACH(x, n, "counts") if (w->sum.n_counts < CHANNEL_COUNTS)
 		w->sum.counts[w->sum.n_counts++] = (struct sw_digest_count){ .service = sw_jstr(x, "s"), .environment = sw_jstr(x, "e"),
 			.severity = severity_of(sw_jstr(x, "sev")), .news = sw_news_parse(sw_jstr(x, "news")), .n = sw_jint(x, "n", 0) };
@@ -96,6 +97,8 @@ void sw_waiting_save(const struct waiting *w, struct sw_jw *jw, const char *key)
 	sw_jw_int(jw, "from", w->sum.from);
 	sw_jw_int(jw, "counted", w->counted);
 	sw_jw_int(jw, "until", w->until);
+	if (w->soon)
+		sw_jw_int(jw, "soon", w->soon);
 	sw_jw_arr(jw, "counts");
 	for (size_t i = 0; i < w->sum.n_counts; i++) {
 		const struct sw_digest_count *c = &w->sum.counts[i];
@@ -327,5 +330,5 @@ void sw_waiting_clear(struct waiting *w)
 {
 	w->sum.n_counts = w->sum.n_lines = w->n_members = w->members_bytes = 0;
 	w->sum.total = w->counted = 0;
-	w->sum.from = w->until = 0;
+	w->sum.from = w->until = w->soon = 0;
 }

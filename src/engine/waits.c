@@ -1,8 +1,8 @@
 /*
  * An alert's messages whose robot is held, has no room, or whose channel cannot be used.
  *
- * 1. What is critical goes to the fallback channel at once, and waits here, to be sent alone as soon as the robot takes it. Where it
- *    found no room for longer than a minute, too many are critical: it joins the digest, which lists those first.
+ * 1. What is critical goes to the fallback channel at once. While its robot is held it waits here, to be sent alone as soon as that is
+ *    over. Where there is no room too many are critical: it joins the digest, which lists those first and for which room is kept.
  * 2. Everything else waits with the channel, for its digest, and so does what comes behind it. Where digests are not wanted it waits here.
  * 3. While a channel cannot be used, or is held for longer than a quarter of an hour, all of it goes to the fallback channel at once.
  * 4. A fallback channel is told once of one message.
@@ -14,7 +14,7 @@
 #include "engine/channel.h"
 
 #define LONG_HOLD    (15 * SW_MINUTE)
-#define CRITICAL_MAX SW_MINUTE            /* a critical one that found no room for so long joins the digest */
+#define ROOM_SOON    (5 * SW_SECOND)      /* a critical one waits so long for room of its own */
 #define TAKE_BACK    (25 * SW_HOUR)       /* longer than a channel keeps anything */
 #define FROZEN_WAIT  (2 * SW_SECOND)
 
@@ -47,7 +47,7 @@ static struct waiter waits_waiter(struct step *s, struct alert_state *st, const 
 	                        .severity = waits_severity(sw_jstr(al, "severity")), .news = sw_news_parse(t ? t->news : NULL), .at = t ? t->at : s->now };
 }
 
-static void waits_tell(struct step *s, struct alert_state *st, const struct delivery *q, const char *what, sw_ms until, const char *down, bool ok, bool gone)
+static void waits_tell(struct step *s, struct alert_state *st, const struct delivery *q, const char *what, sw_ms until, const char *down, const char *const *flags)
 {
 	struct waiter x = waits_waiter(s, st, q);
 	struct sw_buf b = SW_BUF_INIT;
@@ -60,22 +60,19 @@ static void waits_tell(struct step *s, struct alert_state *st, const struct deli
 	if (until)
 		sw_jw_int(&w, "until", until);
 	sw_jw_opt(&w, "down", down);
-	if (ok)
-		sw_jw_bool(&w, "ok", true);
-	if (gone)
-		sw_jw_bool(&w, "gone", true);
+	for (; *flags; flags++)
+		sw_jw_bool(&w, *flags, true);
 	sw_jw_obj_end(&w);
 	sw_step_tell(s, sw_arena_printf(s->a, "channel:%s", q->channel), sw_arena_strndup(s->a, b.p, b.n));
 	sw_buf_fini(&b);
 }
 
-void sw_waits_park(struct step *s, struct alert_state *st, struct delivery *q, sw_ms until, const char *down)
+void sw_waits_park(struct step *s, struct alert_state *st, struct delivery *q, sw_ms until, const char *down, bool soon)
 {
 	q->sending = q->free = q->probe = false;
 	q->parked = true;
-	q->held = 0;
 	q->due = s->now + TAKE_BACK;
-	waits_tell(s, st, q, "wait", until, down, false, false);
+	waits_tell(s, st, q, "wait", until, down, (const char *const[]){ soon ? "soon" : NULL, NULL });
 }
 
 void sw_waits_probed(struct step *s, struct alert_state *st, struct delivery *q, bool ok, bool gone)
@@ -85,7 +82,7 @@ void sw_waits_probed(struct step *s, struct alert_state *st, struct delivery *q,
 	q->probe = q->sending = false;
 	q->parked = true;
 	q->due = s->now + TAKE_BACK;
-	waits_tell(s, st, q, "probed", 0, NULL, ok, gone);
+	waits_tell(s, st, q, "probed", 0, NULL, (const char *const[]){ ok ? "ok" : gone ? "gone" : NULL, ok && gone ? "gone" : NULL, NULL });
 }
 
 /* A digest of another channel is no message among others. */
@@ -102,14 +99,14 @@ void sw_waits_refused(struct step *s, struct alert_state *st, struct delivery *q
 
 	wait = SW_MAX(wait, SW_SECOND);
 	q->due = s->now + wait;
-	if (!q->held)
-		q->held = s->now;
 	if ((critical && !q->fallback) || (held && wait > LONG_HOLD))
 		sw_waits_fall(s, st, q);
 	if (q->probe || !waits_joins(c, t))
 		return;
-	if (!critical || (!held && s->now - q->held >= CRITICAL_MAX))
-		sw_waits_park(s, st, q, q->due, NULL);
+	if (!critical)
+		sw_waits_park(s, st, q, q->due, NULL, false);
+	else if (!held && wait > ROOM_SOON)
+		sw_waits_park(s, st, q, s->now, NULL, true);
 }
 
 /* Does an older message of this alert wait with the same channel? */
@@ -135,7 +132,7 @@ bool sw_waits_stand(struct step *s, struct alert_state *st, struct delivery *q)
 		return false;
 	if (seen.down) {
 		sw_waits_fall(s, st, q);
-		sw_waits_park(s, st, q, s->now, NULL);
+		sw_waits_park(s, st, q, s->now, NULL, false);
 		return true;
 	}
 	if (q->free || t->critical || !waits_joins(c, t) || !(seen.waits || waits_behind(st, q)))
@@ -145,6 +142,6 @@ bool sw_waits_stand(struct step *s, struct alert_state *st, struct delivery *q)
 	if (seen.frozen)
 		q->due = s->now + FROZEN_WAIT;
 	else
-		sw_waits_park(s, st, q, s->now, NULL);
+		sw_waits_park(s, st, q, s->now, NULL, false);
 	return true;
 }

@@ -13,7 +13,8 @@ static const char *const news_names[SW_NEWS_COUNT] = {
 	"firing",          "inconclusive",     "rollback_waiting", "rollback_started",     "rollback_done",
 	"rollback_failed", "rollback_unknown", "rollback_skipped", "rollback_ineffective", "reminder",
 	"acked",           "resolved",         "closed",           "notice",
-	"digest",          "channel_down",     "channel_up",       "quota",
+	"digest",          "channel_down",     "channel_up",       "flapping",
+	"steady_firing",   "steady_resolved",  "quota",
 };
 static const char *const severity_names[] = { "info", "warning", "critical" };
 static const char *const locale_names[] = { "en", "zh" };

@@ -40,6 +40,9 @@ static const char *const news_words[SW_NEWS_COUNT][2] = {
 	[SW_NEWS_DIGEST] = { "digest", "消息汇总" },
 	[SW_NEWS_CHANNEL_DOWN] = { "a channel cannot be used, its messages come here", "通知渠道不可用，其消息转到这里" },
 	[SW_NEWS_CHANNEL_UP] = { "the channel is used again", "通知渠道已恢复" },
+	[SW_NEWS_FLAPPING] = { "fires and resolves again and again, told again once it is calm", "反复触发与恢复，平稳后再通知" },
+	[SW_NEWS_STEADY_FIRING] = { "calm again, and it still fires", "已平稳，仍在触发" },
+	[SW_NEWS_STEADY_RESOLVED] = { "calm again, it is resolved", "已平稳，已恢复" },
 	[SW_NEWS_QUOTA] = { "the calls of this month run out", "本月调用额度即将用完" },
 };
 /* Words of the engine and of events, that Chinese readers get translated. */

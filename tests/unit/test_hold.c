@@ -10,6 +10,7 @@
 
 #include "base/str.h"
 #include "engine/channel.h"
+#include "engine/flap.h"
 #include "sim/sim.h"
 
 #define START ((sw_ms)1790000000000)
@@ -161,6 +162,25 @@ static void test_burst(void **state)
 	assert_int_equal(told, 35);
 	assert_int_equal(arrived("release", &digests, &told), 0);
 	settled(41);
+}
+
+/* More that is critical than the robot has room for: as many as it bears alone, the others in digests that room is kept for. */
+static void test_critical_burst(void **state)
+{
+	size_t digests;
+	int64_t told;
+
+	(void)state;
+	fix.channels[0].fallback = NULL;
+	for (unsigned i = 0; i < 60; i++) {
+		news("oncall", i, "firing", "critical", "web");
+		run(i * SW_SECOND / 6);
+	}
+	run(30 * SW_SECOND);
+	assert_int_equal(arrived("oncall", &digests, &told), 15);
+	assert_true(digests >= 1 && digests <= 3);
+	assert_int_equal(told, 45); /* not one of them waits for a minute */
+	settled(60);
 }
 
 /* At most so many a minute go alone; one more is alone in its minute: it is no digest. */
@@ -368,6 +388,58 @@ static void test_digest_dead(void **state)
 	settled(20);
 }
 
+/* ---- what flaps ---- */
+
+static void change(unsigned n, const char *what, const char *severity)
+{
+	sw_sim_append(&fix.w, sw_arena_printf(&fix.a, "alert:%012x", n),
+	              sw_arena_printf(&fix.a, "{\"t\":\"news\",\"channels\":[\"release\"],\"alert\":{\"id\":\"%012x\",\"delivery\":\"%012x-%s\",\"news\":\"%s\",\"severity\":\"%s\","
+	                              "\"service\":\"web\",\"environment\":\"prod\",\"rule\":\"slow\",\"watch_id\":\"w%u\"}}", n, n, what, what, severity, n));
+}
+
+static void test_flapping(void **state)
+{
+	size_t digests;
+	int64_t told;
+	sw_dur at = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 8; i++, at += 4 * SW_MINUTE) { /* i: an alert each, fires and is resolved 2 min later */
+		change(i, "firing", "warning");
+		run(at + 2 * SW_MINUTE);
+		change(i, "resolved", "warning");
+		run(at + 4 * SW_MINUTE);
+		/* two times both are told, then once that it flaps, then nothing */
+		assert_int_equal(arrived("release", &digests, &told), i < 2 ? 2 * (i + 1) : 5);
+	}
+	assert_int_equal(times("release", "-flapping"), 1);
+	change(20, "firing", "critical"); /* is told all the same */
+	run(at + SW_SECOND);
+	assert_int_equal(times("release", "000000000014-firing"), 1);
+	run(at + 27 * SW_MINUTE);
+	assert_int_equal(times("release", "-steady"), 0);
+	run(at + 30 * SW_MINUTE);
+	assert_int_equal(times("release", "-steady_resolved"), 1);
+	change(30, "firing", "warning"); /* as if nothing had been */
+	run(at + 31 * SW_MINUTE);
+	assert_int_equal(times("release", "00000000001e-firing"), 1);
+	settled(8);
+}
+
+/* The same changes, each half an hour and more behind the fourth before it: nothing is held down. */
+static void test_slow_changes(void **state)
+{
+	size_t digests;
+	int64_t told;
+
+	(void)state;
+	for (unsigned i = 0; i < 10; i++) {
+		change(i / 2, i % 2 ? "resolved" : "firing", "warning");
+		run((i + 1) * (FLAP_WITHIN / FLAP_CHANGES));
+	}
+	assert_int_equal(arrived("release", &digests, &told), 10);
+}
+
 /* ---- limits ---- */
 
 static struct waiter waiter(unsigned n, const char *service)
@@ -471,8 +543,9 @@ static void test_text(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_burst), T(test_one_alone), T(test_hold), T(test_long_hold), T(test_many), T(test_down), T(test_down_program), T(test_down_alone),
-		T(test_digest_repeat), T(test_digest_dead), T(test_limits), T(test_text),
+		T(test_burst), T(test_critical_burst), T(test_one_alone), T(test_hold), T(test_long_hold), T(test_many), T(test_down), T(test_down_program), T(test_down_alone),
+		T(test_digest_repeat), T(test_digest_dead), T(test_flapping), T(test_slow_changes),
+		T(test_limits), T(test_text),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
