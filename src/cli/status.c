@@ -159,20 +159,22 @@ static int status_unclaimed(struct sw_talk *t, struct sw_jw *json)
 	return r;
 }
 
-/* "channel oncall  DOWN for 12 min: the access_token does not exist; 14 messages wait" */
+/* "channel   oncall CANNOT BE USED for 12 min: the access_token does not exist; 14 messages wait, oldest 11 min" */
 static void status_channel(const char *name, const struct sw_jnode *state, int64_t now)
 {
 	const struct sw_jnode *down = sw_jget(state, "down"), *waiting = sw_jget(state, "waiting");
-	int64_t n = sw_jint(waiting, "total", 0);
+	int64_t n = sw_jint(waiting, "total", 0), calls = sw_jint(state, "calls", 0), month = sw_jint(state, "month", 0);
 	char age[32];
 
-	if (!down && !n)
+	if (!down && !n && !calls)
 		return;
 	(void)printf("channel   %s", name + strlen("channel:"));
 	if (down)
 		(void)printf(" CANNOT BE USED for %s: %s", status_age(now - sw_jint(down, "since", now), age, sizeof age), sw_jstr(down, "why"));
 	if (n)
 		(void)printf("%s %lld messages wait, oldest %s", down ? ";" : "", (long long)n, status_age(now - sw_jint(waiting, "from", now), age, sizeof age));
+	if (calls)
+		(void)printf("%s about %lld calls in %lld-%02lld", down || n ? ";" : "", (long long)calls, (long long)(month / 100), (long long)(month % 100));
 	(void)putchar('\n');
 }
 

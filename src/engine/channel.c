@@ -18,6 +18,7 @@
 
 #include "base/str.h"
 #include "engine/alert.h"
+#include "shipwatch/clock.h"
 #include "shipwatch/err.h"
 #include "shipwatch/job.h"
 
@@ -48,6 +49,9 @@ struct channel_state {
 	bool sending, repeat;
 	sw_ms due, first;                /* of the try: its end or, before a repeat, its beginning; first: of all its tries */
 	enum ended ended;                /* members are being told of it */
+	/* calls of a month, as last heard, and what people were warned of: 80, 95 (%) */
+	int64_t calls;
+	int month, warned;
 };
 
 bool sw_channel_digests(const struct sw_engine_channel *c)
@@ -58,6 +62,25 @@ bool sw_channel_digests(const struct sw_engine_channel *c)
 int sw_channel_reserve(const struct sw_engine_channel *c)
 {
 	return sw_channel_digests(c) && c->pace_per >= SW_MINUTE / 2 ? c->pace_count / 6 : 0;
+}
+
+int sw_channel_month(const struct step *s, const struct sw_engine_channel *c)
+{
+	struct sw_buf b = SW_BUF_INIT;
+	int month = 0;
+
+	if (!c->quota)
+		return 0;
+	sw_time_print_local(s->now, s->e->tz_offset_s, true, &b); /* "2026-11-28 …" */
+	for (const char *p = sw_buf_str(&b); p < b.p + 7; p++)
+		month = *p == '-' ? month : month * 10 + (*p - '0');
+	sw_buf_fini(&b);
+	return month;
+}
+
+bool sw_channel_notable(const struct sw_engine_channel *c, int64_t calls)
+{
+	return c && c->quota && calls > 0 && calls * 100 / c->quota != (calls - 1) * 100 / c->quota;
 }
 
 static const char *channel_name(const struct step *s)
@@ -91,6 +114,9 @@ static void state_load(struct step *s, struct channel_state *st)
 	st->repeat = sw_jbool(d, "repeat", false);
 	st->due = sw_jint(d, "due", 0);
 	st->first = sw_jint(d, "first", 0);
+	st->calls = sw_jint(n, "calls", 0);
+	st->month = (int)sw_jint(n, "month", 0);
+	st->warned = (int)sw_jint(n, "warned", 0);
 	for (size_t i = 0; ended && i < SW_COUNT(ended_names); i++)
 		if (sw_streq(ended, ended_names[i]))
 			st->ended = (enum ended)i;
@@ -134,6 +160,11 @@ static void state_save(struct step *s, const struct channel_state *st)
 		sw_jw_int(&w, "due", st->due);
 		sw_jw_int(&w, "first", st->first);
 		sw_jw_obj_end(&w);
+	}
+	if (st->calls) {
+		sw_jw_int(&w, "calls", st->calls);
+		sw_jw_int(&w, "month", st->month);
+		sw_jw_int(&w, "warned", st->warned);
 	}
 	if (st->ended)
 		sw_jw_str(&w, "ended", ended_names[st->ended]);
@@ -181,8 +212,8 @@ static void tell_alert(struct step *s, const char *alert, const char *what, cons
 	sw_buf_fini(&b);
 }
 
-/* A message of its own life, to one channel. */
-static void tell_news(struct step *s, const struct sw_alert *al, const char *channel)
+/* A message of its own life, to one channel or two. */
+static void tell_news(struct step *s, const struct sw_alert *al, const char *channel, const char *other)
 {
 	struct sw_buf b = SW_BUF_INIT;
 	struct sw_jw w;
@@ -192,6 +223,8 @@ static void tell_news(struct step *s, const struct sw_alert *al, const char *cha
 	sw_jw_str(&w, "t", "news");
 	sw_jw_arr(&w, "channels");
 	sw_jw_str(&w, NULL, channel);
+	if (other)
+		sw_jw_str(&w, NULL, other);
 	sw_jw_arr_end(&w);
 	sw_alert_write(al, &w, "alert");
 	sw_jw_obj_end(&w);
@@ -210,7 +243,7 @@ static void tell_health(struct step *s, const struct channel_state *st, enum sw_
 		return;
 	al.delivery = sw_arena_printf(s->a, "%s-%s", id, sw_news_name(news));
 	al.summary = news == SW_NEWS_CHANNEL_DOWN ? sw_arena_printf(s->a, "%s: %s", channel_name(s), st->down_why) : channel_name(s);
-	tell_news(s, &al, c->fallback);
+	tell_news(s, &al, c->fallback, NULL);
 }
 
 static void channel_down(struct step *s, struct channel_state *st, const char *why)
@@ -238,6 +271,31 @@ static void channel_up(struct step *s, struct channel_state *st)
 	st->down_why = NULL;
 	st->probing = 0;
 	st->w.until = s->now;
+}
+
+/* The calls of a month run out: told at 80 and at 95 %, to the channel itself and to the one that stands in for it. */
+static void channel_calls(struct step *s, struct channel_state *st, int64_t calls)
+{
+	const struct sw_engine_channel *c = sw_alert_channel(s, channel_name(s));
+	int64_t used = c && c->quota ? calls * 100 / c->quota : 0;
+	int month = c ? sw_channel_month(s, c) : 0, level = used >= 95 ? 95 : used >= 80 ? 80 : 0;
+	struct sw_alert al = { .news = SW_NEWS_QUOTA, .severity = level == 95 ? SW_SEV_CRITICAL : SW_SEV_WARNING, .rule = "channels", .fired_at = s->now };
+
+	if (!month)
+		return;
+	if (st->month != month)
+		st->calls = st->warned = 0;
+	st->month = month;
+	st->calls = SW_MAX(st->calls, calls);
+	if (level <= st->warned)
+		return;
+	st->warned = level;
+	al.rule_severity = al.severity;
+	al.id = sw_engine_id(s->a, s->in->aggregate, sw_arena_printf(s->a, "%d %d", month, level), NULL);
+	al.delivery = sw_arena_printf(s->a, "%s-quota", al.id);
+	al.summary = sw_arena_printf(s->a, "%s: %lld / %d (%lld %%)", channel_name(s), (long long)calls, c->quota, (long long)used);
+	sw_step_note(s, SW_NOTE_WARN, NULL, NULL, "channel %s: %lld of %d calls of this month are used", channel_name(s), (long long)calls, c->quota);
+	tell_news(s, &al, channel_name(s), c->fallback);
 }
 
 /* ---- messages ---- */
@@ -352,7 +410,7 @@ static void digest_dead(struct step *s, struct channel_state *st, const char *wh
 	sw_step_note(s, SW_NOTE_ERROR, NULL, NULL, "channel %s: %s, %s with %lld messages goes to the dead letters%s%s", channel_name(s), why, al.delivery,
 	             (long long)st->w.sum.total, c && c->fallback ? " and to " : "", c && c->fallback ? c->fallback : "");
 	if (c && c->fallback)
-		tell_news(s, &al, c->fallback);
+		tell_news(s, &al, c->fallback, NULL);
 	st->sending = st->repeat = false;
 	st->ended = ENDED_DEAD;
 }
@@ -375,6 +433,8 @@ static void channel_sent(struct step *s, struct channel_state *st, const struct 
 	sw_dur wait = sw_jint(m, "wait", 0);
 	int tries = (int)sw_jint(m, "tries", 0);
 
+	if (sw_channel_notable(c, sw_jint(m, "calls", 0)))
+		channel_calls(s, st, sw_jint(m, "calls", 0));
 	if (!st->sending || sw_jint(m, "n", 0) != st->seq)
 		return; /* an older try, or told twice */
 	st->sending = false;
@@ -437,7 +497,7 @@ static int channel_again(struct step *s, const struct sw_jnode *dead)
 		return sw_err_set(s->err, EBADMSG, "a dead letter without its digest");
 	al.delivery = sw_arena_printf(s->a, "%s-again-%lld", al.id, (long long)s->now);
 	al.id = al.delivery;
-	tell_news(s, &al, channel_name(s));
+	tell_news(s, &al, channel_name(s), NULL);
 	return 0;
 }
 
@@ -453,6 +513,8 @@ static int channel_message(struct step *s, struct channel_state *st, const struc
 		channel_probed(s, st, m);
 	else if (sw_streq(t, "sent"))
 		channel_sent(s, st, m);
+	else if (sw_streq(t, "calls"))
+		channel_calls(s, st, sw_jint(m, "calls", 0));
 	else if (!sw_streq(t, "timer") && !sw_streq(t, "send"))
 		return sw_err_set(s->err, EBADMSG, "unknown message \"%.40s\" to a channel", t ? t : "");
 	return 0;
@@ -536,6 +598,7 @@ static void channel_begin(struct step *s, struct channel_state *st, const struct
 	s->out->pace_credential = c->credential;
 	s->out->pace_count = c->pace_count;
 	s->out->pace_per = c->pace_per;
+	s->out->pace_month = sw_channel_month(s, c);
 	s->out->pace_calm = s->now - st->w.sum.from < PATIENCE && !st->w.soon ? c->digest_above : 0;
 }
 

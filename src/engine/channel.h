@@ -85,6 +85,10 @@ const char *sw_waiting_clip(const char *s, size_t max, struct sw_arena *a);
 bool sw_channel_look(struct step *s, const char *channel, struct channel_seen *ret);
 /* Messages in its pace that only digests may use, so that what is critical and finds no room does not wait for a minute. */
 int sw_channel_reserve(const struct sw_engine_channel *c);
+/* The month that calls of this channel are counted in, as 202611; 0: they are not counted. */
+int sw_channel_month(const struct step *s, const struct sw_engine_channel *c);
+/* So many calls in this month, as a robot's answer says it: worth telling the channel? At every hundredth of its quota. */
+bool sw_channel_notable(const struct sw_engine_channel *c, int64_t calls);
 /* Does it know digests: is it one that people read, and are they wanted? */
 bool sw_channel_digests(const struct sw_engine_channel *c);
 

@@ -164,6 +164,7 @@ static void delivery_begin(struct step *s, struct alert_state *st, struct delive
 	s->out->pace_credential = c->credential;
 	s->out->pace_count = c->pace_count - (t->critical ? sw_channel_reserve(c) : 0);
 	s->out->pace_per = c->pace_per;
+	s->out->pace_month = sw_channel_month(s, c);
 	s->out->pace_calm = sw_channel_digests(c) && !t->critical && !q->free && !q->probe ? c->digest_above : 0;
 }
 
@@ -259,6 +260,8 @@ void sw_deliveries_sent(struct step *s, struct alert_state *st, const struct sw_
 	int tries = (int)sw_jint(m, "tries", 0);
 	const struct sw_engine_channel *c = sw_alert_channel(s, channel);
 
+	if (sw_channel_notable(c, sw_jint(m, "calls", 0)))
+		sw_step_tell(s, sw_arena_printf(s->a, "channel:%s", channel), sw_arena_printf(s->a, "{\"t\":\"calls\",\"calls\":%lld}", (long long)sw_jint(m, "calls", 0)));
 	if (!q)
 		return; /* an older try, or told twice */
 	if (q->probe && delivery_probed(s, st, q, m))

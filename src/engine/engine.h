@@ -25,6 +25,7 @@
  *   past {dep, signal, rec}   what was before a deployment, or why that is not known {why, again}   from I/O
  *   acted {act, class, …}     what became of an action                                    from I/O
  *   news {…}                  another step wants people told                              to alert:
+ *   calls {calls}             a hundredth more of the calls of a month                     to channel:
  *   wait {…}, probed {…}      a message of an alert waits for a channel, and what became of a probe (channel.h)  to channel:
  *   merged, counted, free, probe, back, expired {ch, d}   how it goes on with one that waited  to alert:
  *   change {fires, news}      an alert fires or is resolved                                  to flap:
@@ -173,6 +174,7 @@ struct sw_step {
 	int pace_calm, pace_month;     /* bus.h */
 	const char *hold_credential;
 	sw_ms hold_until;
+	int64_t calls;                 /* set by the host when this is committed: calls of the paced credential in its month; 0: not counted */
 	const char *dead_reason, *dead_body; /* a message that could not be delivered, or a parked state */
 	const char *journal;
 	struct sw_step_timer timers[8];

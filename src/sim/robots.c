@@ -38,6 +38,7 @@ void sw_sim_robot_commit(struct sim_world *w, const struct sw_step *out)
 {
 	struct sim_robot *r;
 
+	w->calls = 0;
 	if (out->pace_credential) {
 		r = robot_get(w, out->pace_credential);
 		if (r->n == SW_COUNT(r->sent))
@@ -46,6 +47,7 @@ void sw_sim_robot_commit(struct sim_world *w, const struct sw_step *out)
 		if (out->pace_month)
 			r->calls = r->month == out->pace_month ? r->calls + 1 : 1;
 		r->month = out->pace_month ? out->pace_month : r->month;
+		w->calls = out->pace_month ? r->calls : 0;
 	}
 	if (out->hold_credential) {
 		r = robot_get(w, out->hold_credential);

@@ -71,6 +71,7 @@ struct sim_world {
 	struct sim_outside outside;
 	struct sw_map starts;        /* ids of actions ever started */
 	size_t dead;                 /* dead letters */
+	int64_t calls;               /* of the robot, with what is sent now */
 	struct sw_map robots;        /* credential → struct sim_robot */
 	uint64_t steps;
 };

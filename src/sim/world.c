@@ -348,8 +348,8 @@ static void world_deliver(struct sim_world *w, const char *aggregate, const stru
 	}
 	sw_buf_fini(&b);
 	if (*cls)
-		world_later(w, 1, aggregate, sw_arena_printf(a, "{\"t\":\"sent\",\"ch\":\"%s\",\"n\":%lld,\"class\":\"%s\",\"wait\":%lld,\"detail\":\"%s\"}", io->channel,
-		                                             (long long)io->seq, cls, (long long)wait, detail ? detail : ""));
+		world_later(w, 1, aggregate, sw_arena_printf(a, "{\"t\":\"sent\",\"ch\":\"%s\",\"n\":%lld,\"class\":\"%s\",\"wait\":%lld,\"calls\":%lld,\"detail\":\"%s\"}", io->channel,
+		                                             (long long)io->seq, cls, (long long)wait, (long long)w->calls, detail ? detail : ""));
 }
 
 static void world_act(struct sim_world *w, const char *aggregate, const struct sw_io *io, struct sw_arena *a)

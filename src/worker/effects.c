@@ -74,7 +74,7 @@ void sw_effects_begin(struct worker *w, struct setup *setup, const char *aggrega
 			sw_poller_run(w, setup, aggregate, io);
 			break;
 		case SW_IO_DELIVER:
-			sw_courier_run(w, setup, aggregate, io);
+			sw_courier_run(w, setup, aggregate, io, s->calls);
 			break;
 		case SW_IO_ACT:
 			sw_actor_run(w, setup, aggregate, io);

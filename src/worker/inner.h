@@ -135,9 +135,9 @@ void sw_quiet_fini(struct worker *w);
 void sw_channels_tick(struct worker *w);    /* once a minute */
 void sw_channels_seen(struct worker *w, const char *channel, const char *state, size_t n); /* state NULL: it has none yet */
 
-/* poller.c, courier.c, actor.c: begin the I/O that a committed step decided; io is copied */
+/* poller.c, courier.c, actor.c: begin the I/O that a committed step decided; io is copied. calls: goes back in `sent` */
 void sw_poller_run(struct worker *w, struct setup *setup, const char *aggregate, const struct sw_io *io);
-void sw_courier_run(struct worker *w, struct setup *setup, const char *aggregate, const struct sw_io *io);
+void sw_courier_run(struct worker *w, struct setup *setup, const char *aggregate, const struct sw_io *io, int64_t calls);
 void sw_actor_run(struct worker *w, struct setup *setup, const char *aggregate, const struct sw_io *io);
 /* Outcomes of programs that outlived their worker on this machine. */
 void sw_actor_recover(struct worker *w);

@@ -388,6 +388,35 @@ static void test_digest_dead(void **state)
 	settled(20);
 }
 
+/* ---- the calls of a month ---- */
+
+static void test_quota(void **state)
+{
+	size_t digests;
+	int64_t told;
+
+	(void)state;
+	fix.channels[0].quota = 200;
+	for (unsigned i = 0; i < 230; i++) {
+		news("oncall", i, "firing", "warning", "web");
+		run((i + 1) * 20 * SW_SECOND);
+		if (times("release", "-quota") == 0)
+			assert_true(arrived("oncall", &digests, &told) < 160);
+		else if (times("release", "-quota") == 1)
+			assert_true(arrived("oncall", &digests, &told) < 192); /* the warning is one of them */
+	}
+	assert_int_equal(times("release", "-quota"), 2);
+	assert_int_equal(times("oncall", "-quota"), 2);
+	assert_non_null(strstr(sw_sim_state(&fix.w, "channel:oncall"), "\"warned\":95"));
+	fix.w.now = START + 31 * SW_DAY; /* the next month begins anew */
+	news("oncall", 300, "firing", "warning", "web");
+	run(31 * SW_DAY + SW_MINUTE);
+	news("oncall", 301, "firing", "warning", "web");
+	run(31 * SW_DAY + 2 * SW_MINUTE);
+	assert_non_null(strstr(sw_sim_state(&fix.w, "channel:oncall"), "\"calls\":2,"));
+	assert_non_null(strstr(sw_sim_state(&fix.w, "channel:oncall"), "\"warned\":0"));
+}
+
 /* ---- what flaps ---- */
 
 static void change(unsigned n, const char *what, const char *severity)
@@ -544,7 +573,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_burst), T(test_critical_burst), T(test_one_alone), T(test_hold), T(test_long_hold), T(test_many), T(test_down), T(test_down_program), T(test_down_alone),
-		T(test_digest_repeat), T(test_digest_dead), T(test_flapping), T(test_slow_changes),
+		T(test_digest_repeat), T(test_digest_dead), T(test_quota), T(test_flapping), T(test_slow_changes),
 		T(test_limits), T(test_text),
 	};
 
