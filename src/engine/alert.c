@@ -32,7 +32,9 @@ static int alert_news(struct step *s, struct alert_state *st, const struct sw_jn
 	}
 	st->told[st->n_told++] = (struct told){ .delivery = delivery, .news = news, .alert = al, .roles = sw_jget(m, "roles"), .at = s->now,
 	                                        .critical = sw_streq(sw_jstr(al, "severity"), "critical") };
-	if (!sw_flap_holds(s, m))
+	if (sw_jstr(m, "with"))
+		sw_step_note(s, SW_NOTE_INFO, sw_jstr(al, "ci_run_id"), sw_jstr(al, "watch_id"), "alert %s is told with %s", delivery, sw_jstr(m, "with"));
+	else if (!sw_flap_holds(s, m))
 		EACH(c, m, "channels") if (c->type == SW_J_STRING) sw_deliveries_add(s, st, delivery, c->text, false);
 	if (sw_streq(news, "resolved") || sw_streq(news, "closed")) {
 		st->over = true;

@@ -242,6 +242,7 @@ int sw_engine_step(const struct sw_engine *e, const struct sw_step_in *in, struc
 		r = sw_err_set(err, EBADMSG, "no such kind of aggregate: \"%.60s\"", in->aggregate);
 	if (r < 0)
 		return r;
+	sw_news_flush(&s);
 	if (ret->n_needs) {
 		size_t n = ret->n_needs;
 

@@ -469,6 +469,79 @@ static void test_slow_changes(void **state)
 	assert_int_equal(arrived("release", &digests, &told), 10);
 }
 
+/* ---- several rules, one message ---- */
+
+static sw_dur failing(void *arg, const char *place, const struct sw_io *io, sw_ms at, struct sw_samples *out)
+{
+	(void)arg, (void)place, (void)io;
+	sw_samples_add(out, "health", at, SW_R_OK, at < START + SW_MINUTE || at > START + 4 * SW_MINUTE);
+	return 1;
+}
+
+/* Two rules see it at the same look, a third one a little later; what of it people are told. */
+static size_t told_by(int pace, const char *severity, char *rules, size_t size)
+{
+	static const char *repos[] = { "acme/**", NULL };
+	static const char *const oncall[] = { "oncall", NULL };
+	struct sw_place place = { .service = "web", .environment = "prod", .tier = "prod", .repos = repos,
+	                          .health = { .url = "http://web/health", .every = 5 * SW_SECOND, .timeout = SW_SECOND, .background = SW_MINUTE } };
+	struct sw_places places = { &place, 1 };
+	struct sw_err err = SW_ERR_INIT;
+	struct sw_arena a = { 0 };
+	struct sw_rules *rs;
+	struct sim_world w;
+	struct sw_engine e;
+	struct sw_event ev;
+	struct sw_diags d;
+	const char *text = sw_arena_printf(&a, "- {name: one, on: deploy-to-prod, if: health is failing for 3 checks, severity: %s, then: alert}\n"
+	                                   "- {name: two, on: deploy-to-prod, if: health is failing for 3 checks, then: alert}\n"
+	                                   "- {name: three, on: deploy-to-prod, if: health is failing for 9 checks, then: alert}\n", severity);
+	size_t n = 0;
+
+	sw_diags_init(&d, &a);
+	assert_int_equal(sw_rules_load_text("rules", text, strlen(text), NULL, &rs, &d), 0);
+	sw_sim_engine(&e, rs, &places, oncall, &a);
+	((struct sw_engine_channel *)(uintptr_t)e.channels)[0].pace_count = pace;
+	((struct sw_engine_channel *)(uintptr_t)e.channels)[0].pace_per = SW_MINUTE;
+	((struct sw_engine_channel *)(uintptr_t)e.channels)[0].digest_above = 5;
+	sw_sim_world_init(&w, &e, &a, START);
+	w.outside.probe = failing;
+	sw_event_init(&ev);
+	ev.kind = SW_EV_DEPLOYMENT;
+	ev.source = ev.source_kind = "gitlab";
+	ev.repo = "acme/web";
+	ev.environment = "prod";
+	ev.sha = "a1a1a1a1";
+	ev.deployment_id = "1";
+	ev.status = SW_ST_SUCCESS;
+	ev.at = ev.received = ev.finished_at = START;
+	sw_sim_event(&w, &ev);
+	assert_int_equal(sw_sim_run(&w, START + 6 * SW_MINUTE, false, &err), 0);
+	*rules = '\0';
+	for (size_t i = 0; i < w.n_log; i++)
+		if (w.log[i].what == SIM_ALERT) {
+			n++;
+			(void)snprintf(rules + strlen(rules), size - strlen(rules), "%s %s; ", w.log[i].news, w.log[i].rule);
+		}
+	sw_sim_world_fini(&w);
+	sw_rules_put(rs);
+	sw_arena_fini(&a);
+	return n;
+}
+
+static void test_grouped(void **state)
+{
+	char rules[300];
+
+	(void)state;
+	(void)told_by(18, "warning", rules, sizeof rules);
+	assert_string_equal(rules, "firing one, two; firing three; resolved one, two, three; ");
+	(void)told_by(18, "critical", rules, sizeof rules); /* alone, and the others with each other */
+	assert_string_equal(rules, "firing one; firing two; firing three; resolved one; resolved two, three; ");
+	(void)told_by(0, "warning", rules, sizeof rules);   /* a program gets each */
+	assert_string_equal(rules, "firing one; firing two; firing three; resolved one; resolved two; resolved three; ");
+}
+
 /* ---- limits ---- */
 
 static struct waiter waiter(unsigned n, const char *service)
@@ -573,7 +646,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_burst), T(test_critical_burst), T(test_one_alone), T(test_hold), T(test_long_hold), T(test_many), T(test_down), T(test_down_program), T(test_down_alone),
-		T(test_digest_repeat), T(test_digest_dead), T(test_quota), T(test_flapping), T(test_slow_changes),
+		T(test_digest_repeat), T(test_digest_dead), T(test_quota), T(test_grouped), T(test_flapping), T(test_slow_changes),
 		T(test_limits), T(test_text),
 	};
 
