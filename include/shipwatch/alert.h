@@ -14,7 +14,12 @@ enum sw_locale { SW_LOCALE_EN, SW_LOCALE_ZH };
 enum sw_alert_news {
 	SW_NEWS_FIRING, SW_NEWS_INCONCLUSIVE, SW_NEWS_ROLLBACK_WAITING, SW_NEWS_ROLLBACK_STARTED, SW_NEWS_ROLLBACK_DONE,
 	SW_NEWS_ROLLBACK_FAILED, SW_NEWS_ROLLBACK_UNKNOWN, SW_NEWS_ROLLBACK_SKIPPED, SW_NEWS_ROLLBACK_INEFFECTIVE,
-	SW_NEWS_REMINDER, SW_NEWS_ACKED, SW_NEWS_RESOLVED, SW_NEWS_CLOSED, SW_NEWS_NOTICE, SW_NEWS_COUNT
+	SW_NEWS_REMINDER, SW_NEWS_ACKED, SW_NEWS_RESOLVED, SW_NEWS_CLOSED, SW_NEWS_NOTICE,
+	SW_NEWS_DIGEST,                             /* of a channel: what waited for it, see struct sw_digest */
+	SW_NEWS_CHANNEL_DOWN, SW_NEWS_CHANNEL_UP,   /* a channel cannot be used, is used again; the summary names it */
+	SW_NEWS_FLAPPING, SW_NEWS_STEADY_FIRING, SW_NEWS_STEADY_RESOLVED, /* it changes too often to be told; what it is once it is calm */
+	SW_NEWS_QUOTA,                              /* the calls of a month run out */
+	SW_NEWS_COUNT
 };
 const char *sw_news_name(enum sw_alert_news n);
 enum sw_alert_news sw_news_parse(const char *s);
@@ -37,8 +42,29 @@ struct sw_mention {
 	const char *feishu, *slack, *email;
 };
 
+/* What waited for a channel, as one message. */
+struct sw_digest {
+	int64_t total;
+	sw_ms from;                    /* when the first of them began to wait */
+	struct sw_digest_count {
+		const char *service, *environment; /* service NULL: all others */
+		enum sw_severity severity;
+		enum sw_alert_news news;
+		int64_t n;
+	} *counts;                     /* those of one place together */
+	size_t n_counts;
+	struct sw_digest_line {
+		const char *service, *environment, *what;
+		enum sw_severity severity;
+		enum sw_alert_news news;
+		sw_ms at;
+	} *lines;                      /* critical ones first, then the newest first; not all of them */
+	size_t n_lines;
+};
+
 struct sw_alert {
 	const char *id;                /* stable over its life */
+	const struct sw_digest *digest; /* news DIGEST; else NULL */
 	const char *delivery;          /* of this message; the same on a repeat */
 	enum sw_alert_news news;
 	enum sw_severity severity;

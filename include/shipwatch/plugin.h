@@ -121,6 +121,8 @@ struct sw_channel {     /* dingtalk, wecom, webhook, console: alert to job, then
 	int (*check)(const void *conf, struct sw_err *err);
 	/* Text that is the same for all channels sharing a robot (URL without its changing parts): the key of pacing and holds. */
 	const char *(*credential)(const void *conf);
+	/* Calls of a month that its credential has; 0: no matter. NULL: no matter. */
+	int (*quota)(const void *conf);
 	/*
 	 * Alert to requests: normally one; a second where mentions need a message of their own (WeCom). part counts from 0.
 	 * Return: 1 when *ret is set and more parts follow, 0 when it is set and the last, -errno with err.

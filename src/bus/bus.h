@@ -199,6 +199,8 @@ struct sw_change {
 	const char *pace_credential; /* refuse while it is held, or pace_count were sent in pace_per; else count this one */
 	int pace_count;
 	sw_dur pace_per;
+	int pace_calm;              /* and while so many were sent within a minute; 0: no matter */
+	int pace_month;             /* 202611: its calls are counted by months; 0: they are not */
 	const char *hold_credential; /* hold it until hold_until */
 	sw_ms hold_until;
 	/* a dead letter that belongs to this commit (an alert that could not be delivered): why and the whole of it; or NULL */
@@ -209,6 +211,7 @@ struct sw_committed {
 	const char *reason;         /* REFUSED: "hold", "started", "backlog", "spool", "redis-back", "cap", "paced", "held";
 	                               "fmt": written by a newer program; "timers": 200,000 are set */
 	sw_dur wait;                /* REFUSED by pace: at least so long */
+	int64_t calls;              /* OK: of the paced credential in pace_month, this one included; 0: not counted */
 	const char *gone;           /* GONE: the first ack that is; the others may still be pending: commit again without it */
 	sw_ms now;
 };

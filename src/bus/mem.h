@@ -25,7 +25,7 @@ struct mem_agg { int64_t v; int fmt; char *s; size_t n; sw_ms expires; };
 struct mem_bytes { struct sw_buf b; sw_ms expires; };
 struct mem_keep { bool list; char **items; size_t n; sw_ms expires; }; /* list: newest first */
 struct mem_time { sw_ms at; int64_t n; sw_ms expires; };
-struct mem_chan { sw_ms hold_until; sw_ms sent[1000]; size_t n; };
+struct mem_chan { sw_ms hold_until; sw_ms sent[1000]; size_t n; int month; int64_t calls; };
 struct mem_dead { struct mem_dead *next; char id[48]; struct bus_field f[16]; size_t n; sw_ms at; };
 
 /* A reply on its way to its callback. Everything it points to is in its arena. */

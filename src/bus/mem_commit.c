@@ -164,6 +164,12 @@ static struct mem_chan *mem_chan(struct mem *m, const char *credential)
 	return c;
 }
 
+/* Until fewer than `count` of the newest lie within that time; 0: they do not. */
+static sw_dur chan_room(const struct mem_chan *ch, int count, sw_dur within, sw_ms now)
+{
+	return count > 0 && ch->n >= (size_t)count ? SW_MAX(ch->sent[ch->n - (size_t)count] + within - now, 0) : 0;
+}
+
 static const char *guard_pace(struct mem *m, const struct sw_change *c, sw_dur *wait)
 {
 	struct mem_chan *ch = mem_chan(m, c->pace_credential);
@@ -175,14 +181,11 @@ static const char *guard_pace(struct mem *m, const struct sw_change *c, sw_dur *
 		return "held";
 	}
 	for (size_t i = 0; i < ch->n; i++)
-		if (ch->sent[i] > now - c->pace_per)
+		if (ch->sent[i] > now - SW_MAX(c->pace_per, SW_MINUTE))
 			ch->sent[keep++] = ch->sent[i];
 	ch->n = keep;
-	if (c->pace_count > 0 && ch->n >= (size_t)c->pace_count) {
-		*wait = ch->sent[ch->n - (size_t)c->pace_count] + c->pace_per - now;
-		return "paced";
-	}
-	return NULL;
+	*wait = SW_MAX(chan_room(ch, c->pace_count, c->pace_per, now), chan_room(ch, c->pace_calm, SW_MINUTE, now));
+	return *wait > 0 ? "paced" : NULL;
 }
 
 static bool commit_sets_timer(const struct sw_change *c)
@@ -280,7 +283,7 @@ static void commit_rings(struct mem *m, const struct sw_change *c)
 	}
 }
 
-static void commit_marks(struct mem *m, const struct sw_change *c)
+static void commit_marks(struct mem *m, const struct sw_change *c, int64_t *calls)
 {
 	struct mem_time *t;
 
@@ -304,6 +307,11 @@ static void commit_marks(struct mem *m, const struct sw_change *c)
 		if (ch->n == SW_COUNT(ch->sent))
 			memmove(ch->sent, ch->sent + 1, --ch->n * sizeof *ch->sent);
 		ch->sent[ch->n++] = mem_now(m);
+		if (c->pace_month) {
+			ch->calls = ch->month == c->pace_month ? ch->calls + 1 : 1;
+			ch->month = c->pace_month;
+			*calls = ch->calls;
+		}
 	}
 	if (c->hold_credential) {
 		struct mem_chan *ch = mem_chan(m, c->hold_credential);
@@ -334,7 +342,7 @@ void mem_commit(struct sw_bus *bus, const struct sw_change *c, sw_commit_cb cb, 
 	for (size_t i = 0; i < c->n_keeps; i++)
 		mem_keep_put(m, &c->keeps[i]);
 	m->journal_n += c->journal != NULL;
-	commit_marks(m, c);
+	commit_marks(m, c, &l->committed.calls);
 	for (size_t i = 0; c->acks && c->acks[i]; i++) {
 		struct mem_entry *e = mem_pending(m, SW_STREAM_WORK, c->acks[i]);
 

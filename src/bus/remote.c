@@ -174,7 +174,7 @@ static void commit_reply(void *arg, int r, const struct sw_rep *rep)
 	struct op *o = arg;
 	struct sw_committed c = { 0 };
 
-	if (r == 0 && sw_rep_count(rep) != 5)
+	if (r == 0 && sw_rep_count(rep) != 6)
 		r = -EPROTO;
 	if (r == 0) {
 		r = (int)sw_rep_int(sw_rep_at(rep, 0));
@@ -185,6 +185,7 @@ static void commit_reply(void *arg, int r, const struct sw_rep *rep)
 		if (r == SW_COMMIT_GONE)
 			c.gone = sw_rep_str(sw_rep_at(rep, 3), NULL);
 		c.wait = sw_rep_int(sw_rep_at(rep, 4));
+		c.calls = sw_rep_int(sw_rep_at(rep, 5));
 		remote_now_set(o->b, c.now);
 		if (c.gone)
 			reader_done(o->b, SW_STREAM_WORK, c.gone);
@@ -241,6 +242,8 @@ static void remote_commit(struct sw_bus *bus, const struct sw_change *c, sw_comm
 	sw_cmd_str(&cmd, c->pace_credential);
 	sw_cmd_int(&cmd, c->pace_count);
 	sw_cmd_int(&cmd, c->pace_per);
+	sw_cmd_int(&cmd, c->pace_calm);
+	sw_cmd_int(&cmd, c->pace_month);
 	sw_cmd_str(&cmd, c->hold_credential);
 	sw_cmd_int(&cmd, c->hold_until);
 	sw_cmd_str(&cmd, c->dead_reason);

@@ -16,6 +16,7 @@
 
 struct dingtalk {
 	const char *url, *secret, *keyword;
+	int64_t quota;
 };
 
 #define AT(f) offsetof(struct dingtalk, f)
@@ -23,8 +24,14 @@ static const struct sw_key keys[] = {
 	{ "url", SW_KEY_URL, AT(url), "!", "the robot's whole address, access_token included" },
 	{ "secret", SW_KEY_SECRET, AT(secret), NULL, "where the robot wants signatures: its SEC… secret" },
 	{ "keyword", SW_KEY_STRING, AT(keyword), NULL, "where the robot wants a word: added when it is missing" },
+	{ "quota", SW_KEY_INT, AT(quota), "3000", "calls a month: of the free edition; 50000 with an option pack. Told of at 80 and 95 %; 0: no matter", 0, 100000000 },
 	{ 0 },
 };
+
+static int dingtalk_quota(const void *conf)
+{
+	return (int)((const struct dingtalk *)conf)->quota;
+}
 
 static const char *dingtalk_credential(const void *conf)
 {
@@ -225,6 +232,7 @@ const struct sw_channel sw_channel_dingtalk = {
 	.ids = ids,
 	.numbers = true,
 	.credential = dingtalk_credential,
+	.quota = dingtalk_quota,
 	.render = dingtalk_render,
 	.judge = dingtalk_judge,
 };

@@ -203,6 +203,47 @@ static int status_unclaimed(struct sw_talk *t, struct sw_jw *json)
 	return r;
 }
 
+/* "channel   oncall CANNOT BE USED for 12 min: the access_token does not exist; 14 messages wait, oldest 11 min" */
+static void status_channel(const char *name, const struct sw_jnode *state, int64_t now)
+{
+	const struct sw_jnode *down = sw_jget(state, "down"), *waiting = sw_jget(state, "waiting");
+	int64_t n = sw_jint(waiting, "total", 0), calls = sw_jint(state, "calls", 0), month = sw_jint(state, "month", 0);
+	char age[32];
+
+	if (!down && !n && !calls)
+		return;
+	(void)printf("channel   %s", name + strlen("channel:"));
+	if (down)
+		(void)printf(" CANNOT BE USED for %s: %s", status_age(now - sw_jint(down, "since", now), age, sizeof age), sw_jstr(down, "why"));
+	if (n)
+		(void)printf("%s %lld messages wait, oldest %s", down ? ";" : "", (long long)n, status_age(now - sw_jint(waiting, "from", now), age, sizeof age));
+	if (calls)
+		(void)printf("%s about %lld calls in %lld-%02lld", down || n ? ";" : "", (long long)calls, (long long)(month / 100), (long long)(month % 100));
+	(void)putchar('\n');
+}
+
+/* Channels that ever had something waiting. */
+static int status_channels(struct sw_talk *t, int64_t now, struct sw_jw *json)
+{
+	struct sw_jnode *names, *channel;
+	int r = sw_talk_query(t, sw_arena_printf(&t->a, "aggregates channel: %d", PLACES), &names);
+
+	if (json)
+		sw_jw_obj(json, "channels");
+	for (const struct sw_jnode *n = names ? names->child : NULL; n && r == 0; n = n->next) {
+		r = sw_talk_query(t, sw_arena_printf(&t->a, "aggregate %s", n->text), &channel);
+		if (r < 0 || !channel)
+			continue;
+		if (json)
+			sw_jw_node(json, n->text + strlen("channel:"), sw_jget(channel, "state"));
+		else
+			status_channel(n->text, sw_jget(channel, "state"), now);
+	}
+	if (json)
+		sw_jw_obj_end(json);
+	return r;
+}
+
 static int status_text(struct sw_talk *t, const struct sw_jnode *s)
 {
 	const struct sw_jnode *holds = sw_jget(s, "holds"), *all = sw_jget(s, "hold");
@@ -215,6 +256,8 @@ static int status_text(struct sw_talk *t, const struct sw_jnode *s)
 	for (const struct sw_jnode *h = holds ? holds->child : NULL; h; h = h->next)
 		status_hold(h->key, h);
 	r = status_maintenance(t, sw_jint(s, "now", 0));
+	if (r == 0)
+		r = status_channels(t, sw_jint(s, "now", 0), NULL);
 	if (r == 0)
 		r = status_places(t, sw_jint(s, "now", 0), NULL);
 	return r < 0 ? r : status_unclaimed(t, NULL);
@@ -260,6 +303,8 @@ static int status_json(struct sw_talk *t, const struct sw_jnode *s)
 		sw_jw_node(&w, x->key, x);
 	r = status_silences(t, sw_jint(s, "now", 0), &w);
 	if (r == 0)
+		r = status_channels(t, 0, &w);
+	if (r == 0)
 		r = status_places(t, 0, &w);
 	if (r == 0)
 		r = status_unclaimed(t, &w);
@@ -272,7 +317,7 @@ static int status_json(struct sw_talk *t, const struct sw_jnode *s)
 int sw_cli_status(int argc, char **argv)
 {
 	static const struct sw_usage usage = {
-		"status [--json]", "Workers, gateways, queue lengths and ages, holds, maintenance (that of a configuration where -c names it), dead letters, each place with its open watches and those of its last deployment.\n", NULL, 0, 0,
+		"status [--json]", "Workers, gateways, queue lengths and ages, holds, maintenance (that of a configuration where -c names it), dead letters, channels that cannot be used or have messages waiting, each place with its open watches and those of its last deployment.\n", NULL, 0, 0,
 	};
 	struct sw_talk t = { 0 };
 	const struct sw_opt opts[] = { SW_OPT_TALK(&t), SW_OPT_JSON(&t.c), { 0 } };

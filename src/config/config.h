@@ -66,6 +66,7 @@ struct sw_conf_channel {
 	const char *fallback;                      /* name of a channel, or NULL; there are no circles */
 	enum sw_locale locale;                     /* of its messages; the file's unless said */
 	const struct sw_tmpl *tmpl;                /* how they are written; NULL: as usual (model/tmpl.h) */
+	int64_t digest_above;                      /* 0: never */
 	const char
 	    *credential; /* digest of the robot's credential, 16 hex digits: channels that share a robot share it */
 	const char *where;

@@ -7,10 +7,12 @@
 #include "config/parts.h"
 #include "shipwatch/clock.h"
 
+#define DIGEST_ABOVE 5 /* as channel_keys says */
+
 static const char *const channels_later[] = {
 	"telegram", "pagerduty", NULL
 };
-static const char *const channels_skip[] = { "kind", "mention", "fallback", "locale", "template", NULL };
+static const char *const channels_skip[] = { "kind", "mention", "fallback", "digest_above", "locale", "template", NULL };
 static const char *const actions_later[] = { NULL };
 static const char *const actions_skip[] = { "kind", "dry_run", "timeout", NULL };
 static const char *const roles[] = { "deployer", "authors", "oncall", "all", NULL };
@@ -29,10 +31,16 @@ static const struct sw_key mention_keys[] = {
 	{ 0 },
 };
 
-static const struct sw_key fallback_key = { "fallback", SW_KEY_STRING, offsetof(struct sw_conf_channel, fallback), NULL,
-	                                    "the channel that is told when this one cannot be" };
 static const char *const locales[] = { "en", "zh-CN", "zh", NULL };
 static const struct sw_key locale_key = { "locale", SW_KEY_ENUM, 0, NULL, "language of its messages; the file's unless said", 0, 0, locales };
+static const struct sw_key channel_keys[] = {
+	{ "fallback", SW_KEY_STRING, offsetof(struct sw_conf_channel, fallback), NULL,
+	  "the channel that is told when this one cannot be" },
+	{ "digest_above", SW_KEY_INT, offsetof(struct sw_conf_channel, digest_above), "5",
+	  "more messages than this in a minute become one digest, where people read it and a robot has a rate; critical ones go alone; 0: never",
+	  0, 1000 },
+	{ 0 }
+};
 static const struct sw_key dry_run_key = { "dry_run", SW_KEY_BOOL, offsetof(struct sw_conf_action, dry_run), NULL,
 	                                   "told what would have happened, not done" };
 static const struct sw_key timeout_key = {
@@ -117,7 +125,7 @@ static void channel_locale(struct config_load *l, const struct sw_ynode *node, s
 static bool channel_read(struct config_load *l, const struct sw_ynode *node, const struct sw_plugin *const *plugins,
                          struct sw_conf_channel *ch)
 {
-	const struct sw_ynode *fallback = sw_yget(node, "fallback");
+	const struct sw_ynode *fallback = sw_yget(node, "fallback"), *above = sw_yget(node, "digest_above");
 	int i = config_kind(l, node, NULL, "channel", plugins, channels_later, &ch->kind);
 	struct sw_err err = SW_ERR_INIT;
 
@@ -130,8 +138,11 @@ static bool channel_read(struct config_load *l, const struct sw_ynode *node, con
 	channel_mention(l, sw_yget(node, "mention"), ch);
 	channel_locale(l, sw_yget(node, "locale"), ch);
 	ch->tmpl = config_template(l, sw_yget(node, "template"), ch->locale);
-	if (fallback && sw_key_read_one(&fallback_key, fallback, l->a, ch, l->d) == 0)
+	if (fallback && sw_key_read_one(&channel_keys[0], fallback, l->a, ch, l->d) == 0)
 		(void)config_known(l, fallback, ch->fallback, l->channels, "channel");
+	ch->digest_above = DIGEST_ABOVE;
+	if (above)
+		(void)sw_key_read_one(&channel_keys[1], above, l->a, ch, l->d);
 	if (sw_keys_read(ch->plugin->base.keys, node, node, channels_skip, l->a, ch->conf, l->d) < 0)
 		return true;
 	if (ch->plugin->check && ch->plugin->check(ch->conf, &err) < 0)

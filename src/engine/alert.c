@@ -9,6 +9,7 @@
 
 #include "base/str.h"
 #include "engine/alert.h"
+#include "engine/flap.h"
 #include "shipwatch/err.h"
 
 #define REMINDERS_MAX  12
@@ -31,7 +32,10 @@ static int alert_news(struct step *s, struct alert_state *st, const struct sw_jn
 	}
 	st->told[st->n_told++] = (struct told){ .delivery = delivery, .news = news, .alert = al, .roles = sw_jget(m, "roles"), .at = s->now,
 	                                        .critical = sw_streq(sw_jstr(al, "severity"), "critical") };
-	EACH(c, m, "channels") if (c->type == SW_J_STRING) sw_deliveries_add(s, st, delivery, c->text, false);
+	if (sw_jstr(m, "with"))
+		sw_step_note(s, SW_NOTE_INFO, sw_jstr(al, "ci_run_id"), sw_jstr(al, "watch_id"), "alert %s is told with %s", delivery, sw_jstr(m, "with"));
+	else if (!sw_flap_holds(s, m))
+		EACH(c, m, "channels") if (c->type == SW_J_STRING) sw_deliveries_add(s, st, delivery, c->text, false);
 	if (sw_streq(news, "resolved") || sw_streq(news, "closed")) {
 		st->over = true;
 		st->remind_due = 0;
@@ -163,6 +167,9 @@ static int alert_message(struct step *s, struct alert_state *st, const struct sw
 		return alert_again(s, st, sw_jget(m, "dead"));
 	if (sw_streq(t, "sent"))
 		sw_deliveries_sent(s, st, m);
+	else if (sw_streq(t, "merged") || sw_streq(t, "counted") || sw_streq(t, "free") || sw_streq(t, "probe") || sw_streq(t, "back") ||
+	         sw_streq(t, "expired"))
+		sw_deliveries_channel(s, st, m);
 	else if (sw_streq(t, "cmd") && sw_streq(sw_jstr(m, "do"), "ack"))
 		alert_ack(s, st, m);
 	else if (!sw_streq(t, "timer") && !sw_streq(t, "send"))

@@ -13,7 +13,12 @@ struct delivery {
 	int64_t seq;             /* number of the try under way; 0: none yet */
 	int tries, ambiguous, size;
 	bool sending, repeat, fallback, silenced;
-	sw_ms due;               /* waiting: next try; sending: time-out */
+	bool parked;             /* its channel has it (channel.h) */
+	bool probe;              /* sent on its own to see whether the channel works */
+	bool free;               /* given back by the channel: it does not stand back for others */
+	bool fell;               /* its channel's fallback was told already */
+	const char *doomed;      /* why it is to go to the dead letters: one a commit */
+	sw_ms due;               /* waiting: next try; sending: time-out; parked: when it is taken back */
 	sw_ms since;
 };
 
@@ -54,9 +59,24 @@ const struct sw_engine_channel *sw_alert_channel(struct step *s, const char *nam
 void sw_deliveries_add(struct step *s, struct alert_state *st, const char *delivery, const char *channel, bool fallback);
 /* What became of a try. */
 void sw_deliveries_sent(struct step *s, struct alert_state *st, const struct sw_jnode *m);
+/* What its channel says of one that waits there. */
+void sw_deliveries_channel(struct step *s, struct alert_state *st, const struct sw_jnode *m);
 /* Begins what may be sent now, one try a step. */
 void sw_deliveries_begin(struct step *s, struct alert_state *st);
 /* When to look again, 0: not by the clock; *ret_now: something is due at once. */
 sw_ms sw_deliveries_due(const struct step *s, const struct alert_state *st, bool *ret_now);
+
+/* ---- waits.c: what waits with its channel ---- */
+
+/* Held by its robot: why is "held" or "paced". Stands at the channel's, or waits here and is told elsewhere. */
+void sw_waits_refused(struct step *s, struct alert_state *st, struct delivery *q, bool held, sw_dur wait);
+/* Hands it to the channel. until: not sent before; down: why the channel cannot be used, or NULL; soon: it is critical and found no room. */
+void sw_waits_park(struct step *s, struct alert_state *st, struct delivery *q, sw_ms until, const char *down, bool soon);
+/* The fallback channel is told, once. */
+void sw_waits_fall(struct step *s, struct alert_state *st, struct delivery *q);
+/* True: it may not be sent now, for its channel's sake (or that is not known yet: a need was noted). */
+bool sw_waits_stand(struct step *s, struct alert_state *st, struct delivery *q);
+/* A probe came back. gone: nothing of it waits any more. */
+void sw_waits_probed(struct step *s, struct alert_state *st, struct delivery *q, bool ok, bool gone);
 
 #endif

@@ -1,4 +1,5 @@
 /* An alert's state, read and written. */
+#include <stddef.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -27,7 +28,9 @@ void sw_alert_load(const struct sw_jnode *n, struct alert_state *st)
 			.delivery = sw_jstr(x, "delivery"), .channel = sw_jstr(x, "channel"), .seq = sw_jint(x, "seq", 0),
 			.tries = (int)sw_jint(x, "tries", 0), .ambiguous = (int)sw_jint(x, "ambiguous", 0), .size = (int)sw_jint(x, "size", 0),
 			.sending = sw_jbool(x, "sending", false), .repeat = sw_jbool(x, "repeat", false),
-			.fallback = sw_jbool(x, "fallback", false), .silenced = sw_jbool(x, "silenced", false), .due = sw_jint(x, "due", 0), .since = sw_jint(x, "since", 0) };
+			.fallback = sw_jbool(x, "fallback", false), .silenced = sw_jbool(x, "silenced", false), .parked = sw_jbool(x, "parked", false),
+			.probe = sw_jbool(x, "probe", false), .free = sw_jbool(x, "free", false), .fell = sw_jbool(x, "fell", false),
+			.doomed = sw_jstr(x, "doomed"), .due = sw_jint(x, "due", 0), .since = sw_jint(x, "since", 0) };
 }
 
 bool sw_alert_wanted(const struct alert_state *st, const char *delivery)
@@ -37,6 +40,12 @@ bool sw_alert_wanted(const struct alert_state *st, const char *delivery)
 			return true;
 	return false;
 }
+
+/* Those that are seldom so: not written while they are not. */
+static const struct { const char *name; size_t offset; } flags[] = {
+	{ "silenced", offsetof(struct delivery, silenced) }, { "parked", offsetof(struct delivery, parked) }, { "probe", offsetof(struct delivery, probe) },
+	{ "free", offsetof(struct delivery, free) }, { "fell", offsetof(struct delivery, fell) },
+};
 
 void sw_alert_save(struct step *s, const struct alert_state *st)
 {
@@ -88,8 +97,10 @@ void sw_alert_save(struct step *s, const struct alert_state *st)
 		sw_jw_bool(&w, "sending", q->sending);
 		sw_jw_bool(&w, "repeat", q->repeat);
 		sw_jw_bool(&w, "fallback", q->fallback);
-		if (q->silenced)
-			sw_jw_bool(&w, "silenced", true);
+		for (size_t k = 0; k < SW_COUNT(flags); k++)
+			if (*(const bool *)((const char *)q + flags[k].offset))
+				sw_jw_bool(&w, flags[k].name, true);
+		sw_jw_opt(&w, "doomed", q->doomed);
 		sw_jw_int(&w, "due", q->due);
 		sw_jw_int(&w, "since", q->since);
 		sw_jw_obj_end(&w);

@@ -15,6 +15,7 @@
 
 #include "base/str.h"
 #include "engine/alert.h"
+#include "engine/channel.h"
 #include "engine/silences.h"
 #include "shipwatch/job.h"
 
@@ -62,15 +63,22 @@ static void delivery_drop(struct alert_state *st, struct delivery *q)
 	st->n_queue--;
 }
 
-/* It will not arrive there: dead letter, and the fallback channel if there is one. */
+/* It will not arrive there: dead letter, and the fallback channel if there is one. A commit takes one dead letter, others follow. */
 static void delivery_dead(struct step *s, struct alert_state *st, struct delivery *q, const char *why)
 {
 	const struct sw_engine_channel *c = sw_alert_channel(s, q->channel);
 	const struct told *t = sw_alert_told(st, q->delivery);
 	const char *delivery = q->delivery, *channel = q->channel, *fallback = c ? c->fallback : NULL;
 	struct sw_buf b = SW_BUF_INIT;
+	bool fell = q->fell;
 	struct sw_jw w;
 
+	if (s->out->dead_reason) {
+		q->doomed = sw_arena_strdup(s->a, why);
+		q->sending = q->parked = false;
+		q->due = s->now;
+		return;
+	}
 	sw_jw_init(&w, &b);
 	sw_jw_obj(&w, NULL);
 	sw_jw_str(&w, "channel", channel);
@@ -85,7 +93,7 @@ static void delivery_dead(struct step *s, struct alert_state *st, struct deliver
 	DELIVERY_NOTE(s, st, SW_NOTE_ERROR, delivery, "channel %s: %s, alert=%s goes to the dead letters%s%s", channel, why, delivery,
 	             fallback ? " and to " : "", fallback ? fallback : "");
 	delivery_drop(st, q);
-	if (fallback)
+	if (fallback && !fell)
 		sw_deliveries_add(s, st, delivery, fallback, true);
 }
 
@@ -114,19 +122,13 @@ static void delivery_again(struct step *s, struct alert_state *st, struct delive
 	q->due = s->now + SW_MAX(wait, delivery_backoff(s, q));
 }
 
-/* The robot does not want more for a while: waiting is no failed try. Critical messages do not wait, if they have where to go. */
+/* The robot does not want more for a while: waiting is no failed try. */
 static void delivery_hold(struct step *s, struct alert_state *st, struct delivery *q, sw_dur wait)
 {
-	const struct sw_engine_channel *c = sw_alert_channel(s, q->channel);
-	const struct told *t = sw_alert_told(st, q->delivery);
-	const char *delivery = q->delivery;
-
 	q->sending = false;
-	q->due = s->now + SW_MAX(wait, SW_SECOND);
 	if (q->tries > 0)
 		q->tries--;
-	if (c && c->fallback && t && t->critical && !q->fallback)
-		sw_deliveries_add(s, st, delivery, c->fallback, true);
+	sw_waits_refused(s, st, q, true, wait);
 }
 
 static void delivery_begin(struct step *s, struct alert_state *st, struct delivery *q)
@@ -160,8 +162,10 @@ static void delivery_begin(struct step *s, struct alert_state *st, struct delive
 	io->roles = roles;
 	io->repeat = q->repeat;
 	s->out->pace_credential = c->credential;
-	s->out->pace_count = c->pace_count;
+	s->out->pace_count = c->pace_count - (t->critical ? sw_channel_reserve(c) : 0);
 	s->out->pace_per = c->pace_per;
+	s->out->pace_month = sw_channel_month(s, c);
+	s->out->pace_calm = sw_channel_digests(c) && !t->critical && !q->free && !q->probe ? c->digest_above : 0;
 }
 
 static struct delivery *delivery_of(struct alert_state *st, const char *channel, int64_t seq)
@@ -195,6 +199,59 @@ static void delivery_ambiguous(struct step *s, struct alert_state *st, struct de
 	q->due = s->now + SW_SECOND;
 }
 
+/* A probe is not tried again at once: it goes on waiting. True: nothing else is to be done about it. */
+static bool delivery_probed(struct step *s, struct alert_state *st, struct delivery *q, const struct sw_jnode *m)
+{
+	enum sw_outcome o = sw_outcome_parse(sw_jstr(m, "class"));
+
+	if (o == SW_OK || o == SW_SHRINK)
+		return false;
+	if (o == SW_MESSAGE) { /* what it thinks of this message is no matter: it takes messages */
+		sw_waits_probed(s, st, q, true, true);
+		return false;
+	}
+	q->sending = false;
+	q->repeat |= o == SW_AMBIGUOUS;
+	if (o == SW_HOLD && sw_alert_channel(s, q->channel)) {
+		s->out->hold_credential = sw_alert_channel(s, q->channel)->credential;
+		s->out->hold_until = s->now + sw_jint(m, "wait", 0);
+	}
+	sw_waits_probed(s, st, q, false, false);
+	return true;
+}
+
+void sw_deliveries_channel(struct step *s, struct alert_state *st, const struct sw_jnode *m)
+{
+	const char *t = sw_jstr(m, "t"), *channel = sw_jstr(m, "ch"), *delivery = sw_jstr(m, "d");
+	struct delivery *q = NULL;
+
+	for (size_t i = 0; i < st->n_queue; i++)
+		if (sw_streq(st->queue[i].channel, channel) && sw_streq(st->queue[i].delivery, delivery))
+			q = &st->queue[i];
+	if (!q || !q->parked) {
+		if (sw_streq(t, "probe") && !q) /* its text is gone: it cannot be sent */
+			sw_step_tell(s, sw_arena_printf(s->a, "channel:%s", channel),
+			             sw_arena_printf(s->a, "{\"t\":\"probed\",\"a\":\"-\",\"d\":\"%s\",\"unknown\":true}", delivery));
+		return;
+	}
+	if (sw_streq(t, "merged") || sw_streq(t, "counted")) {
+		DELIVERY_NOTE(s, st, SW_NOTE_INFO, delivery, "channel %s: alert=%s is told within %s%s", channel, delivery, sw_jstr(m, "digest"),
+		              sw_streq(t, "counted") ? ", as a number" : "");
+		delivery_drop(st, q);
+	} else if (sw_streq(t, "expired") && q->fell) {
+		DELIVERY_NOTE(s, st, SW_NOTE_WARN, delivery, "channel %s: alert=%s waited too long, another channel had it", channel, delivery);
+		delivery_drop(st, q);
+	} else if (sw_streq(t, "expired")) {
+		q->parked = false;
+		delivery_dead(s, st, q, "it could not be used for too long");
+	} else {
+		q->parked = false;
+		q->probe = sw_streq(t, "probe");
+		q->free = sw_streq(t, "free");
+		q->due = s->now + sw_jint(m, "wait", 0);
+	}
+}
+
 void sw_deliveries_sent(struct step *s, struct alert_state *st, const struct sw_jnode *m)
 {
 	const char *channel = sw_jstr(m, "ch"), *detail = sw_jstr(m, "detail");
@@ -203,11 +260,16 @@ void sw_deliveries_sent(struct step *s, struct alert_state *st, const struct sw_
 	int tries = (int)sw_jint(m, "tries", 0);
 	const struct sw_engine_channel *c = sw_alert_channel(s, channel);
 
+	if (sw_channel_notable(c, sw_jint(m, "calls", 0)))
+		sw_step_tell(s, sw_arena_printf(s->a, "channel:%s", channel), sw_arena_printf(s->a, "{\"t\":\"calls\",\"calls\":%lld}", (long long)sw_jint(m, "calls", 0)));
 	if (!q)
 		return; /* an older try, or told twice */
+	if (q->probe && delivery_probed(s, st, q, m))
+		return;
 	switch (sw_outcome_parse(sw_jstr(m, "class"))) {
 	case SW_OK:
 		DELIVERY_NOTE(s, st, SW_NOTE_INFO, q->delivery, "channel %s: sent alert=%s attempt=%d", channel, q->delivery, q->tries);
+		sw_waits_probed(s, st, q, true, true);
 		delivery_drop(st, q);
 		break;
 	case SW_RETRY:
@@ -232,8 +294,9 @@ void sw_deliveries_sent(struct step *s, struct alert_state *st, const struct sw_
 		delivery_dead(s, st, q, detail ? detail : "refused");
 		break;
 	case SW_CONFIG:
-		DELIVERY_NOTE(s, st, SW_NOTE_ERROR, q->delivery, "channel %s: its configuration is wrong: %s", channel, detail ? detail : "");
-		delivery_dead(s, st, q, detail ? detail : "its configuration is wrong");
+		q->sending = false;
+		sw_waits_fall(s, st, q);
+		sw_waits_park(s, st, q, s->now, detail ? detail : "its configuration is wrong", false);
 		break;
 	case SW_AMBIGUOUS:
 		delivery_ambiguous(s, st, q);
@@ -245,7 +308,7 @@ void sw_deliveries_sent(struct step *s, struct alert_state *st, const struct sw_
 static bool delivery_behind(const struct alert_state *st, size_t i)
 {
 	for (size_t k = 0; k < i; k++)
-		if (sw_streq(st->queue[k].channel, st->queue[i].channel))
+		if (!st->queue[k].parked && sw_streq(st->queue[k].channel, st->queue[i].channel))
 			return true;
 	return false;
 }
@@ -287,22 +350,26 @@ void sw_deliveries_begin(struct step *s, struct alert_state *st)
 	for (size_t i = 0; i < st->n_queue; i++) {
 		struct delivery *q = &st->queue[i];
 
+		if (q->doomed) {
+			if (!s->out->dead_reason) {
+				delivery_dead(s, st, q, q->doomed);
+				i = (size_t)-1; /* the queue may have moved */
+			}
+			continue;
+		}
 		if (q->sending && s->now >= q->due) {
-			delivery_ambiguous(s, st, q);
-			i = (size_t)-1; /* the queue may have moved */
+			if (q->probe)
+				sw_waits_probed(s, st, q, false, false);
+			else
+				delivery_ambiguous(s, st, q);
+			i = (size_t)-1;
 			continue;
 		}
 		if (q->sending || q->due > s->now || delivery_behind(st, i))
 			continue;
-		if (s->in->refused && !st->began) {
-			bool wait = s->in->refused_wait > 0;
-
-			st->began = true; /* the guard spoke about the first one only */
-			if (sw_streq(s->in->refused, "held") && wait)
-				delivery_hold(s, st, q, s->in->refused_wait);
-			else
-				q->due = s->now + (wait ? s->in->refused_wait : SW_SECOND);
-			continue;
+		if (q->parked) { /* the channel said nothing for longer than it keeps anything */
+			DELIVERY_NOTE(s, st, SW_NOTE_WARN, q->delivery, "channel %s: alert=%s is taken back", q->channel, q->delivery);
+			q->parked = false;
 		}
 		if (st->began)
 			continue;
@@ -310,8 +377,15 @@ void sw_deliveries_begin(struct step *s, struct alert_state *st)
 			i = (size_t)-1; /* it may be gone */
 			continue;
 		}
+		if (sw_waits_stand(s, st, q))
+			continue;
 		if (s->out->n_needs)
 			return;
+		if (s->in->refused) {
+			st->began = true; /* the guard spoke about the first one only */
+			sw_waits_refused(s, st, q, sw_streq(s->in->refused, "held"), s->in->refused_wait);
+			continue;
+		}
 		delivery_begin(s, st, q);
 	}
 }

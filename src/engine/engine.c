@@ -10,6 +10,7 @@
 
 #include "base/hmac.h"
 #include "base/str.h"
+#include "engine/flap.h"
 #include "engine/silences.h"
 #include "engine/step.h"
 #include "shipwatch/err.h"
@@ -231,12 +232,17 @@ int sw_engine_step(const struct sw_engine *e, const struct sw_step_in *in, struc
 		r = sw_line_step(&s);
 	else if (sw_starts(in->aggregate, "alert:"))
 		r = sw_alert_step(&s);
+	else if (sw_starts(in->aggregate, "channel:"))
+		r = sw_channel_step(&s);
+	else if (sw_starts(in->aggregate, "flap:"))
+		r = sw_flap_step(&s);
 	else if (sw_streq(in->aggregate, SILENCES_KEY))
 		r = sw_silences_step(&s);
 	else
 		r = sw_err_set(err, EBADMSG, "no such kind of aggregate: \"%.60s\"", in->aggregate);
 	if (r < 0)
 		return r;
+	sw_news_flush(&s);
 	if (ret->n_needs) {
 		size_t n = ret->n_needs;
 

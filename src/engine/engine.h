@@ -8,10 +8,12 @@
  *  4. Missing is never read as good and never as bad.
  *  5. A decision is committed before anything is sent; what is sent has an id made from the decision.
  *
- * Four kinds of aggregates, named by what stands before the colon:
+ * Six kinds of aggregates, named by what stands before the colon:
  *   place:<service>/<environment>   deployments, watches, the action     place.c deployment.c watch.c act.c own.c
  *   line:<source>/<repo>/<ref>      runs of one line of development      line.c
  *   alert:<id>                      one alert's life and its deliveries  alert.c
+ *   channel:<name>                  what waits for a channel, can it be used  channel.c waiting.c
+ *   flap:<id>                       how often one service, environment and rule changes  flap.c
  *   silences:all                    what people do not want to hear      silences.c
  *
  * Messages (JSON, member "t"):
@@ -23,6 +25,10 @@
  *   past {dep, signal, rec}   what was before a deployment, or why that is not known {why, again}   from I/O
  *   acted {act, class, …}     what became of an action                                    from I/O
  *   news {…}                  another step wants people told                              to alert:
+ *   calls {calls}             a hundredth more of the calls of a month                     to channel:
+ *   wait {…}, probed {…}      a message of an alert waits for a channel, and what became of a probe (channel.h)  to channel:
+ *   merged, counted, free, probe, back, expired {ch, d}   how it goes on with one that waited  to alert:
+ *   change {fires, news}      an alert fires or is resolved                                  to flap:
  *   send {ch}                 begin the next delivery of this channel                     to itself
  *   sent {ch, n, class, …}    what became of it                                           from I/O
  *   go {act}                  begin the action                                            to itself
@@ -44,6 +50,8 @@ struct sw_engine_channel {
 	const char *credential;        /* a digest, not the secret */
 	int pace_count;
 	sw_dur pace_per;
+	int digest_above;              /* more than so many a minute become one message; 0: never */
+	int quota;                     /* calls of a month; 0: no matter */
 };
 
 struct sw_engine_action {
@@ -166,8 +174,10 @@ struct sw_step {
 	const char *pace_credential;
 	int pace_count;
 	sw_dur pace_per;
+	int pace_calm, pace_month;     /* bus.h */
 	const char *hold_credential;
 	sw_ms hold_until;
+	int64_t calls;                 /* set by the host when this is committed: calls of the paced credential in its month; 0: not counted */
 	const char *dead_reason, *dead_body; /* a message that could not be delivered, or a parked state */
 	const char *journal;
 	struct sw_step_timer timers[8];

@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "engine/alert.h"
+#include "engine/channel.h"
 #include "engine/place.h"
 #include "engine/step.h"
 
@@ -108,7 +110,8 @@ static const char *news_compare(struct step *s, const struct news *n)
 	return sw_arena_printf(s->a, "%s/%scompare/%s...%s", ev->repo_url, sw_streq(ev->source_kind, "gitlab") ? "-/" : "", n->al.prev_sha, to);
 }
 
-void sw_news_tell(struct step *s, const struct news *n, enum sw_alert_news what, const char *detail)
+/* with: the delivery that tells of it already; NULL: it is told itself. */
+static void news_emit(struct step *s, const struct news *n, enum sw_alert_news what, const char *detail, const char *with)
 {
 	struct sw_buf b = SW_BUF_INIT;
 	struct sw_alert al = n->al;
@@ -120,6 +123,7 @@ void sw_news_tell(struct step *s, const struct news *n, enum sw_alert_news what,
 	sw_jw_init(&w, &b);
 	sw_jw_obj(&w, NULL);
 	sw_jw_str(&w, "t", "news");
+	sw_jw_opt(&w, "with", with);
 	sw_jw_arr(&w, "channels");
 	for (size_t i = 0; n->channels && n->channels[i]; i++)
 		sw_jw_str(&w, NULL, n->channels[i]);
@@ -136,4 +140,109 @@ void sw_news_tell(struct step *s, const struct news *n, enum sw_alert_news what,
 	sw_jw_obj_end(&w);
 	sw_step_tell(s, sw_arena_printf(s->a, "alert:%s", n->alert_id), sw_arena_strndup(s->a, b.p, b.n));
 	sw_buf_fini(&b);
+}
+
+/* ---- several rules, one message ---- */
+
+#define GROUPED_MOST 16
+
+struct grouped {
+	struct news news[GROUPED_MOST];
+	enum sw_alert_news what[GROUPED_MOST];
+	bool done[GROUPED_MOST];
+	size_t n;
+};
+
+/* Only people read it: a program gets each alert as it is. */
+static bool for_people(struct step *s, const char **channels)
+{
+	size_t i = 0;
+
+	for (; channels && channels[i]; i++) {
+		const struct sw_engine_channel *c = sw_alert_channel(s, channels[i]);
+
+		if (!c || !sw_channel_digests(c))
+			return false;
+	}
+	return i > 0;
+}
+
+void sw_news_tell(struct step *s, const struct news *n, enum sw_alert_news what, const char *detail)
+{
+	struct grouped *g = s->grouped;
+
+	if ((what != SW_NEWS_FIRING && what != SW_NEWS_RESOLVED) || detail || !n->al.watch_id || n->al.severity == SW_SEV_CRITICAL || n->al.rollback_state ||
+	    (g && g->n == GROUPED_MOST) || !for_people(s, n->channels)) {
+		news_emit(s, n, what, detail, NULL);
+		return;
+	}
+	if (!g)
+		g = s->grouped = SW_ARENA_NEW(s->a, struct grouped);
+	g->news[g->n] = *n;
+	g->what[g->n++] = what;
+}
+
+static bool same_list(const char **a, const char **b)
+{
+	size_t i = 0;
+
+	if (!a || !b)
+		return a == b;
+	while (a[i] && sw_streq(a[i], b[i]))
+		i++;
+	return !a[i] && !b[i];
+}
+
+/* Of one deployment, for the same people. */
+static bool grouped_same(const struct grouped *g, size_t i, size_t k)
+{
+	const struct news *a = &g->news[i], *b = &g->news[k];
+
+	return !g->done[k] && g->what[i] == g->what[k] && a->al.dry_run == b->al.dry_run && sw_streq(a->al.sha, b->al.sha) &&
+	       a->al.deployed_at == b->al.deployed_at && same_list(a->channels, b->channels) && same_list(a->roles, b->roles);
+}
+
+/* The first one's message, with the names, severities and findings of all. */
+static void grouped_join(struct step *s, struct news *to, const struct news *n)
+{
+	struct sw_finding *f = SW_ARENA_ARRAY(s->a, struct sw_finding, to->al.n_findings + n->al.n_findings + 1);
+
+	for (size_t i = 0; i < to->al.n_findings; i++)
+		f[i] = to->al.findings[i];
+	to->al.findings = f;
+	for (size_t i = 0; i < n->al.n_findings; i++) {
+		size_t k = 0;
+
+		while (k < to->al.n_findings && !sw_streq(f[k].text, n->al.findings[i].text))
+			k++;
+		if (k == to->al.n_findings) /* the same condition is said once */
+			f[to->al.n_findings++] = n->al.findings[i];
+	}
+	to->al.rule = sw_arena_printf(s->a, "%s, %s", to->al.rule ? to->al.rule : "?", n->al.rule ? n->al.rule : "?");
+	to->al.severity = SW_MAX(to->al.severity, n->al.severity);
+	to->al.rule_severity = SW_MAX(to->al.rule_severity, n->al.rule_severity);
+	if (n->al.summary && !sw_streq(n->al.summary, to->al.summary))
+		to->al.summary = to->al.summary ? sw_arena_printf(s->a, "%s; %s", to->al.summary, n->al.summary) : n->al.summary;
+}
+
+void sw_news_flush(struct step *s)
+{
+	struct grouped *g = s->grouped;
+
+	for (size_t i = 0; g && i < g->n; i++) {
+		struct news n = g->news[i];
+		const char *delivery = sw_arena_printf(s->a, "%s-%s", n.alert_id, sw_news_name(g->what[i]));
+
+		if (g->done[i])
+			continue;
+		for (size_t k = i + 1; k < g->n; k++) {
+			if (!grouped_same(g, i, k))
+				continue;
+			grouped_join(s, &n, &g->news[k]);
+			news_emit(s, &g->news[k], g->what[k], NULL, delivery);
+			g->done[k] = true;
+		}
+		news_emit(s, &n, g->what[i], NULL, NULL);
+	}
+	s->grouped = NULL;
 }

@@ -2,6 +2,7 @@
 #include "engine/silences.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -118,11 +119,30 @@ int sw_silences_step(struct step *s)
 	return 0;
 }
 
+/* Of several rules that one message tells of each has to fit. */
+static bool silence_fits_all(const char *glob, const char *names)
+{
+	const char *end;
+	char one[SILENCE_TEXT + 1];
+
+	while ((end = strstr(names, ", "))) {
+		(void)snprintf(one, sizeof one, "%.*s", (int)(end - names), names);
+		if (!sw_glob_match(glob, one, false))
+			return false;
+		names = end + 2;
+	}
+	return sw_glob_match(glob, names, false);
+}
+
 static bool silence_fits(const struct silence *x, const char *const *values)
 {
-	for (size_t i = 0; i < SW_COUNT(matchers); i++)
-		if (x->match[i] && !sw_glob_match(x->match[i], values[i] ? values[i] : "", false))
+	for (size_t i = 0; i < SW_COUNT(matchers); i++) {
+		const char *v = values[i];
+
+		if (x->match[i] && !sw_glob_match(x->match[i], v ? v : "", false) &&
+		    !(sw_streq(matchers[i].key, "rule") && v && strstr(v, ", ") && silence_fits_all(x->match[i], v)))
 			return false;
+	}
 	return true;
 }
 

@@ -4,6 +4,8 @@
 
 #include "engine/engine.h"
 
+struct grouped;
+
 /* One step in the making. */
 struct step {
 	const struct sw_engine *e;
@@ -12,6 +14,7 @@ struct step {
 	struct sw_step *out;
 	struct sw_err *err;
 	sw_ms now;
+	struct grouped *grouped;       /* news that are told at its end (news.c); NULL: none */
 };
 
 void sw_step_tell(struct step *s, const char *aggregate, const char *msg);
@@ -28,10 +31,11 @@ bool sw_step_snap(struct step *s, const char *key, const char **ret);
 /* The set with that hash; NULL: not at hand, noted as a need (or unknown for good: *lost). */
 struct sw_rules *sw_step_rules(struct step *s, const char *hash, bool *lost);
 
-/* The three kinds of aggregates. Return: 0, or -EBADMSG with s->err. */
+/* The kinds of aggregates. Return: 0, or -EBADMSG with s->err. */
 int sw_place_step(struct step *s);
 int sw_line_step(struct step *s);
 int sw_alert_step(struct step *s);
+int sw_channel_step(struct step *s);
 
 /* ---- facts for expressions (facts.c) ---- */
 
@@ -73,6 +77,8 @@ void sw_news_of(struct step *s, const struct sw_rule *rule, const struct sw_plac
                 const struct sw_event *ev, const char *alert_id, struct news *ret);
 /* Tells the alert's aggregate; detail distinguishes two news of one kind (NULL: none). */
 void sw_news_tell(struct step *s, const struct news *n, enum sw_alert_news what, const char *detail);
+/* Tells what rules of one deployment say at one look as one message. At the end of a step. */
+void sw_news_flush(struct step *s);
 void sw_news_findings(struct step *s, const struct sw_judged *j, struct sw_alert *al);
 
 #endif

@@ -333,7 +333,8 @@ static void conn_head_done(struct sw_http_conn *c, const char *p, size_t n)
 	req->started = c->since;
 	req->body_max = s->lim.body_max;
 	conn_state(c, HTTP_BODY, c->since + s->lim.request);
-	s->h.on_head(s->h.arg, req);
+	if (s->h.on_head)
+		s->h.on_head(s->h.arg, req);
 	if (c->state != HTTP_BODY)
 		return;
 	if (req->content_length > req->body_max)

@@ -66,7 +66,7 @@ unsigned sw_http_header_count(const struct sw_http_req *req, const char *name_lo
 
 struct sw_http_handler {
 	void *arg;
-	/* The head is whole and good. May answer at once (then the body is not read), else the body comes. */
+	/* The head is whole and good. May answer at once (then the body is not read), else the body comes. May be NULL. */
 	void (*on_head)(void *arg, struct sw_http_req *req);
 	/* The body is whole. Must lead to exactly one sw_http_reply, now or later in the same loop, whatever becomes of the sender. */
 	void (*on_request)(void *arg, struct sw_http_req *req);

@@ -7,11 +7,14 @@
 #define FINDINGS_MAX 100
 #define MENTIONS_MAX 100
 #define FILES_MAX    1000
+#define DIGEST_MAX   100
 
 static const char *const news_names[SW_NEWS_COUNT] = {
 	"firing",          "inconclusive",     "rollback_waiting", "rollback_started",     "rollback_done",
 	"rollback_failed", "rollback_unknown", "rollback_skipped", "rollback_ineffective", "reminder",
 	"acked",           "resolved",         "closed",           "notice",
+	"digest",          "channel_down",     "channel_up",       "flapping",
+	"steady_firing",   "steady_resolved",  "quota",
 };
 static const char *const severity_names[] = { "info", "warning", "critical" };
 static const char *const locale_names[] = { "en", "zh" };
@@ -143,6 +146,39 @@ static void write_mentions(const struct sw_alert *al, struct sw_jw *w)
 	sw_jw_arr_end(w);
 }
 
+static void write_digest(const struct sw_digest *d, struct sw_jw *w)
+{
+	if (!d)
+		return;
+	sw_jw_obj(w, "digest");
+	sw_jw_int(w, "total", d->total);
+	sw_jw_int(w, "from", d->from);
+	sw_jw_arr(w, "counts");
+	for (size_t i = 0; i < d->n_counts; i++) {
+		sw_jw_obj(w, NULL);
+		sw_jw_opt(w, "service", d->counts[i].service);
+		sw_jw_opt(w, "environment", d->counts[i].environment);
+		sw_jw_str(w, "severity", severity_names[d->counts[i].severity]);
+		sw_jw_str(w, "news", sw_news_name(d->counts[i].news));
+		sw_jw_int(w, "n", d->counts[i].n);
+		sw_jw_obj_end(w);
+	}
+	sw_jw_arr_end(w);
+	sw_jw_arr(w, "lines");
+	for (size_t i = 0; i < d->n_lines; i++) {
+		sw_jw_obj(w, NULL);
+		sw_jw_opt(w, "service", d->lines[i].service);
+		sw_jw_opt(w, "environment", d->lines[i].environment);
+		sw_jw_opt(w, "what", d->lines[i].what);
+		sw_jw_str(w, "severity", severity_names[d->lines[i].severity]);
+		sw_jw_str(w, "news", sw_news_name(d->lines[i].news));
+		sw_jw_int(w, "at", d->lines[i].at);
+		sw_jw_obj_end(w);
+	}
+	sw_jw_arr_end(w);
+	sw_jw_obj_end(w);
+}
+
 static void write_flag(struct sw_jw *w, const char *key, bool v)
 {
 	if (v)
@@ -181,6 +217,7 @@ void sw_alert_write(const struct sw_alert *al, struct sw_jw *w, const char *key)
 	write_number(w, "deployed_at", al->deployed_at);
 	write_number(w, "fired_at", al->fired_at);
 	write_findings(al, w);
+	write_digest(al->digest, w);
 	write_links(al, w);
 	write_commits(al, w);
 	write_number(w, "commits_total", al->commits_total);
@@ -225,6 +262,40 @@ static const char **read_strings(const struct sw_jnode *node, const char *key, s
 		if (e->type == SW_J_STRING)
 			list[(*ret_n)++] = e->text;
 	return *ret_n ? list : NULL;
+}
+
+static enum sw_severity read_severity(const struct sw_jnode *node, const char *key, enum sw_severity otherwise)
+{
+	return (enum sw_severity)name_parse(severity_names, SW_COUNT(severity_names), sw_jstr(node, key), (int)otherwise);
+}
+
+static const struct sw_digest *read_digest(const struct sw_jnode *node, struct sw_arena *a)
+{
+	struct sw_digest *d = SW_ARENA_NEW(a, struct sw_digest);
+	const struct sw_jnode *e;
+
+	if (!node)
+		return NULL;
+	d->total = sw_jint(node, "total", 0);
+	d->from = sw_jint(node, "from", 0);
+	e = list_of(node, "counts", DIGEST_MAX, &d->n_counts);
+	d->counts = SW_ARENA_ARRAY(a, struct sw_digest_count, d->n_counts + 1);
+	for (size_t i = 0; i < d->n_counts; i++, e = e->next)
+		d->counts[i] = (struct sw_digest_count){ .service = sw_jstr(e, "service"),
+			                                 .environment = sw_jstr(e, "environment"),
+			                                 .severity = read_severity(e, "severity", SW_SEV_WARNING),
+			                                 .news = sw_news_parse(sw_jstr(e, "news")),
+			                                 .n = sw_jint(e, "n", 0) };
+	e = list_of(node, "lines", DIGEST_MAX, &d->n_lines);
+	d->lines = SW_ARENA_ARRAY(a, struct sw_digest_line, d->n_lines + 1);
+	for (size_t i = 0; i < d->n_lines; i++, e = e->next)
+		d->lines[i] = (struct sw_digest_line){ .service = sw_jstr(e, "service"),
+			                               .environment = sw_jstr(e, "environment"),
+			                               .what = sw_jstr(e, "what"),
+			                               .severity = read_severity(e, "severity", SW_SEV_WARNING),
+			                               .news = sw_news_parse(sw_jstr(e, "news")),
+			                               .at = sw_jint(e, "at", 0) };
+	return d;
 }
 
 static void read_findings(const struct sw_jnode *node, struct sw_arena *a, struct sw_alert *ret)
@@ -278,10 +349,8 @@ void sw_alert_read(const struct sw_jnode *node, struct sw_arena *a, struct sw_al
 
 	*ret = (struct sw_alert){ 0 };
 	ret->news = sw_news_parse(sw_jstr(node, "news"));
-	ret->severity = (enum sw_severity)name_parse(severity_names, SW_COUNT(severity_names),
-	                                             sw_jstr(node, "severity"), SW_SEV_WARNING);
-	ret->rule_severity = (enum sw_severity)name_parse(severity_names, SW_COUNT(severity_names),
-	                                                  sw_jstr(node, "rule_severity"), (int)ret->severity);
+	ret->severity = read_severity(node, "severity", SW_SEV_WARNING);
+	ret->rule_severity = read_severity(node, "rule_severity", ret->severity);
 	for (size_t i = 0; i < SW_COUNT(texts); i++)
 		*text_at(ret, &texts[i]) = sw_jstr(node, texts[i].name);
 	ret->repeat = sw_jbool(node, "repeat", false);
@@ -289,6 +358,7 @@ void sw_alert_read(const struct sw_jnode *node, struct sw_arena *a, struct sw_al
 	ret->deployed_at = sw_jint(node, "deployed_at", 0);
 	ret->fired_at = sw_jint(node, "fired_at", 0);
 	read_findings(node, a, ret);
+	ret->digest = read_digest(sw_jget(node, "digest"), a);
 	for (size_t i = 0; i < SW_LINK_COUNT; i++)
 		ret->links[i] = sw_jstr(sw_jget(node, "links"), link_names[i]);
 	read_commits(node, a, ret);

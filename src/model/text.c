@@ -37,7 +37,7 @@ static const char *word(const struct text *t, enum sw_word w)
 
 /* ---- lines ---- */
 
-static void line_begin(struct text *t, enum sw_tmpl_kind kind)
+void text_line_begin(struct text *t, enum sw_tmpl_kind kind)
 {
 	static const char *const colors[] = { "comment", "warning", "warning" };
 
@@ -52,7 +52,7 @@ static void line_begin(struct text *t, enum sw_tmpl_kind kind)
 	t->lines[t->n++].body = t->b.n;
 }
 
-static void line_end(struct text *t, enum sw_tmpl_kind kind)
+void text_line_end(struct text *t, enum sw_tmpl_kind kind)
 {
 	struct line *l = &t->lines[t->n - 1];
 
@@ -60,7 +60,7 @@ static void line_end(struct text *t, enum sw_tmpl_kind kind)
 	l->n = t->b.n - l->from;
 }
 
-static void line_drop(struct text *t)
+void text_line_drop(struct text *t)
 {
 	sw_buf_truncate(&t->b, t->lines[--t->n].from);
 }
@@ -69,9 +69,9 @@ static void more_line(struct text *t, size_t more)
 {
 	if (!more)
 		return;
-	line_begin(t, SW_TMPL_WORDS);
+	text_line_begin(t, SW_TMPL_WORDS);
 	sw_buf_printf(&t->b, "%s%zu%s", word(t, SW_W_MORE), more, word(t, SW_W_MORE_END));
-	line_end(t, SW_TMPL_WORDS);
+	text_line_end(t, SW_TMPL_WORDS);
 	t->lines[t->n - 1].weight = more;
 }
 
@@ -152,13 +152,13 @@ static void compose_line(struct text *t, size_t source)
 	size_t more, n = text_items(t, l->list, &more);
 
 	for (size_t i = 0; i < n; i++) {
-		line_begin(t, l->kind);
+		text_line_begin(t, l->kind);
 		t->lines[t->n - 1].source = source;
 		t->lines[t->n - 1].item = i;
 		if (put_line(t, l, i, false))
-			line_end(t, l->kind);
+			text_line_end(t, l->kind);
 		else
-			line_drop(t);
+			text_line_drop(t);
 	}
 	more_line(t, more);
 }
@@ -174,8 +174,13 @@ static const struct sw_tmpl *default_template(struct text *t)
 	return ret;
 }
 
+/* A digest has no template: it is of many alerts. */
 static void compose(struct text *t)
 {
+	if (t->al->digest) {
+		text_digest(t);
+		return;
+	}
 	t->tmpl = t->al->tmpl ? t->al->tmpl : default_template(t);
 	for (size_t i = 0; i < t->tmpl->n; i++)
 		compose_line(t, i);
@@ -204,9 +209,12 @@ static void emit_head(struct text *t, size_t max, struct sw_buf *out)
 {
 	size_t from = t->b.n, n;
 
-	(void)put_line(t, &t->tmpl->lines[t->lines[0].source], t->lines[0].item, true);
+	if (t->al->digest)
+		text_digest_head(t);
+	else
+		(void)put_line(t, &t->tmpl->lines[t->lines[0].source], t->lines[0].item, true);
 	n = t->b.n - from;
-	if (n > max && t->al->tmpl && t->markup != SW_MARKUP_PLAIN) {
+	if (n > max && t->al->tmpl && !t->al->digest && t->markup != SW_MARKUP_PLAIN) {
 		sw_buf_truncate(&t->b, from);
 		(void)put_line(t, &default_template(t)->lines[0], 0, true);
 		n = t->b.n - from;
@@ -262,6 +270,25 @@ static void emit(struct text *t, size_t max, struct sw_buf *out)
 		emit_lines(t, 0, max, out);
 }
 
+/* Composed again with fewer lines of a digest until all of it fits: which places lost theirs stands there by name. */
+static void compose_to(struct text *t, size_t max)
+{
+	size_t all;
+
+	t->listed = t->al->digest ? t->al->digest->n_lines : 0;
+	for (;;) {
+		compose(t);
+		all = t->n ? (t->n - 1) * strlen(t->look->sep) : 0;
+		for (size_t i = 0; i < t->n; i++)
+			all += t->lines[i].n;
+		if (all <= max || !t->listed)
+			return;
+		t->listed--;
+		sw_buf_reset(&t->b);
+		t->n = 0;
+	}
+}
+
 static void text_fini(struct text *t)
 {
 	sw_buf_fini(&t->b);
@@ -278,7 +305,7 @@ void sw_alert_text(const struct sw_alert *al, enum sw_markup markup, size_t max_
 {
 	SW_CLEANUP(text_fini) struct text t = TEXT(al, markup);
 
-	compose(&t);
+	compose_to(&t, max_bytes);
 	emit(&t, max_bytes, out);
 }
 
@@ -286,7 +313,7 @@ void sw_alert_rest(const struct sw_alert *al, enum sw_markup markup, size_t max_
 {
 	SW_CLEANUP(text_fini) struct text t = TEXT(al, markup);
 
-	compose(&t);
+	compose_to(&t, max_bytes);
 	emit_lines(&t, 1, max_bytes, out);
 }
 

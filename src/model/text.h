@@ -30,12 +30,23 @@ struct text {
 	struct sw_buf b;
 	struct line *lines;
 	size_t n, cap;
+	size_t listed;     /* of a digest's lines */
 	struct sw_arena a; /* of the default template */
 };
 
+/* A line: what opens and closes it in this markup. */
+void text_line_begin(struct text *t, enum sw_tmpl_kind kind);
+void text_line_end(struct text *t, enum sw_tmpl_kind kind);
+void text_line_drop(struct text *t); /* in place of its end: it is not there */
+/* Words from outside, harmless in this markup. */
+void text_words(struct text *t, const char *s);
 /* Puts a value behind what there is; nothing where nothing is known. item: element of the line's list. */
 void text_value(struct text *t, enum sw_tmpl_value v, size_t item);
 /* How many elements of a list a line is repeated for; *ret_more: how many there are beyond those. */
 size_t text_items(const struct text *t, enum sw_tmpl_list list, size_t *ret_more);
+
+/* digest.c: all lines of al->digest, of its single messages the first `listed`; and its first line alone. */
+void text_digest(struct text *t);
+void text_digest_head(struct text *t);
 
 #endif

@@ -29,9 +29,14 @@ static const char *first_of(const char *a, const char *b, const char *c)
 	return a && *a ? a : b && *b ? b : c;
 }
 
-static void put(struct text *t, const char *s)
+void text_words(struct text *t, const char *s)
 {
 	sw_clean_words(&t->b, t->markup, s, WORDS_MAX);
+}
+
+static void put(struct text *t, const char *s)
+{
+	text_words(t, s);
 }
 
 /* A sentence about a rollback, or what a signal answered. */

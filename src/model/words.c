@@ -10,6 +10,8 @@ static const char *const words[SW_W_COUNT][2] = {
 	[SW_W_MORE] = { "… +", "… 另有 " }, [SW_W_MORE_END] = { " more", " 项" },
 	[SW_W_DRY] = { "dry run", "演练" }, [SW_W_REPEAT] = { "may be a repeat", "可能重复" },
 	[SW_W_RESOLVED] = { "resolved", "已恢复" }, [SW_W_COLON] = { ": ", "：" }, [SW_W_COMMA] = { ", ", "，" },
+	[SW_W_WAITED] = { " messages waited", " 条消息被合并" }, [SW_W_SINCE] = { "since", "自" }, [SW_W_OTHERS] = { "others", "其他" },
+	[SW_W_FIRING] = { "firing", "触发" }, [SW_W_NOTICE] = { "notice", "通知" }, [SW_W_UNLISTED] = { "not listed", "未列出" },
 };
 static const char *const severities[][2] = {
 	{ "info", "提示" }, { "warning", "警告" }, { "critical", "严重" },
@@ -30,6 +32,13 @@ static const char *const news_words[SW_NEWS_COUNT][2] = {
 	[SW_NEWS_REMINDER] = { "still so, and nobody has it in hand", "仍未恢复，且无人认领" },
 	[SW_NEWS_ACKED] = { "somebody has it in hand", "已有人认领" },
 	[SW_NEWS_CLOSED] = { "closed", "已关闭" },
+	[SW_NEWS_DIGEST] = { "digest", "消息汇总" },
+	[SW_NEWS_CHANNEL_DOWN] = { "a channel cannot be used, its messages come here", "通知渠道不可用，其消息转到这里" },
+	[SW_NEWS_CHANNEL_UP] = { "the channel is used again", "通知渠道已恢复" },
+	[SW_NEWS_FLAPPING] = { "fires and resolves again and again, told again once it is calm", "反复触发与恢复，平稳后再通知" },
+	[SW_NEWS_STEADY_FIRING] = { "calm again, and it still fires", "已平稳，仍在触发" },
+	[SW_NEWS_STEADY_RESOLVED] = { "calm again, it is resolved", "已平稳，已恢复" },
+	[SW_NEWS_QUOTA] = { "the calls of this month run out", "本月调用额度即将用完" },
 };
 /* Words of the engine and of events, that Chinese readers get translated. */
 static const char *const known[][2] = {

@@ -46,6 +46,8 @@ struct sim_outside {
 	 * -ENOENT: it does not know; *why for people. NULL: nothing knows of any past.
 	 */
 	int (*past)(void *arg, const char *place, const struct sw_io *io, sw_ms at, struct sw_arena *a, struct sw_past *ret, const char **why);
+	/* What a channel answers: a class as `sent` has it, with *wait and *detail; "": nothing ever. NULL: every message arrives. */
+	const char *(*deliver)(void *arg, const struct sw_io *io, sw_ms at, sw_dur *wait, const char **detail);
 };
 
 struct sim_world {
@@ -68,8 +70,17 @@ struct sim_world {
 	enum sim_outcome outcome;
 	struct sim_outside outside;
 	struct sw_map starts;        /* ids of actions ever started */
+	size_t dead;                 /* dead letters */
+	int64_t calls;               /* of the robot, with what is sent now */
+	struct sw_map robots;        /* credential → struct sim_robot */
 	uint64_t steps;
 };
+
+/* robots.c: what one robot bears, as the script of the bus has it. */
+struct sim_robot { sw_ms hold_until, sent[1000]; size_t n; int64_t calls; int month; };
+/* Why this may not be sent now, and *wait until it may; NULL: it may. */
+const char *sw_sim_robot_guard(struct sim_world *w, const struct sw_step *out, sw_dur *wait);
+void sw_sim_robot_commit(struct sim_world *w, const struct sw_step *out);
 
 void sw_sim_world_init(struct sim_world *w, const struct sw_engine *e, struct sw_arena *a, sw_ms start);
 void sw_sim_world_fini(struct sim_world *w);

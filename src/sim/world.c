@@ -81,6 +81,9 @@ void sw_sim_world_fini(struct sim_world *w)
 	sw_map_fini(&w->fails);
 	sw_map_fini(&w->keeps);
 	sw_map_fini(&w->starts);
+	for (size_t i = 0; (e = sw_map_next(&w->robots, &i));)
+		free(e->value);
+	sw_map_fini(&w->robots);
 	sw_map_fini(&w->names);
 	free(w->timers);
 	free(w->later);
@@ -327,8 +330,12 @@ static void world_deliver(struct sim_world *w, const char *aggregate, const stru
 	struct sw_alert al;
 	struct sim_entry *e;
 	struct sw_buf b = SW_BUF_INIT;
+	const char *cls = "ok", *detail = NULL;
+	sw_dur wait = 0;
 
-	if (sw_jtree_parse(a, io->alert_json, strlen(io->alert_json), 100000, &node, NULL) == 0) {
+	if (w->outside.deliver)
+		cls = w->outside.deliver(w->outside.arg, io, w->now, &wait, &detail);
+	if (sw_streq(cls, "ok") && sw_jtree_parse(a, io->alert_json, strlen(io->alert_json), 100000, &node, NULL) == 0) {
 		sw_alert_read(node, a, &al);
 		sw_alert_text(&al, SW_MARKUP_PLAIN, 16384, &b);
 		e = world_log(w, SIM_ALERT, al.service && al.environment ? sw_arena_printf(a, "%s/%s", al.service, al.environment) : "");
@@ -340,7 +347,9 @@ static void world_deliver(struct sim_world *w, const char *aggregate, const stru
 		e->text = sw_arena_strdup(w->a, sw_buf_str(&b));
 	}
 	sw_buf_fini(&b);
-	world_later(w, 1, aggregate, sw_arena_printf(a, "{\"t\":\"sent\",\"ch\":\"%s\",\"n\":%lld,\"class\":\"ok\"}", io->channel, (long long)io->seq));
+	if (*cls)
+		world_later(w, 1, aggregate, sw_arena_printf(a, "{\"t\":\"sent\",\"ch\":\"%s\",\"n\":%lld,\"class\":\"%s\",\"wait\":%lld,\"calls\":%lld,\"detail\":\"%s\"}", io->channel,
+		                                             (long long)io->seq, cls, (long long)wait, (long long)w->calls, detail ? detail : ""));
 }
 
 static void world_act(struct sim_world *w, const char *aggregate, const struct sw_io *io, struct sw_arena *a)
@@ -441,6 +450,8 @@ static void world_commit(struct sim_world *w, const char *aggregate, struct sim_
 		free(sw_map_del(&w->fails, out->fails_del));
 	if (out->start_action)
 		(void)sw_map_set(&w->starts, out->start_action, w);
+	sw_sim_robot_commit(w, out);
+	w->dead += out->dead_reason != NULL;
 	for (size_t i = 0; i < out->n_ios; i++) {
 		switch (out->ios[i].kind) {
 		case SW_IO_PROBE: world_probe(w, aggregate, &out->ios[i], a); break;
@@ -471,10 +482,10 @@ static const struct sw_jnode *world_fails(struct sim_world *w, struct sw_arena *
 	return ret;
 }
 
-static const char *world_guard(struct sim_world *w, const struct sw_step *out)
+static const char *world_guard(struct sim_world *w, const struct sw_step *out, sw_dur *wait)
 {
 	if (!out->start_action)
-		return NULL;
+		return sw_sim_robot_guard(w, out, wait);
 	if (sw_map_get(&w->starts, out->start_action))
 		return "started";
 	return w->hold ? "hold" : w->refuse_starts;
@@ -515,9 +526,10 @@ static int world_step(struct sim_world *w, const struct sim_message *m, struct s
 			}
 			continue;
 		}
-		if (!in.refused && world_guard(w, out)) {
-			in.refused = world_guard(w, out);
-			continue;
+		if (!in.refused) {
+			in.refused = world_guard(w, out, &in.refused_wait);
+			if (in.refused)
+				continue;
 		}
 		world_commit(w, m->aggregate, g, out, &a);
 		break;

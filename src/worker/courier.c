@@ -35,7 +35,7 @@ struct delivery {
 	const char *aggregate, *channel, *alert_json;
 	const char *const *roles;
 	const struct sw_conf_channel *conf;
-	int64_t seq;
+	int64_t seq, calls;
 	enum sw_size size;
 	struct sw_alert al;
 	struct sw_job job;
@@ -78,6 +78,8 @@ static void delivery_end(struct delivery *d, struct sw_class c, const char *deta
 	sw_jw_int(&jw, "wait", c.wait);
 	sw_jw_int(&jw, "tries", c.tries);
 	sw_jw_int(&jw, "code", c.code);
+	if (d->calls)
+		sw_jw_int(&jw, "calls", d->calls);
 	if (detail && *detail)
 		sw_jw_str(&jw, "detail", sw_arena_strndup(&d->a, detail, sw_utf8_cut(detail, strlen(detail), DETAIL_MAX)));
 	sw_jw_obj_end(&jw);
@@ -242,7 +244,7 @@ static bool delivery_alert(struct delivery *d, struct sw_err *err)
 	return true;
 }
 
-void sw_courier_run(struct worker *w, struct setup *setup, const char *aggregate, const struct sw_io *io)
+void sw_courier_run(struct worker *w, struct setup *setup, const char *aggregate, const struct sw_io *io, int64_t calls)
 {
 	static const enum sw_size sizes[] = {
 		[SW_IO_FULL] = SW_SIZE_FULL, [SW_IO_HALF] = SW_SIZE_HALF, [SW_IO_LINE] = SW_SIZE_LINE,
@@ -258,6 +260,7 @@ void sw_courier_run(struct worker *w, struct setup *setup, const char *aggregate
 	d->channel = sw_arena_strdup(&d->a, io->channel);
 	d->alert_json = sw_arena_strdup(&d->a, io->alert_json);
 	d->seq = io->seq;
+	d->calls = calls;
 	d->size = sizes[io->size];
 	d->began = sw_clock_mono();
 	if (io->roles) {

@@ -1,4 +1,7 @@
 /* What a step decided: as one change for the bus; and, once that is committed, what is told, counted and started. */
+#include <string.h>
+
+#include "base/str.h"
 #include "shipwatch/log.h"
 #include "worker/inner.h"
 
@@ -25,7 +28,7 @@ void sw_effects_change(const struct sw_step *s, struct sw_arena *a, struct sw_ch
 		.rules_hash = s->pin ? s->pin->hash : NULL, .rules_source = s->pin ? s->pin->source : NULL,
 		.rules_source_n = s->pin ? s->pin->source_n : 0,
 		.start_action = s->start_action, .start_place = s->start_place,
-		.pace_credential = s->pace_credential, .pace_count = s->pace_count, .pace_per = s->pace_per,
+		.pace_credential = s->pace_credential, .pace_count = s->pace_count, .pace_per = s->pace_per, .pace_calm = s->pace_calm, .pace_month = s->pace_month,
 		.hold_credential = s->hold_credential, .hold_until = s->hold_until,
 		.dead_reason = s->dead_reason, .dead_body = s->dead_body,
 	};
@@ -55,6 +58,8 @@ void sw_effects_begin(struct worker *w, struct setup *setup, const char *aggrega
                       struct sw_arena *a)
 {
 	effects_notes(w, aggregate, ev, s, a);
+	if (s->state && sw_starts(aggregate, "channel:"))
+		sw_channels_seen(w, aggregate + strlen("channel:"), s->state, s->state_n);
 	for (size_t i = 0; i < s->n_keeps; i++)
 		sw_kept_add(w, s->keeps[i].key, s->keeps[i].value);
 	for (size_t i = 0; i < s->n_timers; i++)
@@ -69,7 +74,7 @@ void sw_effects_begin(struct worker *w, struct setup *setup, const char *aggrega
 			sw_poller_run(w, setup, aggregate, io);
 			break;
 		case SW_IO_DELIVER:
-			sw_courier_run(w, setup, aggregate, io);
+			sw_courier_run(w, setup, aggregate, io, s->calls);
 			break;
 		case SW_IO_ACT:
 			sw_actor_run(w, setup, aggregate, io);

@@ -132,9 +132,13 @@ bool sw_quiet_heard(struct worker *w, const char *source, sw_ms at);
 void sw_quiet_tick(struct worker *w);       /* once a minute */
 void sw_quiet_fini(struct worker *w);
 
-/* poller.c, courier.c, actor.c: begin the I/O that a committed step decided; io is copied */
+/* channels.c: how channels are, for /metrics */
+void sw_channels_tick(struct worker *w);    /* once a minute */
+void sw_channels_seen(struct worker *w, const char *channel, const char *state, size_t n); /* state NULL: it has none yet */
+
+/* poller.c, courier.c, actor.c: begin the I/O that a committed step decided; io is copied. calls: goes back in `sent` */
 void sw_poller_run(struct worker *w, struct setup *setup, const char *aggregate, const struct sw_io *io);
-void sw_courier_run(struct worker *w, struct setup *setup, const char *aggregate, const struct sw_io *io);
+void sw_courier_run(struct worker *w, struct setup *setup, const char *aggregate, const struct sw_io *io, int64_t calls);
 void sw_actor_run(struct worker *w, struct setup *setup, const char *aggregate, const struct sw_io *io);
 /* Outcomes of programs that outlived their worker on this machine. */
 void sw_actor_recover(struct worker *w);
@@ -173,6 +177,7 @@ void sw_meters_dead(struct worker *w, const char *what);
 void sw_meters_tally(struct worker *w, enum sw_tally what, const char *label);
 void sw_meters_step(struct worker *w, sw_dur took, int outcome);
 void sw_meters_attempt(struct worker *w, const char *channel, const char *cls, sw_dur took);
+void sw_meters_channel(struct worker *w, const char *channel, bool down, int64_t waiting);
 void sw_meters_action(struct worker *w, const char *action, const char *cls);
 void sw_meters_probe(struct worker *w, const char *signal, const char *reading);
 void sw_meters_tick(struct worker *w, const struct sw_tick *t);

@@ -5,7 +5,7 @@
 struct sw_meters {
 	struct sw_metrics *all;
 	struct sw_metric *events, *dead, *dead_now, *verdicts, *fired, *actions_decided, *deployments, *commits, *step_s, *attempts,
-		*attempt_s, *actions, *samples, *depth, *age, *held, *rtt, *silent, *lanes, *ios;
+		*attempt_s, *actions, *samples, *depth, *age, *held, *rtt, *silent, *lanes, *ios, *down, *waiting;
 };
 
 struct sw_meters *sw_meters_new(const struct sw_worker_options *opt)
@@ -48,6 +48,8 @@ struct sw_meters *sw_meters_new(const struct sw_worker_options *opt)
 	m->rtt = sw_metric_gauge(m->all, "shipwatch_redis_rtt_seconds", "Round trip to Redis.", NULL, 1, true);
 	m->silent = sw_metric_gauge(m->all, "shipwatch_source_silent", "1 while a source was not heard of for longer than silent_after.",
 	                            l_source, 50, true);
+	m->down = sw_metric_gauge(m->all, "shipwatch_channel_down", "1 while a channel cannot be used: its messages go to its fallback.", l_channel, 50, true);
+	m->waiting = sw_metric_gauge(m->all, "shipwatch_channel_waiting", "Messages that wait for a channel, for its next digest.", l_channel, 50, true);
 	m->lanes = sw_metric_gauge(m->all, "shipwatch_worker_entries_in_hand", "Entries this worker has taken and not finished.", NULL, 1, false);
 	m->ios = sw_metric_gauge(m->all, "shipwatch_worker_requests_open", "Requests and results under way.", NULL, 1, false);
 	return m;
@@ -104,6 +106,12 @@ void sw_meters_attempt(struct worker *w, const char *channel, const char *cls, s
 {
 	SW_METRIC_INC(w->meters->attempts, channel, cls);
 	sw_metric_observe(w->meters->attempt_s, (const char *const[]){ channel }, (double)took / 1000);
+}
+
+void sw_meters_channel(struct worker *w, const char *channel, bool down, int64_t waiting)
+{
+	sw_metric_set(w->meters->down, (const char *const[]){ channel }, down);
+	sw_metric_set(w->meters->waiting, (const char *const[]){ channel }, (double)waiting);
 }
 
 void sw_meters_action(struct worker *w, const char *action, const char *cls)

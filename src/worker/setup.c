@@ -146,6 +146,8 @@ int sw_setup_new(struct worker *w, struct sw_config *cfg, struct setup **ret)
 		chans[i] = (struct sw_engine_channel){
 			.name = c->name, .fallback = c->fallback, .credential = c->credential,
 			.pace_count = c->plugin->rate.count, .pace_per = c->plugin->rate.per,
+			.digest_above = (int)c->digest_above,
+			.quota = c->plugin->quota ? c->plugin->quota(c->conf) : 0,
 		};
 	}
 	acts = SW_ARENA_ARRAY(&s->a, struct sw_engine_action, cfg->n_actions + 1);

@@ -407,6 +407,7 @@ static void lane_committed(void *arg, int r, const struct sw_committed *c)
 	switch (r) {
 	case SW_COMMIT_OK:
 		lane_keep_state(l, c->v);
+		l->step->calls = c->calls;
 		sw_effects_begin(l->w, l->setup, l->aggregate, l->ev, l->step, &l->a);
 		lane_done(l);
 		break;

@@ -277,6 +277,7 @@ static void worker_minute(void *arg)
 
 	w->setup->engine.tz_offset_s = sw_config_tz_offset(w->setup->cfg, sw_clock_wall()); /* summer time begins and ends */
 	sw_quiet_tick(w);
+	sw_channels_tick(w);
 	sw_timer_set(&w->minute, SW_MINUTE);
 }
 

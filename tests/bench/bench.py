@@ -3,6 +3,7 @@
 
 bench.py --build DIR [webhooks|e2e|instructions|memory|limits|all] [--short] [--rounds N]
 bench.py --build DIR [watches|health|alert|start|idle] [--short] [--watches N...] [--seconds N]
+bench.py --build DIR kills|storm [--short]
 bench.py --build DIR decisions [--short] [--deployments N] [--seed N] [--only MODEL] [--csv FILE...]
 """
 import argparse
@@ -21,6 +22,7 @@ import time
 
 import live
 import parts
+import storm
 from live import show_fsync
 from parts import Missing, complain, say
 
@@ -333,8 +335,18 @@ def decisions(b):
             b.figures.setdefault("decisions", {})[group] = figures
 
 
+def kills(b):
+    """A thousand messages and two hundred rollbacks while workers are killed at random moments: lost, doubled, marked."""
+    env = dict(os.environ, SW_BUILD=b.build, SW_DELIVERIES=str(b.count(1000)), SW_ROLLBACKS="20" if b.short else "200")
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    sys.stdout.flush()
+    if subprocess.run([sys.executable, "-B", os.path.join(root, "tests/tap.py"), os.path.join(root, "tests/blackbox/test_worker_kills.py")],
+                      env=env, check=False).returncode:
+        raise RuntimeError("something was lost or doubled")
+
+
 TABLES = {"webhooks": webhooks, "e2e": e2e, "instructions": instructions, "memory": memory, "limits": limits, "decisions": decisions,
-          "watches": live.watches, "health": live.health, "alert": live.alert, "start": live.start, "idle": live.idle}
+          "watches": live.watches, "health": live.health, "alert": live.alert, "start": live.start, "idle": live.idle, "kills": kills, "storm": lambda b: storm.run(b, say)}
 
 
 def decide_arguments(args):
@@ -364,7 +376,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="bench-", dir=build) as folder:
         b = Bench(build, folder, args.short, args.rounds, decide_arguments(args), args.watches or (), args.seconds)
         say(f"{os.cpu_count()} cores shared by load, Redis and server; load {os.getloadavg()[0]:.1f} before the start")
-        for name in ([t for t in TABLES if t != "limits"] if args.what == "all" else [args.what]):
+        for name in ([t for t in TABLES if t not in ("limits", "kills", "storm")] if args.what == "all" else [args.what]):
             try:
                 TABLES[name](b)
             except (Missing, TimeoutError, RuntimeError) as e:

@@ -130,7 +130,8 @@ static inline void rig_committed(void *arg, int r, const struct sw_committed *c)
 		return;
 	p->number = c->v;
 	p->wait = c->wait;
-	sw_buf_printf(&p->text, " v=%lld reason=%s gone=%d wait=%d", (long long)c->v, c->reason ? c->reason : "-", c->gone != NULL, c->wait > 0);
+	sw_buf_printf(&p->text, " v=%lld reason=%s gone=%d wait=%d calls=%lld", (long long)c->v, c->reason ? c->reason : "-", c->gone != NULL, c->wait > 0,
+	              (long long)c->calls);
 }
 
 static inline void rig_ticked(void *arg, int r, const struct sw_tick *t)

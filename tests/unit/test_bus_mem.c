@@ -76,6 +76,35 @@ static int commit(struct sw_change *c)
 	return fix.p.r;
 }
 
+/* Two limits for one robot: what may be said in a minute by everybody, and what it bears. Calls are counted by months. */
+static void test_calm(void **state)
+{
+	struct sw_change urgent = { .aggregate = "alert:1", .pace_credential = "c", .pace_count = 2, .pace_per = SW_SECOND, .pace_month = 202611 };
+	struct sw_change calm = { .aggregate = "alert:2", .pace_credential = "c", .pace_count = 2, .pace_per = SW_SECOND, .pace_calm = 3 };
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		sw_bus_mem_clock(fix.bus, T0 + i * SW_SECOND);
+		assert_int_equal(commit(&calm), SW_COMMIT_OK);
+		assert_non_null(strstr(fix.p.text.p, "calls=0"));
+	}
+	sw_bus_mem_clock(fix.bus, T0 + 10 * SW_SECOND);
+	assert_int_equal(commit(&calm), SW_COMMIT_REFUSED);
+	assert_int_equal(fix.p.wait, 50 * SW_SECOND);
+	assert_int_equal(commit(&urgent), SW_COMMIT_OK);
+	assert_non_null(strstr(fix.p.text.p, "calls=1"));
+	assert_int_equal(commit(&urgent), SW_COMMIT_OK);
+	assert_non_null(strstr(fix.p.text.p, "calls=2"));
+	assert_int_equal(commit(&urgent), SW_COMMIT_REFUSED);
+	assert_int_equal(fix.p.wait, SW_SECOND);
+	sw_bus_mem_clock(fix.bus, T0 + 62 * SW_SECOND); /* those of 10 s are two of three */
+	assert_int_equal(commit(&calm), SW_COMMIT_OK);
+	assert_int_equal(commit(&calm), SW_COMMIT_REFUSED);
+	urgent.pace_month = 202612;
+	assert_int_equal(commit(&urgent), SW_COMMIT_OK);
+	assert_non_null(strstr(fix.p.text.p, "calls=1"));
+}
+
 static void test_guards_in_time(void **state)
 {
 	struct sw_change c = { .aggregate = "alert:1", .pace_credential = "c", .pace_count = 2, .pace_per = SW_MINUTE };
@@ -213,6 +242,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_windows, open_fix, close_fix),
 		cmocka_unit_test_setup_teardown(test_guards_in_time, open_fix, close_fix),
+		cmocka_unit_test_setup_teardown(test_calm, open_fix, close_fix),
 		cmocka_unit_test_setup_teardown(test_timers_and_ttl, open_fix, close_fix),
 		cmocka_unit_test_setup_teardown(test_takeover, open_fix, close_fix),
 		cmocka_unit_test_setup_teardown(test_read_end, open_fix, close_fix),

@@ -192,6 +192,8 @@ static void do_commit(struct both *b)
 		c.pace_credential = rnd(2) ? "c1" : "c2";
 		c.pace_count = 200;
 		c.pace_per = SW_DAY;
+		c.pace_calm = rnd(2) ? 150 : 0;
+		c.pace_month = rnd(3) ? 202611 + (int)rnd(2) : 0;
 	}
 	if (rnd(400) == 0) {
 		c.hold_credential = "c2";

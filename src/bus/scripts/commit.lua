@@ -1,20 +1,21 @@
 #!lua flags=allow-oom,no-cluster
--- One step of one aggregate: what must still be so, the guards, then all writes. Reply: code, version, now, reason, wait.
+-- One step of one aggregate: what must still be so, the guards, then all writes. Reply: code, version, now, reason, wait, calls of the month.
 -- ARGV: 1 aggregate, 2 version, 3 k(eep) s(et) d(elete), 4 state, 5 ttl, 6 fmt, 7 journal, 8 its length, 9 service fails, 10 fails no
--- more, 11 hash of rules, 12 rules, 13 action, 14 its place, 15 credential paced, 16 count, 17 per, 18 credential to hold, 19 until,
--- 20 dead reason, 21 dead body, 22 acks, then timers, tells, rings, keeps; each list begins with its length.
+-- more, 11 hash of rules, 12 rules, 13 action, 14 its place, 15 credential paced, 16 count, 17 per, 18 most in a minute (0: no matter),
+-- 19 month in which it is counted (0: it is not), 20 credential to hold, 21 until, 22 dead reason, 23 dead body, 24 acks, then timers,
+-- tells, rings, keeps; each list begins with its length.
 --@include _common.lua
 --@include _parts.lua
 local OK, CONFLICT, GONE, REFUSED = 0, 1, 2, 3
 local key, v, mode, action = K .. ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[13]
-local n_acks = tonumber(ARGV[22])
+local n_acks = tonumber(ARGV[24])
 local ctl = call('HMGET', CTL, 'offset', 'last', 'hold', 'run_id', 'back_at')
 local now = now_of(ctl[1], ctl[2])
-local function answer(code, reason, wait) return { code, v, I(now), reason or '', wait or 0 } end
+local function answer(code, reason, wait) return { code, v, I(now), reason or '', wait or 0, 0 } end
 
 call('XLEN', WORK)
 for i = 1, n_acks do
-	local id = ARGV[22 + i]
+	local id = ARGV[24 + i]
 	if #call('XPENDING', WORK, 'w', id, id, 1) == 0 then return answer(GONE, id) end
 end
 local have = call('HMGET', key, 'v', 'fmt')
@@ -23,7 +24,7 @@ if (tonumber(have[1]) or 0) ~= v then
 	v = tonumber(have[1]) or 0
 	return answer(CONFLICT)
 end
-local timers = 23 + n_acks
+local timers = 25 + n_acks
 local tells = timers + 1 + 2 * tonumber(ARGV[timers])
 local rings = tells + 1 + 2 * tonumber(ARGV[tells])
 local keeps = rings + 1 + 2 * tonumber(ARGV[rings])
@@ -35,9 +36,9 @@ for i = 1, tonumber(ARGV[rings]) do call('STRLEN', K .. 'ring:' .. ARGV[rings + 
 check_keeps(keeps)
 if ARGV[7] ~= '' then call('XLEN', K .. 'journal') end
 if ARGV[9] ~= '' or ARGV[10] ~= '' then call('HLEN', K .. 'fails') end
-if ARGV[20] ~= '' then call('XLEN', K .. 'dead') end
+if ARGV[22] ~= '' then call('XLEN', K .. 'dead') end
 local trying = n_acks > 0 and call('HLEN', K .. 'trying') > 0
-local held = ARGV[18] ~= '' and call('HGET', K .. 'chan:' .. ARGV[18], 'hold_until')
+local held = ARGV[20] ~= '' and call('HGET', K .. 'chan:' .. ARGV[20], 'hold_until')
 
 if action ~= '' then
 	local server = call('INFO', 'server')
@@ -63,15 +64,25 @@ if action ~= '' then
 		return answer(REFUSED, 'cap')
 	end
 end
-local sent, chan = {}, K .. 'chan:' .. ARGV[15]
+local sent, chan, calls = {}, K .. 'chan:' .. ARGV[15], 0
 if ARGV[15] ~= '' then
-	local c = call('HMGET', chan, 'hold_until', 'sent')
-	local till, count, per = tonumber(c[1]) or 0, tonumber(ARGV[16]), tonumber(ARGV[17])
+	local c = call('HMGET', chan, 'hold_until', 'sent', 'month', 'calls')
+	local till, per, wait = tonumber(c[1]) or 0, tonumber(ARGV[17]), 0
 	if till > now then return answer(REFUSED, 'held', till - now) end
 	for t in (c[2] or ''):gmatch('%d+') do
-		if tonumber(t) > now - per then sent[#sent + 1] = t end
+		if tonumber(t) > now - math.max(per, 60000) then sent[#sent + 1] = t end
 	end
-	if count > 0 and #sent >= count then return answer(REFUSED, 'paced', tonumber(sent[#sent - count + 1]) + per - now) end
+	local function room(count, within) -- so many of the newest lie within that time: until the first of them does not
+		if count > 0 and #sent >= count then wait = math.max(wait, tonumber(sent[#sent - count + 1]) + within - now) end
+	end
+	room(tonumber(ARGV[16]), per)
+	room(tonumber(ARGV[18]), 60000)
+	if wait > 0 then return answer(REFUSED, 'paced', wait) end
+	if c[3] == ARGV[19] then calls = tonumber(c[4]) or 0 end
+end
+-- A credential is remembered at least so long.
+local function lasting(key, ms)
+	if call('PTTL', key) < ms then call('PEXPIRE', key, I(ms)) end
 end
 
 -- From here on only writes.
@@ -105,20 +116,25 @@ end
 if ARGV[15] ~= '' then
 	sent[#sent + 1] = I(now)
 	call('HSET', chan, 'sent', table.concat(sent, ' ', math.max(1, #sent - 999)))
-	call('PEXPIRE', chan, I(math.max(86400000, tonumber(ARGV[17]), tonumber(call('HGET', chan, 'hold_until') or 0) - now)))
-end
-if ARGV[18] ~= '' then
-	local hold = K .. 'chan:' .. ARGV[18]
-	if tonumber(held or 0) < tonumber(ARGV[19]) then call('HSET', hold, 'hold_until', ARGV[19]) end
-	call('PEXPIRE', hold, I(math.max(86400000, tonumber(ARGV[19]) - now)))
+	lasting(chan, math.max(86400000, tonumber(ARGV[17])))
+	if ARGV[19] ~= '0' then
+		calls = calls + 1
+		call('HSET', chan, 'month', ARGV[19], 'calls', I(calls))
+		lasting(chan, 2764800000)
+	end
 end
 if ARGV[20] ~= '' then
-	call('XADD', K .. 'dead', 'MAXLEN', 10000, '*', 'k', 'alert', 'r', ARGV[20], 't', I(now), 'a', ARGV[1], 'm', ARGV[21])
+	local hold = K .. 'chan:' .. ARGV[20]
+	if tonumber(held or 0) < tonumber(ARGV[21]) then call('HSET', hold, 'hold_until', ARGV[21]) end
+	lasting(hold, math.max(86400000, tonumber(ARGV[21]) - now))
+end
+if ARGV[22] ~= '' then
+	call('XADD', K .. 'dead', 'MAXLEN', 10000, '*', 'k', 'alert', 'r', ARGV[22], 't', I(now), 'a', ARGV[1], 'm', ARGV[23])
 end
 if n_acks > 0 then
-	local ids = { unpack(ARGV, 23, 22 + n_acks) }
+	local ids = { unpack(ARGV, 25, 24 + n_acks) }
 	call('XACK', WORK, 'w', unpack(ids))
 	call('XDEL', WORK, unpack(ids))
 	for i = 1, trying and n_acks or 0 do call('HDEL', K .. 'trying', 'w:' .. ids[i]) end
 end
-return answer(OK)
+return { OK, v, I(now), '', 0, calls }
