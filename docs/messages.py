@@ -2,7 +2,8 @@
 """Writes docs/messages.md: what each kind of channel is sent of one example alert, as `shipwatch render` makes it (./dev docs).
 And into docs/templates.md: the values of templates, the templates that are shipped.
 
-With --check: does it stand there? With --html FILE: the HTML of the mail alone, to look at it in a browser.
+With --check: does it stand there? With --html FILE: the HTML of the mail alone; docs/email.png is that, photographed by
+`chromium --headless --window-size=600,450 --screenshot=docs/email.png FILE`.
 """
 import email
 import email.policy

@@ -35,7 +35,8 @@ SECTIONS = [
     ("src/config/rota.c", "rota_keys", "`oncall: {rota: …}`", "Who `oncall` is, by the time of the message; see [channels.md](channels.md). `oncall:` is one of `people` (always the same), "
      "`rota`, and `file` (a rota in a file of its own, read whenever somebody is to be mentioned)."),
     ("src/config/rota.c", "override_keys", "`oncall: {rota: {overrides: […]}}`", "`on`, or `from` and `until`. Of several at once the last one counts."),
-    ("src/config/outputs.c", "channel_keys", "`channels:`", "By name; the kind is the name unless `kind:` is said. Every channel has these, and `mention:`; see [channels.md](channels.md)."),
+    ("src/config/outputs.c", "channel_keys", "`channels:`", "By name; the kind is the name unless `kind:` is said. Every channel has these, `mention:`, `locale` (`en` or `zh-CN`, the language of its "
+     "messages) and `template` (how they are written, [templates.md](templates.md)); see [channels.md](channels.md)."),
     ("src/config/outputs.c", "mention_keys", "Mentions of a channel", "By severity, or for every message."),
     ("src/channel/dingtalk.c", "keys", "Channel `dingtalk`", "DingTalk custom robot: markdown, signed; at most 18 messages a minute."),
     ("src/channel/wecom.c", "keys", "Channel `wecom`", "WeCom group robot: markdown of at most 4,096 bytes, a second short text where mobiles or everyone are mentioned."),
