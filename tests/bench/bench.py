@@ -337,7 +337,7 @@ def decisions(b):
 
 def kills(b):
     """A thousand messages and two hundred rollbacks while workers are killed at random moments: lost, doubled, marked."""
-    env = dict(os.environ, SW_BUILD=b.build, SW_DELIVERIES=str(b.count(1000)), SW_ROLLBACKS="20" if b.short else "200")
+    env = dict(os.environ, SW_BUILD=b.build, SW_DELIVERIES=str(b.count(1000)), SW_ROLLBACKS="20" if b.short else "200", SW_CHAT="1")
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     sys.stdout.flush()
     if subprocess.run([sys.executable, "-B", os.path.join(root, "tests/tap.py"), os.path.join(root, "tests/blackbox/test_worker_kills.py")],

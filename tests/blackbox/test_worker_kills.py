@@ -1,12 +1,14 @@
 """Workers are killed at random moments while many messages and rollbacks are under way.
 
 Every message arrives or people are told that it did not, what comes twice says that it may, no rollback starts twice. The moments
-come from a seed that is printed; SW_SEED, SW_DELIVERIES, SW_ROLLBACKS and SW_KILL_EVERY (seconds, the mean) change what is done;
+come from a seed that is printed; SW_SEED, SW_DELIVERIES, SW_ROLLBACKS and SW_KILL_EVERY (seconds, the mean) change what is done, with SW_CHAT=1 each
+message of a push goes to a strict chat robot as well, where most of them come within digests;
 ./dev bench kills does a thousand deliveries and two hundred rollbacks.
 """
 import collections
 import os
 import random
+import re
 import threading
 import time
 import unittest
@@ -21,18 +23,22 @@ KILL_EVERY = float(os.environ.get("SW_KILL_EVERY", "0.4"))
 RATE = 25.0  # messages a second that come in
 SEED = int(os.environ.get("SW_SEED") or time.time())
 WORKERS = 2
+CHAT = bool(os.environ.get("SW_CHAT"))
 ENDS = {"rollback_done", "rollback_unknown", "rollback_failed", "rollback_skipped"}
 
 CONFIG = """
 sources: {gitlab: {tokens: [%(token)s]}}
-channels: {box: {kind: webhook, url: "%(robots)s/hook", secret: hook-secret-1}}
+channels:
+  box: {kind: webhook, url: "%(robots)s/hook", secret: hook-secret-1}
+  chat: {kind: wecom, url: "%(robots)s/cgi-bin/webhook/send?key=K1"}
+alerts: [box]
 actions: {undo: {kind: http, url: "%(robots)s/hook", secret: hook-secret-1, timeout: 5s}}
 services:
 %(services)s
 rules: rules.yaml
 """
 RULES = """
-- {name: pushed, on: push, then: alert}
+- {name: pushed, on: push, then: {alert: %(channels)s}}
 - {name: bad-sha, on: deploy-to-prod, if: 'deployment.sha =~ /^dead/', then: [alert, rollback]}
 """
 # Actions that began keep their names, so none begins twice, but not their times: three in ten minutes would put everything on hold.
@@ -49,7 +55,7 @@ class WorkerKills(Case):
         print("# seed %d" % SEED, flush=True)
         self.robots = Robots(self)
         self.redis = self.start(Redis(self.folder))
-        self.folder.write("rules.yaml", RULES)
+        self.folder.write("rules.yaml", RULES % {"channels": "[box, chat]" if CHAT else "box"})
         services = "".join("  s%d: {repo: acme/s%d, environments: {prod: {rollback: undo}}}\n" % (i, i) for i in range(max(ROLLBACKS, 1)))
         self.config = self.folder.write("shipwatch.yaml", CONFIG % {"token": TOKEN, "robots": self.robots.url, "services": services})
         self.gateway = self.start(Gateway(self.config, "--redis", self.redis.url, "--state-dir", self.folder("gw")))
@@ -87,7 +93,7 @@ class WorkerKills(Case):
         """Messages of alerts by their delivery: how often, what they tell, and did each repeat say so."""
         times, shas, ends, marked = collections.Counter(), set(), set(), True
         for m in self.robots.seen()["messages"]:
-            alert = m["body"].get("alert")
+            alert = m.get("body", {}).get("alert")
             if not alert or "action" in m["body"]:
                 continue
             times[alert["delivery"]] += 1
@@ -96,6 +102,29 @@ class WorkerKills(Case):
             if alert["news"] in ENDS:
                 ends.add(alert["service"])
         return times, shas, ends, marked
+
+    def chat(self):
+        """Of the chat: messages alone, what digests tell of, how many came again; a repeat that says so is looked for among what came before."""
+        alone, digests, again = set(), [], 0
+        for m in self.robots.seen()["messages"]:
+            if m["robot"] != "wecom":
+                continue
+            total = re.search(r"(\d+) messages waited.*?(\d\d:\d\d:\d\d)", m["text"])
+            if total:
+                twice = "may be a repeat" in m["text"] and total.groups() in digests
+                again += twice
+                digests += [] if twice else [total.groups()]
+            else:
+                which = re.search(r"change \d+", m["text"]).group(0)
+                again += which in alone
+                alone.add(which)
+        return alone, digests, again
+
+    def chat_told(self):
+        for key in self.redis("KEYS", "{sw}:alert:*"):
+            if b'"queue":[]' not in self.redis("HGET", key, "s"):
+                return False
+        return True
 
     def missing(self):
         _, shas, ends, _ = self.told()
@@ -125,8 +154,14 @@ class WorkerKills(Case):
         finally:
             self.ending.set()
             ager.join()
+        if CHAT:
+            wait_for(self.chat_told, "no message waits for the chat any more", 300)
+            alone, digests, again = self.chat()
+            print("# chat: %d alone and %d digests that tell of %d, of %d; came again %d; refused by the robot %d" % (
+                len(alone), len(digests), sum(int(d[0]) for d in digests), DELIVERIES, again, len(self.robots.seen()["refused"])), flush=True)
+            self.assertEqual(len(alone) + sum(int(d[0]) for d in digests), DELIVERIES)
         times, _, ends, marked = self.told()
-        hooks = collections.Counter(m["key"] for m in self.robots.seen()["messages"] if m["body"].get("action"))
+        hooks = collections.Counter(m["key"] for m in self.robots.seen()["messages"] if m.get("body", {}).get("action"))
         twice = sum(n - 1 for n in times.values())
         print("# %d kills of workers in %.0f s, %d messages of %d alerts: lost 0, came again %d (%.2f %%), each marked: %s" % (
             self.kills, time.monotonic() - began, len(times), DELIVERIES + ROLLBACKS, twice, 100.0 * twice / max(1, len(times)), marked), flush=True)

@@ -32,7 +32,10 @@ static struct sw_place place = {
 	.health = { .url = "http://h/", .every = 1000, .timeout = 500, .grace = 2000, .background = 60000, .status_min = 200, .status_max = 299 },
 };
 static const struct sw_places places = { &place, 1 };
-static const struct sw_engine_channel channels[] = { { .name = "a", .fallback = "b", .credential = "a" }, { .name = "b", .credential = "b" } };
+static const struct sw_engine_channel channels[] = {
+	{ .name = "a", .fallback = "b", .credential = "a", .pace_count = 18, .pace_per = 60000, .digest_above = 5, .quota = 50 },
+	{ .name = "b", .credential = "b" },
+};
 static const struct sw_engine_action actions[] = { { .name = "undo", .timeout = 30000 } };
 static const char *const alerts[] = { "a", NULL };
 
@@ -42,13 +45,13 @@ static void one(const struct sw_engine *e, struct sw_map *states, struct sw_aren
 	struct sw_jnode *msg, *state = NULL;
 	const char *old = sw_map_get(states, aggregate);
 	struct sw_step *out = SW_ARENA_NEW(&a, struct sw_step);
-	struct sw_snapshot snap = { 0 };
+	struct sw_snapshot snaps[64];
 	struct sw_err err = SW_ERR_INIT;
 
 	if (sw_jtree_parse(&a, json, strlen(json), 5000, &msg, &err) == 0 &&
 	    (!old || sw_jtree_parse(&a, old, strlen(old), 50000, &state, &err) == 0)) {
 		const struct sw_jnode *msgs[] = { msg };
-		struct sw_step_in in = { .aggregate = aggregate, .state = state, .msgs = msgs, .n_msgs = 1, .now = now };
+		struct sw_step_in in = { .aggregate = aggregate, .state = state, .msgs = msgs, .n_msgs = 1, .now = now, .snaps = snaps };
 
 		for (int round = 0; round < 4; round++) {
 			int r = sw_engine_step(e, &in, &a, out, &err);
@@ -56,9 +59,11 @@ static void one(const struct sw_engine *e, struct sw_map *states, struct sw_aren
 			SW_ASSERT(r == 0 || err.text[0]);
 			if (r < 0 || !out->n_needs)
 				break;
-			snap.key = out->needs[0];
-			in.snaps = &snap;
-			in.n_snaps = 1;
+			for (size_t i = 0; i < out->n_needs && in.n_snaps < SW_COUNT(snaps); i++) {
+				const char *key = sw_arena_strdup(&a, out->needs[i]);
+
+				snaps[in.n_snaps++] = (struct sw_snapshot){ key, sw_map_get(states, key) };
+			}
 		}
 		if (out->state) {
 			SW_ASSERT(sw_json_check(out->state, out->state_n, &err) == 0);

@@ -386,6 +386,44 @@ static void test_digest_dead(void **state)
 	assert_int_equal(told, 15);
 	assert_int_equal(fix.w.dead, 1);
 	settled(20);
+	/* and a person sends it again */
+	sw_sim_append(&fix.w, "channel:oncall", "{\"t\":\"again\",\"dead\":{\"channel\":\"oncall\",\"alert\":{\"id\":\"digest-oncall-1\",\"news\":\"digest\",\"severity\":\"warning\","
+	              "\"digest\":{\"total\":15,\"counts\":[{\"service\":\"web\",\"n\":15}]}}}}");
+	run(4 * SW_MINUTE);
+	assert_int_equal(arrived("oncall", &digests, &told), 5);
+	assert_int_equal(told, 15);
+}
+
+/* Two that are refused in one step are two dead letters: a commit takes one, the other follows. */
+static void test_two_dead(void **state)
+{
+	static const char *const texts[] = { "{\"t\":\"sent\",\"ch\":\"release\",\"n\":1,\"class\":\"message\"}", "{\"t\":\"sent\",\"ch\":\"hook\",\"n\":2,\"class\":\"message\"}",
+	                                     "{\"t\":\"send\"}" };
+	const char *was = "{\"seq\":2,\"told\":[{\"delivery\":\"x-firing\",\"news\":\"firing\",\"alert\":{\"news\":\"firing\"}}],\"queue\":["
+			  "{\"delivery\":\"x-firing\",\"channel\":\"release\",\"seq\":1,\"sending\":true,\"due\":9000000000000},"
+			  "{\"delivery\":\"x-firing\",\"channel\":\"hook\",\"seq\":2,\"sending\":true,\"due\":9000000000000}]}";
+	struct sw_step *out = SW_ARENA_NEW(&fix.a, struct sw_step);
+	const struct sw_jnode *msgs[2];
+	struct sw_jnode *n;
+	struct sw_err err = SW_ERR_INIT;
+
+	(void)state;
+	for (int k = 0; k < 2; k++) {
+		struct sw_step_in in = { .aggregate = "alert:x", .msgs = msgs, .n_msgs = k ? 1 : 2, .now = START };
+
+		for (size_t i = 0; i < in.n_msgs; i++) {
+			assert_int_equal(sw_jtree_parse(&fix.a, texts[k ? 2 : i], strlen(texts[k ? 2 : i]), 100, &n, NULL), 0);
+			msgs[i] = n;
+		}
+		assert_int_equal(sw_jtree_parse(&fix.a, was, strlen(was), 1000, &n, NULL), 0);
+		in.state = n;
+		assert_int_equal(sw_engine_step(&fix.e, &in, &fix.a, out, &err), 0);
+		assert_int_equal(out->n_needs, 0);
+		assert_non_null(strstr(out->dead_reason, k ? "channel hook: refused" : "channel release: refused"));
+		assert_int_equal(out->n_tells, k ? 0 : 1); /* to itself: there is more to do */
+		was = sw_arena_strdup(&fix.a, out->state);
+	}
+	assert_non_null(strstr(was, "\"queue\":[]"));
 }
 
 /* ---- the calls of a month ---- */
@@ -646,7 +684,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_burst), T(test_critical_burst), T(test_one_alone), T(test_hold), T(test_long_hold), T(test_many), T(test_down), T(test_down_program), T(test_down_alone),
-		T(test_digest_repeat), T(test_digest_dead), T(test_quota), T(test_grouped), T(test_flapping), T(test_slow_changes),
+		T(test_digest_repeat), T(test_digest_dead), T(test_two_dead), T(test_quota), T(test_grouped), T(test_flapping), T(test_slow_changes),
 		T(test_limits), T(test_text),
 	};
 
