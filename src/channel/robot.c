@@ -35,7 +35,7 @@ size_t sw_robot_mobiles(const struct sw_alert *al, const char **ret, size_t max)
 
 const char *sw_robot_link(const struct sw_alert *al)
 {
-	static const enum sw_link_kind order[] = { SW_LINK_DASHBOARD, SW_LINK_CI_LOG, SW_LINK_COMPARE,
+	static const enum sw_link_kind order[] = { SW_LINK_APPROVAL, SW_LINK_DASHBOARD, SW_LINK_CI_LOG, SW_LINK_COMPARE,
 		                                   SW_LINK_ENVIRONMENT };
 
 	for (size_t i = 0; i < SW_COUNT(order); i++)

@@ -72,8 +72,18 @@ static const char *translated(const struct text *t, const char *s)
 /* What is said about a rollback: words of the engine, and in brackets what is not ours to translate, such as who it was. */
 static const char *detail(const struct text *t, struct sw_buf *room)
 {
+	static const struct { const char *says; enum sw_word w; } people[] = {
+		{ "approved by ", SW_W_APPROVED_BY }, { "refused by ", SW_W_REFUSED_BY },
+	};
 	const char *s = t->al->rollback_detail, *more = strstr(s, " ("), *head;
 
+	for (size_t i = 0; i < SW_COUNT(people); i++)
+		if (sw_starts(s, people[i].says)) { /* what is behind it is a name */
+			sw_buf_reset(room);
+			sw_buf_cat(room, word(t, people[i].w));
+			sw_buf_cat(room, s + strlen(people[i].says));
+			return sw_buf_str(room);
+		}
 	if (!more)
 		return translated(t, s);
 	sw_buf_reset(room);
@@ -340,6 +350,26 @@ static void compose_rollback(struct text *t)
 	line_end(t, LINE_WORDS);
 }
 
+/* Until when people are asked, and what silence means; how they answer where there is no page for it. */
+static void compose_ask(struct text *t)
+{
+	SW_CLEANUP(sw_buf_fini) struct sw_buf url = SW_BUF_INIT, b = SW_BUF_INIT;
+	const struct sw_alert *al = t->al;
+
+	if (!first_of(al->ask, NULL, NULL))
+		return;
+	line_begin(t, LINE_WORDS);
+	text_time(t, SW_W_UNTIL, al->ask_until);
+	sw_buf_printf(&t->b, "%s%s", word(t, SW_W_COMMA), word(t, al->ask_proceeds ? SW_W_ELSE_DONE : SW_W_ELSE_NOT));
+	line_end(t, LINE_WORDS);
+	if (sw_alert_url(al->links[SW_LINK_APPROVAL], &url))
+		return;
+	sw_buf_printf(&b, "shipwatch approve %s --by NAME", al->ask);
+	line_begin(t, LINE_WORDS);
+	text_pair(t, SW_W_DECIDE, sw_buf_str(&b));
+	line_end(t, LINE_WORDS);
+}
+
 static void put_link(struct text *t, const char *name, const char *url)
 {
 	switch (t->markup) {
@@ -434,6 +464,7 @@ static void compose(struct text *t)
 	line_end(t, LINE_WORDS);
 	compose_version(t);
 	compose_rollback(t);
+	compose_ask(t);
 	compose_links(t);
 	line_begin(t, LINE_WORDS);
 	text_pair(t, SW_W_RUN, al->ci_run_id);
