@@ -37,7 +37,7 @@ const char sw_approve_css[] =
 
 enum say {
 	SAY_TITLE, SAY_PLACE, SAY_RELEASE, SAY_BY, SAY_COMMIT, SAY_RULE, SAY_SAW, SAY_ACTION, SAY_TARGET, SAY_TARGET_OWN, SAY_NOT_VERIFIED, SAY_UNTIL,
-	SAY_LEFT, SAY_SILENCE, SAY_SILENCE_NO, SAY_SILENCE_YES, SAY_WHY, SAY_NAME, SAY_YES, SAY_NO, SAY_NAME_HELP, SAY_WRONG_NAME, SAY_WRONG_LONG,
+	SAY_LEFT, SAY_LEFT_END, SAY_SILENCE, SAY_SILENCE_NO, SAY_SILENCE_YES, SAY_WHY, SAY_NAME, SAY_YES, SAY_NO, SAY_NAME_HELP, SAY_WRONG_NAME, SAY_WRONG_LONG,
 	SAY_WRONG_FORM, SAY_H_MINE_YES, SAY_H_MINE_NO, SAY_H_STORED, SAY_H_DECIDED, SAY_H_OVER, SAY_H_UNKNOWN, SAY_H_LIMITED, SAY_H_MEDIA, SAY_H_AWAY,
 	SAY_H_LOST, SAY_P_MINE_YES, SAY_P_MINE_NO, SAY_P_NOT_STARTED, SAY_P_STORED, SAY_P_APPROVED_BY, SAY_P_REFUSED_BY, SAY_P_OVER, SAY_P_UNKNOWN,
 	SAY_P_LIMITED, SAY_P_MEDIA, SAY_P_AWAY, SAY_P_LOST, SAY_STATE, SAY_COLON, SAY_FOOT, SAY_COUNT
@@ -51,7 +51,7 @@ static const char *const says[SAY_COUNT][2] = {
 	[SAY_ACTION] = { "What is done", "将执行" }, [SAY_TARGET] = { "Goes back to", "回滚到" },
 	[SAY_TARGET_OWN] = { "what the action itself chooses: no good deployment is known", "由操作自行决定：没有已知良好的部署" },
 	[SAY_NOT_VERIFIED] = { "not verified", "未经验证" },
-	[SAY_UNTIL] = { "Asked until", "截止时间" }, [SAY_LEFT] = { "left", "剩余" }, [SAY_SILENCE] = { "Without an answer", "无人答复时" },
+	[SAY_UNTIL] = { "Asked until", "截止时间" }, [SAY_LEFT] = { "", "剩余 " }, [SAY_LEFT_END] = { " left", "" }, [SAY_SILENCE] = { "Without an answer", "无人答复时" },
 	[SAY_SILENCE_NO] = { "nothing is done", "不回滚" }, [SAY_SILENCE_YES] = { "it begins", "自动开始回滚" },
 	[SAY_WHY] = { "A person is asked because", "需要人工批准的原因" },
 	[SAY_NAME] = { "Your name", "您的姓名" }, [SAY_YES] = { "Approve the rollback", "批准回滚" }, [SAY_NO] = { "Refuse", "拒绝" },
@@ -199,7 +199,7 @@ static void row_until(const struct html *h, bool open)
 	}
 	if (open && until > h->v->now) {
 		sw_dur_print((until - h->v->now + SW_SECOND - 1) / SW_SECOND * SW_SECOND, &left);
-		sw_buf_printf(h->b, " (%s %s)", word(h, SAY_LEFT), sw_buf_str(&left));
+		sw_buf_printf(h->b, " (%s%s%s)", word(h, SAY_LEFT), sw_buf_str(&left), word(h, SAY_LEFT_END));
 	}
 	sw_buf_cat(h->b, "</dd>\n");
 }

@@ -350,26 +350,6 @@ static void compose_rollback(struct text *t)
 	line_end(t, LINE_WORDS);
 }
 
-/* Until when people are asked, and what silence means; how they answer where there is no page for it. */
-static void compose_ask(struct text *t)
-{
-	SW_CLEANUP(sw_buf_fini) struct sw_buf url = SW_BUF_INIT, b = SW_BUF_INIT;
-	const struct sw_alert *al = t->al;
-
-	if (!first_of(al->ask, NULL, NULL))
-		return;
-	line_begin(t, LINE_WORDS);
-	text_time(t, SW_W_UNTIL, al->ask_until);
-	sw_buf_printf(&t->b, "%s%s", word(t, SW_W_COMMA), word(t, al->ask_proceeds ? SW_W_ELSE_DONE : SW_W_ELSE_NOT));
-	line_end(t, LINE_WORDS);
-	if (sw_alert_url(al->links[SW_LINK_APPROVAL], &url))
-		return;
-	sw_buf_printf(&b, "shipwatch approve %s --by NAME", al->ask);
-	line_begin(t, LINE_WORDS);
-	text_pair(t, SW_W_DECIDE, sw_buf_str(&b));
-	line_end(t, LINE_WORDS);
-}
-
 static void put_link(struct text *t, const char *name, const char *url)
 {
 	switch (t->markup) {
@@ -383,24 +363,52 @@ static void put_link(struct text *t, const char *name, const char *url)
 	}
 }
 
-/* In Slack and HTML the '&' of a query is written as an entity. */
+/* In Slack and HTML the '&' of a query is written as an entity. False: there is no such link. */
+static bool compose_link(struct text *t, enum sw_link_kind kind)
+{
+	SW_CLEANUP(sw_buf_fini) struct sw_buf url = SW_BUF_INIT, out = SW_BUF_INIT;
+
+	if (!sw_alert_url(t->al->links[kind], &url))
+		return false;
+	for (size_t j = 0; j < url.n; j++) {
+		if (sw_clean_entity(t->markup, url.p[j]))
+			sw_buf_cat(&out, sw_clean_entity(t->markup, url.p[j]));
+		else
+			sw_buf_putc(&out, url.p[j]);
+	}
+	line_begin(t, LINE_WORDS);
+	put_link(t, sw_word_link(kind, t->al->locale), sw_buf_str(&out));
+	line_end(t, LINE_WORDS);
+	return true;
+}
+
 static void compose_links(struct text *t)
 {
-	for (size_t i = 0; i < SW_LINK_COUNT; i++) {
-		SW_CLEANUP(sw_buf_fini) struct sw_buf url = SW_BUF_INIT, out = SW_BUF_INIT;
+	for (size_t i = SW_LINK_APPROVAL + 1; i < SW_LINK_COUNT; i++)
+		(void)compose_link(t, (enum sw_link_kind)i);
+}
 
-		if (!sw_alert_url(t->al->links[i], &url))
-			continue;
-		for (size_t j = 0; j < url.n; j++) {
-			if (sw_clean_entity(t->markup, url.p[j]))
-				sw_buf_cat(&out, sw_clean_entity(t->markup, url.p[j]));
-			else
-				sw_buf_putc(&out, url.p[j]);
-		}
-		line_begin(t, LINE_WORDS);
-		put_link(t, sw_word_link((enum sw_link_kind)i, t->al->locale), sw_buf_str(&out));
-		line_end(t, LINE_WORDS);
-	}
+/*
+ * What a person is asked stands right behind the first line, so that it is never cut: until when, what silence means, where to answer,
+ * or how where there is no page for it.
+ */
+static void compose_ask(struct text *t)
+{
+	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+	const struct sw_alert *al = t->al;
+
+	if (!first_of(al->ask, NULL, NULL))
+		return;
+	line_begin(t, LINE_WORDS);
+	text_time(t, SW_W_UNTIL, al->ask_until);
+	sw_buf_printf(&t->b, "%s%s", word(t, SW_W_COMMA), word(t, al->ask_proceeds ? SW_W_ELSE_DONE : SW_W_ELSE_NOT));
+	line_end(t, LINE_WORDS);
+	if (compose_link(t, SW_LINK_APPROVAL))
+		return;
+	sw_buf_printf(&b, "shipwatch approve %s --by NAME", al->ask);
+	line_begin(t, LINE_WORDS);
+	text_pair(t, SW_W_DECIDE, sw_buf_str(&b));
+	line_end(t, LINE_WORDS);
 }
 
 static void compose_commits(struct text *t)
@@ -453,6 +461,7 @@ static void compose(struct text *t)
 	const struct sw_alert *al = t->al;
 
 	compose_head(t);
+	compose_ask(t);
 	line_begin(t, LINE_WORDS);
 	text_put(t, al->n_findings || al->news >= SW_NEWS_ROLLBACK_WAITING ? al->summary
 	                                                                   : NULL); /* else the head has it */
@@ -464,7 +473,6 @@ static void compose(struct text *t)
 	line_end(t, LINE_WORDS);
 	compose_version(t);
 	compose_rollback(t);
-	compose_ask(t);
 	compose_links(t);
 	line_begin(t, LINE_WORDS);
 	text_pair(t, SW_W_RUN, al->ci_run_id);

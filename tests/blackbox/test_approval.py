@@ -341,6 +341,43 @@ class Approval(Case):
         self.assertEqual(self.get("/approve/" + "0" * 52).status, 404)
         self.assertEqual(self.get("/approve/style.css").status, 404)
 
+    def test_buttons(self):
+        """Each robot takes the question as a card with a button, in its own strict form; the button leads to the page."""
+        self.up()
+        base = self.robots.url
+        self.gateway.stop()
+        self.worker.stop()
+        text = open(self.config, encoding="utf-8").read().replace("channels: {box:", "alerts: [ding, wecom, feishu, slack, box]\nchannels: {"
+            f'ding: {{kind: dingtalk, url: "{base}/robot/send?access_token=T", secret: SECtest-dingtalk}}, '
+            f'wecom: {{kind: wecom, url: "{base}/cgi-bin/webhook/send?key=K"}}, feishu: {{kind: feishu, url: "{base}/open-apis/bot/v2/hook/T"}}, '
+            f'slack: {{kind: slack, url: "{base}/services/T0/B0/x"}}, box:')
+        self.folder.write("shipwatch.yaml", text)
+        self.gateway_up()
+        self.worker_up()
+        path = self.ask()
+        seen = lambda: {m["robot"]: m for m in self.robots.seen()["messages"] if m["robot"] != "hook" and m["buttons"] and "waits for approval" in m["title"] + m["text"]}
+        cards = wait_for(lambda: len(seen()) == 4 and seen(), "four robots show the button: " + str(self.robots.seen()["refused"]))
+        for robot, m in cards.items():
+            self.assertTrue(m["buttons"][0][1].endswith("/sw" + path), (robot, m["buttons"]))
+        self.assertEqual((cards["dingtalk"]["type"], cards["wecom"]["type"]), ("actionCard", "template_card"))
+        self.assertEqual(self.robots.seen()["refused"], [])
+        self.assertEqual(self.get(path).status, 200)
+
+    def test_card_refused(self):
+        """A robot that does not take the card gets the same as markdown, with the link in it."""
+        self.up()
+        self.gateway.stop()
+        self.worker.stop()
+        text = open(self.config, encoding="utf-8").read().replace("channels: {box:", "alerts: [wecom, box]\nchannels: {"
+                                                                  f'wecom: {{kind: wecom, url: "{self.robots.url}/cgi-bin/webhook/send?key=K"}}, box:')
+        self.folder.write("shipwatch.yaml", text)
+        self.gateway_up()
+        self.robots.script({"to": "wecom", "do": "body", "errcode": 0, "errmsg": "ok"}, {"to": "wecom", "errcode": 40058, "errmsg": "invalid Request Parameter"})
+        self.worker_up()
+        path = self.ask()
+        told = lambda: [m for m in self.robots.seen()["messages"] if m["robot"] == "wecom" and m["type"] == "markdown" and path in m["text"]]
+        self.assertIn("rollback waits for approval", wait_for(told, "the question comes as markdown")[0]["text"])
+
     def cli(self, *args):
         p = subprocess.run([built(PROGRAM), *args, "--redis", self.redis.url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=BOUND)
         return p.returncode, p.stdout.decode() + p.stderr.decode()
