@@ -382,6 +382,35 @@ class Approval(Case):
         p = subprocess.run([built(PROGRAM), *args, "--redis", self.redis.url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=BOUND)
         return p.returncode, p.stdout.decode() + p.stderr.decode()
 
+    def test_explained(self):
+        """A watch tells who was asked until when, and who decided; `check` tells that there is no page."""
+        self.up(approvals="false")
+        p = subprocess.run([built(PROGRAM), "check", "-c", self.config], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=BOUND)
+        self.assertEqual(p.returncode, 0)
+        self.assertIn(b'rule "bad-sha" asks for approval, and there is no page for it', p.stdout)
+        self.gateway.stop()
+        self.worker.stop()
+        text = open(self.config, encoding="utf-8").read().replace(
+            "{prod: {rollback: undo}}", '{prod: {health: {url: "%s/health", every: 1s, grace: 1s}, rollback: undo}}' % self.robots.url)
+        self.folder.write("shipwatch.yaml", text)
+        self.folder.write("rules.yaml", "- {name: h, on: deploy-to-prod, if: health is failing for 2 checks, then: [alert, rollback: {approve: 1h}]}\n")
+        self.gateway_up()
+        self.worker_up()
+        self.deploy(1, GOOD)
+        watch = wait_for(lambda: re.search(r"watch (\w+) by \"h\"", self.cli("status")[1]), "a watch is open")[1]
+        self.robots.control(health={"status": 503, "body": {}})
+        self.act = self.told("rollback_waiting")["ask"]
+        code, out = self.cli("explain", watch)
+        self.assertEqual(code, 0, out)
+        self.assertRegex(out, rf"action       rollback undo: asking\n  asked      action {self.act} at .*, because the rule says so\n"
+                              rf" +until .*, then it is cancelled; `shipwatch approve {self.act}` or `refuse`")
+        self.assertEqual(self.cli("refuse", self.act, "--by", "Lin")[0], 0)
+        out = self.cli("explain", watch)[1]
+        self.assertRegex(out, r"action       rollback undo: skipped, refused by Lin\n")
+        self.assertRegex(out, r"  refused    by Lin at ")
+        said = json.loads(self.cli("explain", watch, "--json")[1])["actions"][0]
+        self.assertEqual((said["decided_by"], said["approved"], said["id"]), ("Lin", False, self.act))
+
     def test_commands(self):
         self.up()
         path = self.ask()
