@@ -193,7 +193,7 @@ static struct act *act_new(struct place_state *p)
 	return &p->acts[p->n_acts++];
 }
 
-void sw_act_tell_go(struct step *s, const struct act *x)
+static void act_tell_go(struct step *s, const struct act *x)
 {
 	sw_step_tell(s, s->in->aggregate, sw_arena_printf(s->a, "{\"t\":\"go\",\"act\":\"%s\"}", x->id));
 }
@@ -275,7 +275,7 @@ void sw_act_propose(struct step *s, struct place_state *p, struct deployment *d,
 		act_told(s, al, action, "postponed", "a newer deployment is running");
 	} else {
 		act_told(s, al, action, "starting", NULL);
-		sw_act_tell_go(s, x);
+		act_tell_go(s, x);
 	}
 }
 
@@ -449,6 +449,15 @@ static const char *act_waits(struct step *s, const struct place_state *p, const 
 	return w && sw_judge_outage(s, p, w) ? "the source of the signals does not answer" : NULL;
 }
 
+void sw_act_begin(struct step *s, struct place_state *p, struct act *x, const struct deployment *d)
+{
+	x->state = ACT_PROPOSED;
+	if (act_waits(s, p, x, d))
+		act_postpone(s, x);
+	else
+		act_tell_go(s, x);
+}
+
 void sw_act_go(struct step *s, struct place_state *p, const struct sw_jnode *msg)
 {
 	struct act *x = sw_place_act(p, sw_jstr(msg, "act"));
@@ -589,7 +598,7 @@ void sw_act_tick(struct step *s, struct place_state *p, sw_ms *next)
 			act_deadline(s, p, x);
 		if (x->state == ACT_POSTPONED && x->due && s->now >= x->due) {
 			x->due = s->now + TRY_AGAIN;
-			sw_act_tell_go(s, x);
+			act_tell_go(s, x);
 		}
 		due = x->due && x->state == ACT_POSTPONED ? x->due : x->deadline;
 		if (due && (!*next || due < *next))

@@ -106,9 +106,15 @@ void sw_ask_begin(struct step *s, struct place_state *p, const struct deployment
 }
 
 /* When a question is over its timer is stale: it comes, and nothing happens. */
-void sw_ask_withdraw(struct step *s, struct place_state *p, struct act *x, const char *why)
+static void ask_over(struct act *x)
 {
 	x->deadline = 0;
+	x->saw = NULL;
+}
+
+void sw_ask_withdraw(struct step *s, struct place_state *p, struct act *x, const char *why)
+{
+	ask_over(x);
 	sw_act_skip(s, p, x, why);
 }
 
@@ -118,14 +124,13 @@ static void ask_yes(struct step *s, struct place_state *p, struct act *x, const 
 	struct deployment *d = sw_place_dep(p, x->dep);
 	const char *why = d ? sw_act_guards(s, p, d, x) : "its deployment is not known any more";
 
-	x->deadline = 0;
+	ask_over(x);
 	if (why) {
 		sw_act_skip(s, p, x, why);
 		return;
 	}
-	x->state = ACT_PROPOSED;
+	sw_act_begin(s, p, x, d);
 	sw_act_news(s, p, x, SW_NEWS_ROLLBACK_APPROVED, detail);
-	sw_act_tell_go(s, x);
 }
 
 static void ask_expire(struct step *s, struct place_state *p, struct act *x)
@@ -220,14 +225,14 @@ void sw_ask_decide(struct step *s, struct place_state *p, const struct sw_jnode 
 
 void sw_ask_outdone(struct step *s, struct place_state *p, struct act *x, const struct act *other)
 {
-	x->deadline = 0;
-	x->state = ACT_PROPOSED;
+	ask_over(x);
 	x->why = "another rule asks nobody";
+	x->state = ACT_PROPOSED;
 	sw_act_news(s, p, x, SW_NEWS_ROLLBACK_APPROVED, x->why);
 	x->watch = other->watch;
 	x->rule = other->rule;
 	x->hash = other->hash;
-	sw_act_tell_go(s, x);
+	sw_act_begin(s, p, x, sw_place_dep(p, x->dep));
 }
 
 void sw_ask_tick(struct step *s, struct place_state *p, struct act *x, sw_ms *next)

@@ -240,7 +240,8 @@ void sw_act_cancel(struct step *s, struct place_state *p, const char *dep, const
 const char *sw_act_guards(struct step *s, struct place_state *p, struct deployment *d, const struct act *x);
 const char *sw_act_withdrawn(struct step *s, struct place_state *p, struct deployment *d, const struct act *x);
 void sw_act_skip(struct step *s, struct place_state *p, struct act *x, const char *why);
-void sw_act_tell_go(struct step *s, const struct act *x);
+/* Begins what nothing forbids, now or when what it waits for is over. */
+void sw_act_begin(struct step *s, struct place_state *p, struct act *x, const struct deployment *d);
 /* Why an action is dropped: a newer deployment, with who it was where that is known. */
 const char *sw_act_newer(struct step *s, const struct deployment *newer);
 /* A message about an action that is under way, as news of the alert it belongs to. */

@@ -39,7 +39,7 @@ enum say {
 	SAY_TITLE, SAY_PLACE, SAY_RELEASE, SAY_BY, SAY_COMMIT, SAY_RULE, SAY_SAW, SAY_ACTION, SAY_TARGET, SAY_TARGET_OWN, SAY_NOT_VERIFIED, SAY_UNTIL,
 	SAY_LEFT, SAY_LEFT_END, SAY_SILENCE, SAY_SILENCE_NO, SAY_SILENCE_YES, SAY_WHY, SAY_NAME, SAY_YES, SAY_NO, SAY_NAME_HELP, SAY_WRONG_NAME, SAY_WRONG_LONG,
 	SAY_WRONG_FORM, SAY_H_MINE_YES, SAY_H_MINE_NO, SAY_H_STORED, SAY_H_DECIDED, SAY_H_OVER, SAY_H_UNKNOWN, SAY_H_LIMITED, SAY_H_MEDIA, SAY_H_AWAY,
-	SAY_H_LOST, SAY_P_MINE_YES, SAY_P_MINE_NO, SAY_P_NOT_STARTED, SAY_P_STORED, SAY_P_APPROVED_BY, SAY_P_REFUSED_BY, SAY_P_OVER, SAY_P_UNKNOWN,
+	SAY_H_LOST, SAY_P_MINE_YES, SAY_P_MINE_NO, SAY_P_NOT_STARTED, SAY_P_MINE_WAITS, SAY_P_STORED, SAY_P_APPROVED_BY, SAY_P_REFUSED_BY, SAY_P_OVER, SAY_P_UNKNOWN,
 	SAY_P_LIMITED, SAY_P_MEDIA, SAY_P_AWAY, SAY_P_LOST, SAY_STATE, SAY_COLON, SAY_FOOT, SAY_COUNT
 };
 
@@ -67,12 +67,13 @@ static const char *const says[SAY_COUNT][2] = {
 	[SAY_P_MINE_YES] = { "All guards were checked again, and it begins now. The alert tells how it goes.", "已再次检查所有保护条件，现在开始回滚。结果见告警消息。" },
 	[SAY_P_MINE_NO] = { "Nothing is done. Everybody who got the alert is told.", "不会执行任何操作，并已告知收到告警的人。" },
 	[SAY_P_NOT_STARTED] = { "It does not begin all the same, because", "但未能开始，原因" },
+	[SAY_P_MINE_WAITS] = { "It waits for something that is in its way now, such as a newer deployment that runs, and begins when that is over.", "目前有阻碍（例如更新的部署正在进行），待其结束后开始回滚。" },
 	[SAY_P_STORED] = { "No worker has read it yet. It counts if nobody decided before. Open the link again to see what came of it.", "尚未被处理。若此前无人决定，则以您的决定为准。请稍后重新打开链接查看结果。" },
 	[SAY_P_APPROVED_BY] = { "Approved by", "批准人" }, [SAY_P_REFUSED_BY] = { "Refused by", "拒绝人" },
 	[SAY_P_OVER] = { "Nothing is to be decided here any more.", "此处已无需再作决定。" },
 	[SAY_P_UNKNOWN] = { "It is wrong, or too old: a link is kept for a day after its question is over. Take the newest message.", "链接有误或已过期：问题结束一天后链接失效。请查看最新的消息。" },
 	[SAY_P_LIMITED] = { "Please wait a minute.", "请等待一分钟。" }, [SAY_P_MEDIA] = { "Please use the form of the page.", "请使用页面上的表单。" },
-	[SAY_P_AWAY] = { "Shipwatch cannot reach its memory. Nothing was decided; please try again.", "Shipwatch 暂时无法访问其存储。未作出任何决定，请重试。" },
+	[SAY_P_AWAY] = { "Shipwatch cannot reach its memory, or too many ask at once. Nothing was decided; please try again.", "Shipwatch 暂时无法访问其存储，或请求过多。未作出任何决定，请重试。" },
 	[SAY_P_LOST] = { "Open the link again: it tells whether it was. Deciding twice does no harm.", "请重新打开链接查看。重复决定不会造成影响。" },
 	[SAY_STATE] = { "State of the rollback", "回滚状态" }, [SAY_COLON] = { ": ", "：" },
 	[SAY_FOOT] = { "Opening this page changes nothing.", "打开此页面不会产生任何影响。" },
@@ -274,6 +275,8 @@ static void outcome(const struct html *h)
 		text = SAY_P_MINE_NO;
 	if (v->kind == APPROVE_MINE && v->yes && skipped)
 		text = SAY_COUNT;
+	if (v->kind == APPROVE_MINE && v->yes && sw_streq(state, "postponed"))
+		text = SAY_P_MINE_WAITS;
 	if (text != SAY_COUNT)
 		sw_buf_printf(h->b, "<p>%s</p>\n", word(h, text));
 	if (v->kind == APPROVE_DECIDED && by)

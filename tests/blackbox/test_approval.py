@@ -7,6 +7,7 @@ import html.parser
 import json
 import os
 import re
+import signal
 import subprocess
 import time
 import unittest
@@ -328,6 +329,34 @@ class Approval(Case):
         self.assertEqual(seen, {404, 429})
         self.assertEqual(self.get(path).status, 200)
         self.assertEqual(self.post(path).status, 200)
+
+    def test_many_at_once(self):
+        """While Redis does not answer, 32 requests wait for it in each process and the next is told so at once."""
+        self.up()
+        path = self.ask()
+        self.gateway.stop()
+        self.folder.write("shipwatch.yaml", open(self.config, encoding="utf-8").read().replace("workers: 2", "workers: 1"))
+        self.gateway_up()
+        wait_for(lambda: self.get(path).status == 200, "the page is there")
+        self.redis.process.signal(signal.SIGSTOP)
+        try:
+            waiting = [self.gateway.connect() for _ in range(32)]
+            for c in waiting:
+                c.send(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            time.sleep(0.3)
+            for c in waiting:
+                c.s.setblocking(False)
+                self.assertRaises(BlockingIOError, c.s.recv, 1)
+                c.s.settimeout(BOUND)
+            began = time.monotonic()
+            self.assertEqual(self.get(path).status, 503)
+            self.assertLess(time.monotonic() - began, 1)
+        finally:
+            self.redis.process.signal(signal.SIGCONT)
+        for c in waiting:
+            self.assertIn(c.answer("GET").status, (200, 503))
+            c.s.close()
+        wait_for(lambda: self.get(path).status == 200, "the page is back")
 
     def test_without_pages(self):
         """The pages are off: no link, the command in its place; and nothing is there."""
