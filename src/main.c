@@ -17,6 +17,8 @@ static const struct sw_command commands[] = {
 	{ "hold", "no action starts there, or anywhere", sw_cli_hold },
 	{ "release", "ends a hold", sw_cli_release },
 	{ "cancel", "ends a watch", sw_cli_cancel },
+	{ "approve", "says yes to a rollback that waits for it", sw_cli_approve },
+	{ "refuse", "says no to it", sw_cli_refuse },
 	{ "ack", "somebody has this alert in hand", sw_cli_ack },
 	{ "deploy", "tells of a deployment made by hand", sw_cli_deploy },
 	{ "explain", "why a watch ended as it did", sw_cli_explain },

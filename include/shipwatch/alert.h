@@ -12,7 +12,7 @@ enum sw_locale { SW_LOCALE_EN, SW_LOCALE_ZH };
 
 /* Which change of the alert's life this message tells; each is told once. */
 enum sw_alert_news {
-	SW_NEWS_FIRING, SW_NEWS_INCONCLUSIVE, SW_NEWS_ROLLBACK_WAITING, SW_NEWS_ROLLBACK_STARTED, SW_NEWS_ROLLBACK_DONE,
+	SW_NEWS_FIRING, SW_NEWS_INCONCLUSIVE, SW_NEWS_ROLLBACK_WAITING, SW_NEWS_ROLLBACK_APPROVED, SW_NEWS_ROLLBACK_STARTED, SW_NEWS_ROLLBACK_DONE,
 	SW_NEWS_ROLLBACK_FAILED, SW_NEWS_ROLLBACK_UNKNOWN, SW_NEWS_ROLLBACK_SKIPPED, SW_NEWS_ROLLBACK_INEFFECTIVE,
 	SW_NEWS_REMINDER, SW_NEWS_ACKED, SW_NEWS_RESOLVED, SW_NEWS_CLOSED, SW_NEWS_NOTICE,
 	SW_NEWS_DIGEST,                             /* of a channel: what waited for it, see struct sw_digest */
@@ -32,7 +32,7 @@ struct sw_finding {
 	const char *before;  /* value before the deployment; NULL: not known */
 };
 
-enum sw_link_kind { SW_LINK_CI_LOG, SW_LINK_COMPARE, SW_LINK_ENVIRONMENT, SW_LINK_DASHBOARD, SW_LINK_RUNBOOK, SW_LINK_LOGS, SW_LINK_ALARM, SW_LINK_COUNT };
+enum sw_link_kind { SW_LINK_APPROVAL, SW_LINK_CI_LOG, SW_LINK_COMPARE, SW_LINK_ENVIRONMENT, SW_LINK_DASHBOARD, SW_LINK_RUNBOOK, SW_LINK_LOGS, SW_LINK_ALARM, SW_LINK_COUNT };
 
 struct sw_tmpl;
 
@@ -85,6 +85,10 @@ struct sw_alert {
 	sw_ms deployed_at;             /* when the deployment finished; event's time else */
 	sw_ms fired_at;
 	const char *rollback_action, *rollback_state, *rollback_detail; /* NULL: no rollback in this rule */
+	/* a person is asked about the rollback; ask NULL: nobody is (any more) */
+	const char *ask;               /* id of the action, for `shipwatch approve`; the page that decides is links[SW_LINK_APPROVAL] */
+	sw_ms ask_until;
+	bool ask_proceeds;             /* it begins when nobody answers */
 	const char *links[SW_LINK_COUNT];
 	const char *ci_run_id, *watch_id;
 	struct sw_commit *commits;     /* newest first */

@@ -93,6 +93,7 @@ static void write_clean(struct sw_jw *w, const char *key, const char *s)
 static void write_links(struct sw_jw *w, const struct sw_alert *al)
 {
 	static const char *const names[SW_LINK_COUNT] = {
+		[SW_LINK_APPROVAL] = "approval_url",
 		[SW_LINK_CI_LOG] = "ci_log_url",
 		[SW_LINK_COMPARE] = "compare_url",
 		[SW_LINK_ENVIRONMENT] = "environment_url",

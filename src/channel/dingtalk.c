@@ -1,4 +1,4 @@
-/* DingTalk's group robot: markdown, signed at each attempt, judged by errcode. */
+/* DingTalk's group robot: markdown, a card with buttons for a question, signed at each attempt, judged by errcode. */
 #include "shipwatch/plugin.h"
 
 #include <errno.h>
@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "channel/robot.h"
+#include "model/words.h"
 
 #define BODY_MAX       18000 /* of 20 000 that DingTalk takes */
 #define FULL           12000 /* of text: escapes and mentions still fit */
@@ -107,6 +108,35 @@ static void write_markdown(struct sw_jw *w, const struct dingtalk *c, const stru
 	sw_jw_obj_end(w);
 }
 
+/* A question: a card with buttons. It notifies nobody, the firing message before it did. */
+static void write_card(struct sw_jw *w, const struct dingtalk *c, const struct sw_alert *al, const struct sw_buf *url, size_t budget)
+{
+	SW_CLEANUP(sw_buf_fini) struct sw_buf title = SW_BUF_INIT, text = SW_BUF_INIT, more = SW_BUF_INIT;
+	const char *beside = sw_robot_beside(al, &more);
+	const struct { const char *title, *url; } btns[] = { { sw_word_link(SW_LINK_APPROVAL, al->locale), sw_buf_str(url) }, { beside, sw_buf_str(&more) } };
+
+	sw_alert_title(al, TITLE_MAX, &title);
+	keyword_add(c, " ", &title);
+	sw_alert_text(al, SW_MARKUP_DINGTALK, budget, &text);
+	keyword_add(c, "\n\n", &text);
+	sw_jw_str(w, "msgtype", "actionCard");
+	sw_jw_obj(w, "actionCard");
+	sw_jw_str(w, "title", sw_buf_str(&title));
+	sw_jw_str(w, "text", sw_buf_str(&text));
+	sw_jw_str(w, "btnOrientation", "0");
+	sw_jw_arr(w, "btns");
+	for (size_t i = 0; i < SW_COUNT(btns); i++) {
+		if (!btns[i].title)
+			continue;
+		sw_jw_obj(w, NULL);
+		sw_jw_str(w, "title", btns[i].title);
+		sw_jw_str(w, "actionURL", btns[i].url);
+		sw_jw_obj_end(w);
+	}
+	sw_jw_arr_end(w);
+	sw_jw_obj_end(w);
+}
+
 /* Short, plain, without links: what is left when everything else was refused. */
 static void write_line(struct sw_jw *w, const struct dingtalk *c, const struct sw_alert *al, const char *const *mobiles,
                        size_t n)
@@ -128,7 +158,8 @@ static int dingtalk_render(const void *conf, const struct sw_alert *al, enum sw_
 	const struct dingtalk *c = conf;
 	const char *mobiles[SW_ROBOT_MENTIONS];
 	size_t n = sw_robot_mobiles(al, mobiles, SW_COUNT(mobiles)), budget = size == SW_SIZE_FULL ? FULL : FULL / 2;
-	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT, url = SW_BUF_INIT;
+	bool card = size != SW_SIZE_LINE && al->news == SW_NEWS_ROLLBACK_WAITING && sw_robot_decides(al, &url);
 	struct sw_jw w;
 
 	for (;;) {
@@ -137,9 +168,12 @@ static int dingtalk_render(const void *conf, const struct sw_alert *al, enum sw_
 		sw_jw_obj(&w, NULL);
 		if (size == SW_SIZE_LINE)
 			write_line(&w, c, al, mobiles, n);
+		else if (card)
+			write_card(&w, c, al, &url, budget);
 		else
 			write_markdown(&w, c, al, budget, mobiles, n);
-		write_at(&w, al, mobiles, n);
+		if (!card)
+			write_at(&w, al, mobiles, n);
 		sw_jw_obj_end(&w);
 		if (b.n <= BODY_MAX || budget < 1000) /* escapes of JSON can make it longer than counted */
 			break;

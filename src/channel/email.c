@@ -186,11 +186,13 @@ static void mail_part(struct mail *m, const char *type, const struct sw_buf *tex
 
 static void mail_line(struct mail *m)
 {
-	SW_CLEANUP(sw_buf_fini) struct sw_buf text = SW_BUF_INIT;
+	SW_CLEANUP(sw_buf_fini) struct sw_buf text = SW_BUF_INIT, url = SW_BUF_INIT;
 
 	sw_alert_title(m->al, TITLE_MAX, &text);
 	sw_buf_putc(&text, '\n');
-	if (sw_alert_url(sw_robot_link(m->al), &text))
+	if (sw_robot_decides(m->al, &url))
+		sw_buf_printf(&text, "%s\n", sw_buf_str(&url));
+	else if (sw_alert_url(sw_robot_link(m->al), &text))
 		sw_buf_putc(&text, '\n');
 	mail_part(m, "plain", &text);
 }

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "channel/robot.h"
+#include "model/words.h"
 
 #define BODY_MAX       18000 /* of 20 KB */
 #define FULL           12000 /* of text: escapes and mentions still fit */
@@ -85,10 +86,27 @@ static void write_words(struct sw_jw *w, const char *key, const char *tag, const
 	sw_jw_obj_end(w);
 }
 
+/* A button that opens a page: a custom bot's cards can do no more. */
+static void write_button(struct sw_jw *w, const char *name, const char *url)
+{
+	sw_jw_obj(w, NULL);
+	sw_jw_str(w, "tag", "button");
+	write_words(w, "text", "plain_text", name);
+	sw_jw_str(w, "type", "primary");
+	sw_jw_arr(w, "behaviors");
+	sw_jw_obj(w, NULL);
+	sw_jw_str(w, "type", "open_url");
+	sw_jw_str(w, "default_url", url);
+	sw_jw_obj_end(w);
+	sw_jw_arr_end(w);
+	sw_jw_obj_end(w);
+}
+
 static void write_card(struct sw_jw *w, const struct feishu *c, const struct sw_alert *al, size_t budget)
 {
 	static const char *const colors[] = { "grey", "orange", "red" };
-	SW_CLEANUP(sw_buf_fini) struct sw_buf title = SW_BUF_INIT, text = SW_BUF_INIT, who = SW_BUF_INIT;
+	SW_CLEANUP(sw_buf_fini) struct sw_buf title = SW_BUF_INIT, text = SW_BUF_INIT, who = SW_BUF_INIT,
+	                                        url = SW_BUF_INIT;
 
 	sw_alert_title(al, TITLE_MAX, &title);
 	keyword_add(c, " ", &title);
@@ -107,6 +125,8 @@ static void write_card(struct sw_jw *w, const struct feishu *c, const struct sw_
 		write_words(w, NULL, "markdown", text.n ? sw_buf_str(&text) : "-");
 	if (who.n)
 		write_words(w, NULL, "markdown", sw_buf_str(&who));
+	if (sw_robot_decides(al, &url))
+		write_button(w, sw_word_link(SW_LINK_APPROVAL, al->locale), sw_buf_str(&url));
 	sw_jw_arr_end(w);
 	sw_jw_obj_end(w);
 	sw_jw_obj_end(w);

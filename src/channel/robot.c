@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "model/words.h"
 
 bool sw_robot_is_mobile(const char *s)
 {
@@ -41,6 +42,24 @@ const char *sw_robot_link(const struct sw_alert *al)
 	for (size_t i = 0; i < SW_COUNT(order); i++)
 		if (al->links[order[i]] && sw_starts(al->links[order[i]], "http"))
 			return al->links[order[i]];
+	return NULL;
+}
+
+bool sw_robot_decides(const struct sw_alert *al, struct sw_buf *url)
+{
+	sw_buf_reset(url);
+	return al->ask && sw_alert_url(al->links[SW_LINK_APPROVAL], url);
+}
+
+const char *sw_robot_beside(const struct sw_alert *al, struct sw_buf *url)
+{
+	static const enum sw_link_kind order[] = { SW_LINK_DASHBOARD, SW_LINK_COMPARE, SW_LINK_CI_LOG };
+
+	for (size_t i = 0; i < SW_COUNT(order); i++) {
+		sw_buf_reset(url);
+		if (sw_alert_url(al->links[order[i]], url))
+			return sw_word_link(order[i], al->locale);
+	}
 	return NULL;
 }
 

@@ -10,11 +10,13 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "channel/robot.h"
+#include "model/words.h"
 
 #define HEAD_MAX    ((size_t)1500)
 #define FULL        ((size_t)12000) /* of text; a message bears 40 000 characters */
 #define SECTION_MAX ((size_t)2900)  /* of 3 000 */
 #define SECTIONS    40              /* of 50 */
+#define URL_MAX     ((size_t)3000)  /* of a button */
 
 struct slack {
 	const char *url;
@@ -103,10 +105,30 @@ static void write_sections(struct sw_jw *w, const struct sw_buf *text)
 	}
 }
 
+/* A button that opens a page: a webhook hears of no clicks. */
+static void write_button(struct sw_jw *w, const char *name, const char *url)
+{
+	sw_jw_obj(w, NULL);
+	sw_jw_str(w, "type", "actions");
+	sw_jw_arr(w, "elements");
+	sw_jw_obj(w, NULL);
+	sw_jw_str(w, "type", "button");
+	sw_jw_str(w, "action_id", "approval");
+	sw_jw_obj(w, "text");
+	sw_jw_str(w, "type", "plain_text");
+	sw_jw_str(w, "text", name);
+	sw_jw_obj_end(w);
+	sw_jw_str(w, "style", "primary");
+	sw_jw_str(w, "url", url);
+	sw_jw_obj_end(w);
+	sw_jw_arr_end(w);
+	sw_jw_obj_end(w);
+}
+
 static void write_attachment(struct sw_jw *w, const struct sw_alert *al, size_t budget)
 {
 	static const char *const colors[] = { "#8a8a8a", "#daa038", "#d0021b" };
-	SW_CLEANUP(sw_buf_fini) struct sw_buf text = SW_BUF_INIT;
+	SW_CLEANUP(sw_buf_fini) struct sw_buf text = SW_BUF_INIT, url = SW_BUF_INIT;
 
 	sw_alert_rest(al, SW_MARKUP_SLACK, budget, &text);
 	if (!text.n)
@@ -116,6 +138,8 @@ static void write_attachment(struct sw_jw *w, const struct sw_alert *al, size_t 
 	sw_jw_str(w, "color", al->news == SW_NEWS_RESOLVED ? "#2eb67d" : colors[al->severity]);
 	sw_jw_arr(w, "blocks");
 	write_sections(w, &text);
+	if (sw_robot_decides(al, &url) && url.n <= URL_MAX)
+		write_button(w, sw_word_link(SW_LINK_APPROVAL, al->locale), sw_buf_str(&url));
 	sw_jw_arr_end(w);
 	sw_jw_obj_end(w);
 	sw_jw_arr_end(w);

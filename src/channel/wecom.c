@@ -1,4 +1,4 @@
-/* WeCom's group robot: markdown, and a short text of its own where mobile numbers or everybody must be mentioned. */
+/* WeCom's group robot: markdown, a card for a question, and a short text of its own where mobile numbers or everybody must be mentioned. */
 #include "shipwatch/plugin.h"
 
 #include <errno.h>
@@ -7,6 +7,9 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "channel/robot.h"
+#include "model/clean.h"
+#include "model/words.h"
+#include "shipwatch/clock.h"
 
 #define MARKDOWN_MAX ((size_t)4096)
 #define MARGIN       ((size_t)96)
@@ -51,6 +54,100 @@ static void write_markdown(struct sw_jw *w, const struct sw_alert *al, size_t ma
 	sw_jw_obj_end(w);
 }
 
+/* ---- a question: a card, which opens the page wherever it is touched ---- */
+
+/* Characters of each place of a card; longer ones are cut by WeCom in its own way. */
+enum { CARD_TITLE = 26, CARD_DESC = 30, CARD_SUB = 112, CARD_KEY = 5, CARD_VALUE = 26, CARD_JUMP = 13 };
+
+/* Words without line ends, mentions and links, at most so many characters. */
+static void card_words(struct sw_jw *w, const char *key, const char *s, size_t chars)
+{
+	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+	size_t n = 0, at = 0, cut = 0;
+
+	sw_clean_words(&b, SW_MARKUP_WECOM, s, 4 * chars + 4);
+	for (; at < b.n && n < chars; n++) {
+		if (n + 1 == chars)
+			cut = at;
+		at += SW_MAX(sw_utf8_len(b.p + at, b.n - at), 1u);
+	}
+	if (at < b.n) {
+		sw_buf_truncate(&b, cut);
+		sw_buf_cat(&b, "…");
+	}
+	sw_jw_str(w, key, b.n ? sw_buf_str(&b) : "-");
+}
+
+static void card_row(struct sw_jw *w, const char *key, const char *value)
+{
+	if (!value || !*value)
+		return;
+	sw_jw_obj(w, NULL);
+	card_words(w, "keyname", key, CARD_KEY);
+	card_words(w, "value", value, CARD_VALUE);
+	sw_jw_obj_end(w);
+}
+
+static void card_jump(struct sw_jw *w, const char *title, const char *url)
+{
+	sw_jw_obj(w, NULL);
+	sw_jw_int(w, "type", 1);
+	card_words(w, "title", title, CARD_JUMP);
+	sw_jw_str(w, "url", url);
+	sw_jw_obj_end(w);
+}
+
+static void card_rows(struct sw_jw *w, const struct sw_alert *al)
+{
+	static const char *const names[][2] = { { "rule", "规则" }, { "what", "版本" }, { "by", "操作人" }, { "until", "截止时间" }, { "else", "无人答复" } };
+	static const char *const otherwise[2][2] = { { "nothing is done", "不回滚" }, { "it begins", "自动回滚" } };
+	SW_CLEANUP(sw_buf_fini) struct sw_buf until = SW_BUF_INIT, what = SW_BUF_INIT;
+	int l = al->locale == SW_LOCALE_ZH;
+
+	sw_time_print_local(al->ask_until, al->tz_offset_s, true, &until);
+	sw_buf_printf(&what, "%s%s%.8s", al->version ? al->version : "", al->version && al->sha ? " " : "", al->sha ? al->sha : "");
+	sw_jw_arr(w, "horizontal_content_list"); /* of at most 6 */
+	card_row(w, names[0][l], al->rule);
+	card_row(w, names[1][l], sw_buf_str(&what));
+	card_row(w, names[2][l], al->user ? al->user : al->author);
+	card_row(w, names[3][l], sw_buf_str(&until));
+	card_row(w, names[4][l], otherwise[al->ask_proceeds][l]);
+	sw_jw_arr_end(w);
+}
+
+static void write_card(struct sw_jw *w, const struct sw_alert *al, const struct sw_buf *url)
+{
+	SW_CLEANUP(sw_buf_fini) struct sw_buf place = SW_BUF_INIT, more = SW_BUF_INIT;
+	const char *why = al->rollback_detail ? sw_word_known(al->rollback_detail, al->locale) : NULL;
+	const char *finding = al->n_findings ? al->findings[0].text : al->summary, *beside;
+
+	sw_buf_printf(&place, "%s/%s", al->service ? al->service : "?", al->environment ? al->environment : "?");
+	sw_jw_str(w, "msgtype", "template_card");
+	sw_jw_obj(w, "template_card");
+	sw_jw_str(w, "card_type", "text_notice");
+	sw_jw_obj(w, "source");
+	sw_jw_str(w, "desc", "shipwatch");
+	sw_jw_int(w, "desc_color", 2); /* red */
+	sw_jw_obj_end(w);
+	sw_jw_obj(w, "main_title");
+	card_words(w, "title", sw_buf_str(&place), CARD_TITLE);
+	card_words(w, "desc", sw_word_news(al->news, al->locale), CARD_DESC);
+	sw_jw_obj_end(w);
+	card_words(w, "sub_title_text", why ? why : finding ? finding : al->rule, CARD_SUB);
+	card_rows(w, al);
+	sw_jw_arr(w, "jump_list"); /* of at most 3 */
+	card_jump(w, al->locale == SW_LOCALE_ZH ? "批准或拒绝" : "decide", sw_buf_str(url));
+	beside = sw_robot_beside(al, &more);
+	if (beside)
+		card_jump(w, beside, sw_buf_str(&more));
+	sw_jw_arr_end(w);
+	sw_jw_obj(w, "card_action");
+	sw_jw_int(w, "type", 1);
+	sw_jw_str(w, "url", sw_buf_str(url));
+	sw_jw_obj_end(w);
+	sw_jw_obj_end(w);
+}
+
 /* People who can only be reached by number: those with a userid stand in the markdown already. */
 static size_t text_mobiles(const struct sw_alert *al, bool alone, const char **ret, size_t max)
 {
@@ -91,7 +188,7 @@ static int wecom_render(const void *conf, const struct sw_alert *al, enum sw_siz
 	const char *mobiles[SW_ROBOT_MENTIONS];
 	size_t n = text_mobiles(al, size == SW_SIZE_LINE, mobiles, SW_COUNT(mobiles));
 	bool second = size != SW_SIZE_LINE && (n || al->mention_all);
-	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT, url = SW_BUF_INIT;
 	struct sw_jw w;
 	int r;
 
@@ -101,6 +198,8 @@ static int wecom_render(const void *conf, const struct sw_alert *al, enum sw_siz
 	sw_jw_obj(&w, NULL);
 	if (part == 1 || size == SW_SIZE_LINE)
 		write_text(&w, al, mobiles, n);
+	else if (size == SW_SIZE_FULL && al->news == SW_NEWS_ROLLBACK_WAITING && sw_robot_decides(al, &url))
+		write_card(&w, al, &url); /* where the card is refused, markdown with the link is next */
 	else
 		write_markdown(&w, al, size == SW_SIZE_FULL ? MARKDOWN_MAX : MARKDOWN_MAX / 2);
 	sw_jw_obj_end(&w);

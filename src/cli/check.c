@@ -100,6 +100,22 @@ static void check_rollbacks(const struct sw_config *c, const struct sw_rules *ru
 	}
 }
 
+/* People who are asked, and have no page to answer on. */
+static void check_asks(const struct sw_config *c, const struct sw_rules *rules, struct sw_diags *d)
+{
+	for (size_t i = 0; i < rules->n && !c->gateway.approvals; i++) {
+		const struct sw_rule *r = &rules->items[i];
+
+		for (size_t k = 0; k < r->n_then; k++) {
+			struct sw_ynode at = { .file = r->file, .line = r->line, .col = 1 };
+
+			if (r->then[k].approve)
+				sw_diag_warn(d, &at, "rule \"%s\" asks for approval, and there is no page for it (gateway: {approvals: true}): people can only use `shipwatch approve`",
+				             r->name);
+		}
+	}
+}
+
 /* Why a signal is not measured at a place; NULL: it is. */
 static const char *signal_missing(const struct sw_place *p, const struct sw_signal_def *def, struct sw_arena *a)
 {
@@ -166,6 +182,7 @@ struct sw_config *sw_cli_config(const char *path, struct sw_rules **ret_rules, b
 	/* Of a configuration with mistakes it is not known what there is: rules are read without asking for names. */
 	if (ret_rules && (good || cfg->rules) && check_rules(cfg, good, &rules, &d) == 0 && good) {
 		check_rollbacks(cfg, rules, &d);
+		check_asks(cfg, rules, &d);
 		check_measured(cfg, rules, &d);
 		sw_worker_check_queries(rules, &d);
 	}

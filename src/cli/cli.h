@@ -33,6 +33,8 @@ int sw_cli_status(int argc, char **argv);
 int sw_cli_hold(int argc, char **argv);
 int sw_cli_release(int argc, char **argv);
 int sw_cli_cancel(int argc, char **argv);
+int sw_cli_approve(int argc, char **argv);
+int sw_cli_refuse(int argc, char **argv);
 int sw_cli_ack(int argc, char **argv);
 int sw_cli_deploy(int argc, char **argv);
 int sw_cli_explain(int argc, char **argv);

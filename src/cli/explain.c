@@ -60,6 +60,16 @@ static void head_deployment(struct sw_talk *t, const struct sw_explanation *x)
 	(void)printf("ended        %s, %s\n", sw_found_time(t, d->finished), ago_text(t, d->finished));
 }
 
+static void head_asked(struct sw_talk *t, const struct sw_explanation *x, const struct sw_explain_action *a)
+{
+	(void)printf("  asked      action %s at %s, because %s\n", a->id, after_text(t, x, a->asked), a->ask_why ? a->ask_why : "the rule says so");
+	if (a->until)
+		(void)printf("             until %s, then it %s; `shipwatch approve %s` or `refuse`\n", after_text(t, x, a->until),
+		             a->proceeds ? "begins" : "is cancelled", a->id);
+	if (a->decided_by)
+		(void)printf("  %-9s  by %s at %s\n", a->approved ? "approved" : "refused", a->decided_by, after_text(t, x, a->decided_at));
+}
+
 static void head_print(struct sw_talk *t, const struct sw_explanation *x)
 {
 	head_verdict(t, x);
@@ -71,9 +81,12 @@ static void head_print(struct sw_talk *t, const struct sw_explanation *x)
 	else
 		(void)printf("decided      not yet; %s\n", x->until > sw_clock_wall() ? sw_arena_printf(&t->a, "its window ends at %s", after_text(t, x, x->until))
 		                                                             : "its window is over, but too little is known");
-	for (size_t i = 0; i < x->n_actions; i++)
+	for (size_t i = 0; i < x->n_actions; i++) {
 		(void)printf("action       %s %s: %s%s%s\n", x->actions[i].rollback ? "rollback" : "run", x->actions[i].action, x->actions[i].state,
 		             x->actions[i].why ? ", " : "", x->actions[i].why ? x->actions[i].why : "");
+		if (x->actions[i].asked)
+			head_asked(t, x, &x->actions[i]);
+	}
 	for (size_t i = 0; i < x->n_guards; i++)
 		(void)printf("%-12s %s: %s%s\n", i ? "" : "guards", x->guards[i].name, x->guards[i].text, x->guards[i].stopped ? " (this decided)" : "");
 }
@@ -302,6 +315,18 @@ static void json_guards(struct sw_jw *w, const struct sw_explanation *x)
 		sw_jw_bool(w, "rollback", x->actions[i].rollback);
 		sw_jw_str(w, "state", x->actions[i].state);
 		sw_jw_opt(w, "why", x->actions[i].why);
+		if (x->actions[i].asked) {
+			sw_jw_str(w, "id", x->actions[i].id);
+			sw_jw_int(w, "asked", x->actions[i].asked);
+			sw_jw_opt(w, "ask_why", x->actions[i].ask_why);
+			sw_jw_opt(w, "decided_by", x->actions[i].decided_by);
+			if (x->actions[i].until)
+				sw_jw_int(w, "until", x->actions[i].until);
+			if (x->actions[i].decided_by) {
+				sw_jw_bool(w, "approved", x->actions[i].approved);
+				sw_jw_int(w, "decided_at", x->actions[i].decided_at);
+			}
+		}
 		sw_jw_obj_end(w);
 	}
 	sw_jw_arr_end(w);

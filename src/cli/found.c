@@ -42,6 +42,7 @@ const char *sw_found_dur(struct sw_talk *t, sw_dur d)
 enum fit { FIT_NOT, FIT_PART, FIT_EXACT };
 typedef enum fit (*found_fits)(const struct sw_jnode *item, const char *what);
 
+/* A watch, or an action. */
 static enum fit watch_fits(const struct sw_jnode *w, const char *id)
 {
 	return sw_streq(sw_jstr(w, "id"), id) ? FIT_EXACT : FIT_NOT;
@@ -97,6 +98,19 @@ int sw_find_watch(struct sw_talk *t, const char *id, struct sw_found *ret)
 
 	if (n == 0)
 		(void)fprintf(stderr, "shipwatch: there is no watch \"%.40s\"; `shipwatch status` names those of the last deployments\n", id);
+	if (n <= 0)
+		return -1;
+	*ret = list[0];
+	return 0;
+}
+
+int sw_find_action(struct sw_talk *t, const char *id, struct sw_found *ret)
+{
+	struct sw_found list[SW_FOUND_MAX];
+	int n = find(t, "actions", watch_fits, id, list);
+
+	if (n == 0)
+		(void)fprintf(stderr, "shipwatch: there is no action \"%.40s\"; `shipwatch status` names those that wait for approval\n", id);
 	if (n <= 0)
 		return -1;
 	*ret = list[0];

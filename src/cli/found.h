@@ -15,6 +15,8 @@ struct sw_found {
 
 /* The watch of that id. Return: 0, or -1 after one line on stderr. */
 SW_CHECKED int sw_find_watch(struct sw_talk *t, const char *id, struct sw_found *ret);
+/* The action of that id. Return: 0, or -1 after one line on stderr. */
+SW_CHECKED int sw_find_action(struct sw_talk *t, const char *id, struct sw_found *ret);
 /* The deployment of that id or commit. Return: 0, or -1 after a line on stderr, or several that name those that fit. */
 SW_CHECKED int sw_find_deployment(struct sw_talk *t, const char *what, struct sw_found *ret);
 /*

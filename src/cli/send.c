@@ -53,6 +53,12 @@ static void send_alert(struct sending *s, const char *text)
 	};
 	s->al.mobiles = s->ch->mobiles;
 	s->al.tmpl = s->ch->tmpl;
+	if (s->al.news == SW_NEWS_ROLLBACK_WAITING) { /* what a question looks like; its link leads to no question */
+		s->al.ask = "000000000000";
+		s->al.ask_until = s->al.fired_at + 10 * SW_MINUTE;
+		if (s->cfg->gateway.approvals)
+			s->al.links[SW_LINK_APPROVAL] = sw_arena_printf(&s->a, "%s/approve/%052d", s->cfg->hooks_url, 0);
+	}
 }
 
 /* Where it goes without what is secret: a robot's address is its credential, some in the path, some in the query. */

@@ -101,9 +101,26 @@ static int status_maintenance(struct sw_talk *t, int64_t now)
 	return r;
 }
 
+/* Rollbacks that wait for a person, and what was decided last. */
+static void status_asked(const struct sw_jnode *x, int64_t now)
+{
+	const char *by = sw_jstr(x, "decided_by"), *why = sw_jstr(x, "ask_why");
+	char age[32];
+
+	if (sw_streq(sw_jstr(x, "state"), "asking"))
+		(void)printf("  rollback %s \"%s\" waits for approval, %s left, then it %s%s%s\n", sw_jstr(x, "id"), sw_jstr(x, "action"),
+		             status_age(sw_jint(x, "deadline", now) - now, age, sizeof age), sw_jbool(x, "proceed", false) ? "begins" : "is cancelled",
+		             why ? "; " : "", why ? why : "");
+	else if (by && now - sw_jint(x, "decided_at", 0) < SW_DAY)
+		(void)printf("  rollback %s \"%s\" %s by %s %s ago: %s\n", sw_jstr(x, "id"), sw_jstr(x, "action"),
+		             sw_jbool(x, "approved", false) ? "approved" : "refused", by,
+		             status_age(now - sw_jint(x, "decided_at", now), age, sizeof age), sw_jstr(x, "state"));
+}
+
 static void status_place(const char *name, const struct sw_jnode *state, int64_t now)
 {
-	const struct sw_jnode *deps = sw_jget(state, "deployments"), *watches = sw_jget(state, "watches"), *last = NULL;
+	const struct sw_jnode *deps = sw_jget(state, "deployments"), *watches = sw_jget(state, "watches"), *acts = sw_jget(state, "actions"),
+			      *last = NULL;
 	char age[32];
 
 	for (const struct sw_jnode *d = deps ? deps->child : NULL; d; d = d->next)
@@ -121,6 +138,8 @@ static void status_place(const char *name, const struct sw_jnode *state, int64_t
 		(void)printf("no deployment known");
 	}
 	(void)putchar('\n');
+	for (const struct sw_jnode *x = acts ? acts->child : NULL; x; x = x->next)
+		status_asked(x, now);
 	for (const struct sw_jnode *w = watches ? watches->child : NULL; w; w = w->next) {
 		bool done = sw_streq(sw_jstr(w, "state"), "done");
 		const char *verdict = sw_jstr(w, "verdict"), *reason = sw_jstr(w, "reason");

@@ -30,7 +30,7 @@ static const char *const config_locales[] = { "en", "zh-CN", "zh", NULL };
 #define TOP(name) offsetof(struct config_top, name)
 static const struct sw_key config_keys[] = {
 	{ "public_url", SW_KEY_URL, TOP(public_url), NULL, "where people reach the dashboard" },
-	{ "hooks_url", SW_KEY_URL, TOP(hooks_url), NULL, "where hosts reach the gateway, if another" },
+	{ "hooks_url", SW_KEY_URL, TOP(hooks_url), NULL, "where hosts (and people who approve) reach the gateway, if another" },
 	{ "locale", SW_KEY_ENUM, TOP(locale), "en", "language of messages and pages", 0, 0, config_locales },
 	{ "timezone", SW_KEY_STRING, TOP(timezone), "UTC", "of the times in messages" },
 	{ "state_dir", SW_KEY_STRING, TOP(state_dir), NULL, "folder of the spool and the private Redis" },

@@ -25,7 +25,7 @@ struct sw_conf_gateway {
 	const char *listen;           /* "0.0.0.0:8080", "[::1]:8080", "unix:/path"; checked: host:port */
 	int64_t body_max;             /* bytes, 25 MiB */
 	const char **trusted_proxies; /* NULL or NULL-ended: addresses or CIDR, checked */
-	bool approvals;               /* parsed; the pages are not in this version */
+	bool approvals;               /* serves the pages that decide about rollbacks; hooks_url is known then */
 	int64_t workers;              /* processes; 0: one per core */
 	int64_t spool_max;            /* bytes, 4 GiB */
 };

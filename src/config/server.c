@@ -14,7 +14,7 @@ static const struct sw_key gateway_keys[] = {
 	  1 << 30 },
 	{ "trusted_proxies", SW_KEY_STRINGS, GW(trusted_proxies), NULL,
 	  "addresses or CIDR whose X-Forwarded-For counts" },
-	{ "approvals", SW_KEY_BOOL, GW(approvals), "false", "serve the approval pages; there are none in this version" },
+	{ "approvals", SW_KEY_BOOL, GW(approvals), "false", "serve the pages on which people approve or refuse rollbacks, at hooks_url (else public_url)" },
 	{ "workers", SW_KEY_INT, GW(workers), "0", "processes; 0: one per core", 0, 256 },
 	{ "spool_max", SW_KEY_SIZE, GW(spool_max), "4GiB", "of the spool for the time Redis is away", 1 << 20,
 	  (int64_t)1 << 40 },
@@ -86,6 +86,20 @@ static void server_listen(struct config_load *l, const struct sw_ynode *node, co
 		sw_diag_error(l->d, at, "listen: want address:port or unix:/path, got \"%s\"", listen);
 }
 
+/* The link of a message is what gives the right to decide: where it goes has to be known, and who listens on the way learns it. */
+static void server_approvals(struct config_load *l, const struct sw_ynode *node)
+{
+	const char *url = l->c->hooks_url, *host = url ? strstr(url, "://") : NULL;
+	const struct sw_ynode *at = sw_yget(node, "approvals");
+
+	if (!l->c->gateway.approvals)
+		return;
+	if (!url)
+		sw_diag_error(l->d, at, "approvals: messages need a link to the page: say public_url or hooks_url");
+	else if (sw_starts(url, "http://") && !sw_starts(host, "://127.") && !sw_starts(host, "://[::1]") && !sw_starts(host, "://localhost"))
+		sw_diag_warn(l->d, at, "approvals: the link lets whoever has it decide, and \"%s\" is not https", url);
+}
+
 void config_gateway(struct config_load *l, const struct sw_ynode *node)
 {
 	struct sw_conf_gateway *g = &l->c->gateway;
@@ -93,6 +107,7 @@ void config_gateway(struct config_load *l, const struct sw_ynode *node)
 
 	(void)sw_keys_read(gateway_keys, node, node, NULL, l->a, g, l->d);
 	server_listen(l, node, g->listen);
+	server_approvals(l, node);
 	for (const char **p = g->trusted_proxies; p && *p; p++)
 		if (!server_is_cidr(*p))
 			sw_diag_error(l->d, proxies, "trusted_proxies: want addresses such as 10.0.0.0/8, got \"%s\"",

@@ -1,11 +1,11 @@
 /*
  * Actions: what is done to the world for a failed watch, and its guards (design 4.2).
  *
- *   proposed ──go──▶ started ──acted──▶ done ──calm──▶ verified
- *      │  ▲             │                 └──deadline──▶ ineffective (told, critical)
- *      ▼  │             ├──acted──▶ failed (told)
- *   postponed           └──deadline, or an outcome nobody knows──▶ unknown (told, never tried again)
- *      └──deadline, cancel, guard──▶ skipped (told why)
+ *   (asking ──▶) proposed ──go──▶ started ──acted──▶ done ──calm──▶ verified         asking: a person decides first (ask.c)
+ *                   │  ▲             │                 └──deadline──▶ ineffective (told, critical)
+ *                   ▼  │             ├──acted──▶ failed (told)
+ *                postponed           └──deadline, or an outcome nobody knows──▶ unknown (told, never tried again)
+ *                   └──deadline, cancel, guard──▶ skipped (told why)
  *
  * proposed→started happens in a commit whose script checks again what only Redis knows: was it ever started, is everything on
  * hold, is there news waiting that we have not read (state.md 4 "newest only").
@@ -20,6 +20,7 @@
 #define GIVE_UP       (60 * SW_SECOND)  /* while a guard of the script refuses */
 #define POSTPONE_MOST (60 * SW_MINUTE)  /* while a newer deployment runs */
 #define MARGIN        (10 * SW_SECOND)
+#define NO_GOOD       "no verified good deployment is known"
 
 static const struct sw_engine_action *act_conf(struct step *s, const char *name)
 {
@@ -68,29 +69,33 @@ static const char *act_caps(struct step *s, struct place_state *p)
 	return sw_arena_printf(s->a, "limit of this place reached (%d in 30 min, %d in 24 h); it is on hold now", in_30m, in_24h);
 }
 
-static const char *act_migrations(struct facts *f)
-{
-	struct sw_facts facts;
-	enum sw_truth worst = SW_FALSE;
+#define MIGRATIONS_CHANGED "migrations were changed: a person has to decide"
+#define MIGRATIONS_UNKNOWN "whether migrations were changed is not known: a person has to decide"
 
-	if (!f->place || !f->place->migrations)
-		return NULL;
-	sw_facts_fill(f, &facts);
-	for (size_t i = 0; f->place->migrations[i]; i++) {
-		enum sw_truth t = facts.changed(facts.arg, f->place->migrations[i]);
+/* Were files changed that a rollback cannot undo? */
+static enum sw_truth act_migrations(struct step *s, const struct place_state *p, const struct deployment *d)
+{
+	struct facts f = { .s = s, .ev = &d->ev, .place = p->conf, .service = p->service, .state = p, .dep = d };
+	enum sw_truth worst = SW_FALSE;
+	struct sw_facts facts;
+
+	if (!p->conf || !p->conf->migrations)
+		return SW_FALSE;
+	sw_facts_fill(&f, &facts);
+	for (size_t i = 0; p->conf->migrations[i]; i++) {
+		enum sw_truth t = facts.changed(facts.arg, p->conf->migrations[i]);
 
 		if (t == SW_TRUE)
-			return "migrations were changed: a person has to decide";
+			return SW_TRUE;
 		if (t == SW_UNKNOWN)
 			worst = SW_UNKNOWN;
 	}
-	return worst == SW_UNKNOWN ? "whether migrations were changed is not known: a person has to decide" : NULL;
+	return worst;
 }
 
-/* What forbids it for good; NULL: nothing. */
-static const char *act_forbidden(struct step *s, struct place_state *p, struct deployment *d, bool rollback)
+/* What forbids it for good, whatever its files are; NULL: nothing. */
+static const char *act_barred(struct step *s, const struct place_state *p, const struct deployment *d, bool rollback)
 {
-	struct facts f = { .s = s, .ev = &d->ev, .place = p->conf, .service = p->service, .state = p, .dep = d };
 	const struct deployment *newer = newer_done(p, d);
 
 	if (newer)
@@ -107,15 +112,71 @@ static const char *act_forbidden(struct step *s, struct place_state *p, struct d
 		return "the same commit ran here before: taking it back changes nothing";
 	if (d->concurrent)
 		return "concurrent deployments: nobody knows which of them runs";
-	return act_migrations(&f);
+	return NULL;
 }
 
-/* An action that chooses what is deployed needs to know what is good. */
-static const char *act_no_good(const struct place_state *p, const struct deployment *d, const struct sw_engine_action *conf)
+static const char *act_forbidden(struct step *s, const struct place_state *p, const struct deployment *d, bool rollback)
+{
+	const char *why = act_barred(s, p, d, rollback);
+
+	return why || !rollback || act_migrations(s, p, d) != SW_TRUE ? why : MIGRATIONS_CHANGED;
+}
+
+/* An action that chooses what is deployed needs to know what is good, or a person who says yes to what else there is. */
+static const char *act_no_good(const struct place_state *p, const struct deployment *d, const struct sw_engine_action *conf,
+                               const struct act *x)
 {
 	const struct deployment *good;
+	const char *target;
 
-	return conf && conf->needs_good && !sw_own_good(p, d, &good) ? "no verified good deployment is known" : NULL;
+	if (!conf || !conf->needs_good)
+		return NULL;
+	target = sw_own_target(p, d, x, &good);
+	if (!target)
+		return NO_GOOD;
+	return x && x->asked && x->target && !sw_sha_equal(target, x->target) ? "what it goes back to is another by now" : NULL;
+}
+
+static bool act_dry(const struct place_state *p, const struct sw_engine_action *conf)
+{
+	return (conf && conf->dry_run) || (p->conf && p->conf->dry_run);
+}
+
+const char *sw_act_guards(struct step *s, struct place_state *p, struct deployment *d, const struct act *x)
+{
+	const struct sw_engine_action *conf = act_conf(s, x->action);
+	const char *why = act_forbidden(s, p, d, x->rollback);
+
+	if (!why && x->rollback && !x->approved && act_migrations(s, p, d) == SW_UNKNOWN)
+		why = MIGRATIONS_UNKNOWN;
+	if (!why && !x->approved) /* what is expected to be ill is not taken back by itself */
+		why = sw_silences_maintenance(s, p->service, p->environment, x->rule);
+	if (!why)
+		why = act_no_good(p, d, conf, x);
+	if (!why && x->asked && act_dry(p, conf))
+		why = "a dry run by now";
+	return !why && x->asked && x->rollback ? act_caps(s, p) : why;
+}
+
+const char *sw_act_withdrawn(struct step *s, struct place_state *p, struct deployment *d, const struct act *x)
+{
+	const char *why = act_barred(s, p, d, x->rollback);
+
+	return !why && act_dry(p, act_conf(s, x->action)) ? "a dry run by now" : why;
+}
+
+/* Why a person has to be asked though the rule asks for nothing; NULL: nobody has to. What is offered is noted in x. */
+static const char *act_unsure(struct step *s, struct place_state *p, const struct deployment *d, const struct sw_engine_action *conf,
+                              struct act *x)
+{
+	const struct deployment *other, *previous;
+
+	if (conf->needs_good && !sw_own_good(p, d, &other)) {
+		previous = sw_own_previous(p, d);
+		x->offer = previous ? previous->id : NULL;
+		return previous ? NO_GOOD : NULL;
+	}
+	return act_migrations(s, p, d) == SW_UNKNOWN ? MIGRATIONS_UNKNOWN : NULL;
 }
 
 static struct act *act_new(struct place_state *p)
@@ -123,7 +184,8 @@ static struct act *act_new(struct place_state *p)
 	if (p->n_acts == PLACE_ACTS) {
 		size_t i = 0;
 
-		while (i < p->n_acts && (p->acts[i].state == ACT_STARTED || p->acts[i].state == ACT_PROPOSED || p->acts[i].state == ACT_POSTPONED))
+		while (i < p->n_acts && (p->acts[i].state == ACT_STARTED || p->acts[i].state == ACT_PROPOSED || p->acts[i].state == ACT_ASKING ||
+		                         p->acts[i].state == ACT_POSTPONED))
 			i++;
 		if (i == p->n_acts)
 			return NULL;
@@ -149,6 +211,14 @@ static void act_told(struct step *s, struct sw_alert *al, const char *action, co
 	             detail ? detail : "");
 }
 
+/* What a message says while a person is asked. */
+static void act_asks(const struct act *x, struct sw_alert *al)
+{
+	al->ask = x->id;
+	al->ask_until = x->deadline;
+	al->ask_proceeds = x->proceed;
+}
+
 void sw_act_propose(struct step *s, struct place_state *p, struct deployment *d, struct watch *w, const struct sw_rule *rule,
                  const struct sw_then *then, struct sw_alert *al)
 {
@@ -156,27 +226,36 @@ void sw_act_propose(struct step *s, struct place_state *p, struct deployment *d,
 	const char *action = rollback ? (p->conf ? p->conf->rollback : NULL) : then->action, *why;
 	const char *id = sw_engine_id(s->a, s->in->aggregate, d->id, rollback ? "rollback" : rule->name, action ? action : "", NULL);
 	const struct sw_engine_action *conf = act_conf(s, action);
-	struct act *x;
+	struct act *x, draft = { .id = id, .action = action, .dep = d->id, .watch = al->id, .rule = rule->name, .hash = w ? w->hash : s->e->rules->hash,
+	                         .rollback = rollback, .proposed = s->now, .state = ACT_PROPOSED };
+	const char *unsure = NULL;
 
-	(void)w;
 	if (!action || !conf) {
 		act_told(s, al, action, "none", "no rollback is configured for this place");
 		return;
 	}
-	if (sw_place_act(p, id) || (rollback && d->acted)) {
+	x = sw_place_act(p, id);
+	if (x && x->state == ACT_ASKING && !x->ask_why && !then->approve && !rule->dry_run) {
+		act_told(s, al, action, "starting", NULL);
+		sw_ask_outdone(s, p, x, &draft);
+		return;
+	}
+	if (x || (rollback && d->acted)) {
 		act_told(s, al, action, "already", "a rollback of this deployment was decided before");
 		return;
 	}
 	why = act_forbidden(s, p, d, rollback);
 	if (!why) /* what is expected to be ill is not taken back by itself */
 		why = sw_silences_maintenance(s, p->service, p->environment, rule->name);
+	if (!why && rollback)
+		unsure = act_unsure(s, p, d, conf, &draft);
 	if (!why)
-		why = act_no_good(p, d, conf);
+		why = act_no_good(p, d, conf, &draft);
 	if (!why && rollback)
 		why = act_caps(s, p);
-	if (rule->dry_run || conf->dry_run || (p->conf && p->conf->dry_run)) {
+	if (rule->dry_run || act_dry(p, conf)) {
 		al->dry_run = true;
-		act_told(s, al, action, "dry-run", why ? why : "would have been started now");
+		act_told(s, al, action, "dry-run", why ? why : unsure || then->approve ? "a person would have been asked now" : "would have been started now");
 		return;
 	}
 	x = act_new(p);
@@ -185,14 +264,15 @@ void sw_act_propose(struct step *s, struct place_state *p, struct deployment *d,
 		return;
 	}
 	d->acted |= rollback;
-	*x = (struct act){ .id = id, .action = action, .dep = d->id, .watch = al->id, .rule = rule->name, .hash = s->e->rules->hash,
-	                   .rollback = rollback, .proposed = s->now, .state = ACT_PROPOSED };
-	if (w)
-		x->hash = w->hash;
+	*x = draft;
 	if (why) {
 		x->state = ACT_SKIPPED;
 		x->why = why;
 		act_told(s, al, action, "skipped", why);
+	} else if (unsure || then->approve) {
+		sw_ask_begin(s, p, d, x, then, unsure, al);
+		act_told(s, al, action, "asking", unsure);
+		act_asks(x, al);
 	} else if (newer_running(p, d)) {
 		x->state = ACT_POSTPONED;
 		x->due = s->now + TRY_AGAIN;
@@ -218,10 +298,17 @@ void sw_act_news(struct step *s, struct place_state *p, const struct act *x, enu
 	sw_news_of(s, rule, p->conf, p->service, d ? &d->ev : &none, x->watch, &n);
 	n.al.environment = p->environment;
 	n.al.rule = x->rule;
-	n.al.severity = what == SW_NEWS_ROLLBACK_DONE ? n.al.severity : SW_SEV_CRITICAL;
+	n.al.severity = what == SW_NEWS_ROLLBACK_DONE || what == SW_NEWS_ROLLBACK_APPROVED ? n.al.severity : SW_SEV_CRITICAL;
 	n.al.rollback_action = x->action;
 	n.al.rollback_state = sw_act_state_name(x->state);
 	n.al.rollback_detail = detail;
+	if (x->state == ACT_ASKING) {
+		act_asks(x, &n.al);
+		if (x->saw) {
+			n.al.findings = SW_ARENA_ARRAY(s->a, struct sw_finding, 1);
+			n.al.findings[n.al.n_findings++] = (struct sw_finding){ .text = x->saw };
+		}
+	}
 	if (w) {
 		n.al.watch_id = w->id;
 		n.al.verdict = w->verdict;
@@ -233,11 +320,11 @@ void sw_act_news(struct step *s, struct place_state *p, const struct act *x, enu
 	}
 	sw_news_tell(s, &n, what, x->id);
 	sw_step_tally(s, SW_TALLY_ACTION, sw_act_state_name(x->state));
-	sw_step_note(s, what == SW_NEWS_ROLLBACK_DONE ? SW_NOTE_INFO : SW_NOTE_WARN, n.al.ci_run_id, n.al.watch_id, "action %s %s: %s%s%s",
+	sw_step_note(s, what == SW_NEWS_ROLLBACK_DONE || what == SW_NEWS_ROLLBACK_APPROVED ? SW_NOTE_INFO : SW_NOTE_WARN, n.al.ci_run_id, n.al.watch_id, "action %s %s: %s%s%s",
 	             x->action, x->id, sw_act_state_name(x->state), detail ? ", " : "", detail ? detail : "");
 }
 
-static void act_skip(struct step *s, struct place_state *p, struct act *x, const char *why)
+void sw_act_skip(struct step *s, struct place_state *p, struct act *x, const char *why)
 {
 	x->state = ACT_SKIPPED;
 	x->why = why;
@@ -262,7 +349,7 @@ static void act_refused(struct step *s, struct place_state *p, struct act *x)
 		x->refused_since = s->now;
 	if (sw_streq(why, "backlog") || sw_streq(why, "spool") || sw_streq(why, "redis-back")) {
 		if (s->now - x->refused_since >= GIVE_UP)
-			act_skip(s, p, x, sw_arena_printf(s->a, "not sure for 60 s to know the newest events (%s)", why));
+			sw_act_skip(s, p, x, sw_arena_printf(s->a, "not sure for 60 s to know the newest events (%s)", why));
 		else
 			act_postpone(s, x);
 		return;
@@ -273,7 +360,7 @@ static void act_refused(struct step *s, struct place_state *p, struct act *x)
 		why = "it was started before";
 	else if (sw_streq(why, "hold"))
 		why = "on hold";
-	act_skip(s, p, x, why);
+	sw_act_skip(s, p, x, why);
 }
 
 static const char *act_json(struct step *s, struct place_state *p, const struct act *x, const struct deployment *d)
@@ -297,7 +384,7 @@ static const char *act_json(struct step *s, struct place_state *p, const struct 
 	sw_jw_opt(&j, "version", d->ev.version);
 	sw_jw_opt(&j, "prev_sha", d->prev_sha);
 	sw_jw_opt(&j, "prev_version", d->prev_version);
-	sw_own_write(s, p, d, &j);
+	sw_own_write(s, p, d, x, &j);
 	sw_jw_opt(&j, "rule", x->rule);
 	sw_jw_opt(&j, "verdict", w ? w->verdict : NULL);
 	sw_jw_opt(&j, "reason", w ? w->reason : NULL);
@@ -306,6 +393,7 @@ static const char *act_json(struct step *s, struct place_state *p, const struct 
 	sw_jw_opt(&j, "ci_run_id", d->ev.ci_run_id);
 	sw_jw_opt(&j, "watch_id", w ? w->id : NULL);
 	sw_jw_str(&j, "deployment_id", d->id);
+	sw_jw_opt(&j, "approved_by", x->approved ? x->decided_by : NULL);
 	sw_jw_obj_end(&j);
 	ret = sw_arena_strndup(s->a, b.p, b.n);
 	sw_buf_fini(&b);
@@ -334,13 +422,13 @@ static void act_start(struct step *s, struct place_state *p, struct act *x, cons
 	const struct deployment *good;
 
 	if (!conf || !io) {
-		act_skip(s, p, x, "this action is not configured any more");
+		sw_act_skip(s, p, x, "this action is not configured any more");
 		return;
 	}
 	io->action = x->action;
 	io->act_id = x->id;
 	io->act_json = act_json(s, p, x, d);
-	x->target = sw_own_good(p, d, &good);
+	x->target = sw_own_target(p, d, x, &good);
 	x->state = ACT_STARTED;
 	x->started = s->now;
 	x->due = 0;
@@ -349,7 +437,7 @@ static void act_start(struct step *s, struct place_state *p, struct act *x, cons
 		act_count(s, p);
 	s->out->start_action = x->id;
 	s->out->start_place = sw_place_scope(s, p);
-	sw_act_news(s, p, x, SW_NEWS_ROLLBACK_STARTED, NULL);
+	sw_act_news(s, p, x, SW_NEWS_ROLLBACK_STARTED, x->asked ? x->why : NULL);
 }
 
 /* What forbids it for now; NULL: nothing (rules.md 4, guards 4, 7 and 8). */
@@ -366,6 +454,15 @@ static const char *act_waits(struct step *s, const struct place_state *p, const 
 	return w && sw_judge_outage(s, p, w) ? "the source of the signals does not answer" : NULL;
 }
 
+void sw_act_begin(struct step *s, struct place_state *p, struct act *x, const struct deployment *d)
+{
+	x->state = ACT_PROPOSED;
+	if (act_waits(s, p, x, d))
+		act_postpone(s, x);
+	else
+		act_tell_go(s, x);
+}
+
 void sw_act_go(struct step *s, struct place_state *p, const struct sw_jnode *msg)
 {
 	struct act *x = sw_place_act(p, sw_jstr(msg, "act"));
@@ -374,15 +471,11 @@ void sw_act_go(struct step *s, struct place_state *p, const struct sw_jnode *msg
 
 	if (!x || (x->state != ACT_PROPOSED && x->state != ACT_POSTPONED))
 		return;
-	why = d ? act_forbidden(s, p, d, x->rollback) : "its deployment is not known any more";
-	if (!why)
-		why = sw_silences_maintenance(s, p->service, p->environment, x->rule);
+	why = d ? sw_act_guards(s, p, d, x) : "its deployment is not known any more";
 	if (s->out->n_needs)
 		return;
-	if (!why)
-		why = act_no_good(p, d, act_conf(s, x->action));
 	if (why)
-		act_skip(s, p, x, why);
+		sw_act_skip(s, p, x, why);
 	else if (s->in->refused)
 		act_refused(s, p, x);
 	else if (act_waits(s, p, x, d))
@@ -433,12 +526,18 @@ void sw_act_result(struct step *s, struct place_state *p, const struct sw_jnode 
 
 void sw_act_recovered(struct step *s, struct place_state *p, const struct watch *w)
 {
-	(void)s;
-	for (size_t i = 0; i < p->n_acts; i++)
-		if (sw_streq(p->acts[i].watch, w->id) && p->acts[i].state == ACT_DONE) {
-			p->acts[i].state = ACT_VERIFIED;
-			p->acts[i].deadline = 0;
+	for (size_t i = 0; i < p->n_acts; i++) {
+		struct act *x = &p->acts[i];
+
+		if (!sw_streq(x->watch, w->id))
+			continue;
+		if (x->state == ACT_ASKING) {
+			sw_ask_withdraw(s, p, x, "the condition does not hold any more");
+		} else if (x->state == ACT_DONE) {
+			x->state = ACT_VERIFIED;
+			x->deadline = 0;
 		}
+	}
 }
 
 void sw_act_became(const struct place_state *p, const struct watch *w, struct sw_alert *al)
@@ -460,8 +559,12 @@ void sw_act_cancel(struct step *s, struct place_state *p, const char *dep, const
 	for (size_t i = 0; i < p->n_acts; i++) {
 		struct act *x = &p->acts[i];
 
-		if (sw_streq(x->dep, dep) && (x->state == ACT_PROPOSED || x->state == ACT_POSTPONED))
-			act_skip(s, p, x, why);
+		if (!sw_streq(x->dep, dep))
+			continue;
+		if (x->state == ACT_ASKING)
+			sw_ask_withdraw(s, p, x, why);
+		else if (x->state == ACT_PROPOSED || x->state == ACT_POSTPONED)
+			sw_act_skip(s, p, x, why);
 	}
 }
 
@@ -490,8 +593,9 @@ static void act_deadline(struct step *s, struct place_state *p, struct act *x)
 		break;
 	case ACT_PROPOSED:
 	case ACT_POSTPONED:
-		act_skip(s, p, x, "given up: it could not be started in time");
+		sw_act_skip(s, p, x, "given up: it could not be started in time");
 		break;
+	case ACT_ASKING: /* ask.c */
 	case ACT_FAILED:
 	case ACT_UNKNOWN:
 	case ACT_SKIPPED:
@@ -507,6 +611,10 @@ void sw_act_tick(struct step *s, struct place_state *p, sw_ms *next)
 		struct act *x = &p->acts[i];
 		sw_ms due;
 
+		if (x->state == ACT_ASKING) {
+			sw_ask_tick(s, p, x, next);
+			continue;
+		}
 		if (x->deadline && s->now >= x->deadline)
 			act_deadline(s, p, x);
 		if (x->state == ACT_POSTPONED && x->due && s->now >= x->due) {

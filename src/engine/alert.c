@@ -52,7 +52,8 @@ static int alert_news(struct step *s, struct alert_state *st, const struct sw_jn
 /* ---- reminders ---- */
 
 /* The firing message again, as other news under a key of its own. */
-static const struct sw_jnode *alert_as(struct step *s, const struct sw_jnode *firing, const char *news, const char *delivery, const char *detail)
+static const struct sw_jnode *alert_as(struct step *s, const struct sw_jnode *firing, const char *news, const char *delivery, const char *detail,
+                                       bool answered)
 {
 	struct sw_buf b = SW_BUF_INIT;
 	struct sw_jnode *ret = NULL;
@@ -61,7 +62,8 @@ static const struct sw_jnode *alert_as(struct step *s, const struct sw_jnode *fi
 	sw_jw_init(&w, &b);
 	sw_jw_obj(&w, NULL);
 	for (const struct sw_jnode *x = firing->child; x; x = x->next)
-		if (!sw_streq(x->key, "news") && !sw_streq(x->key, "delivery") && !(detail && sw_streq(x->key, "summary")))
+		if (!sw_streq(x->key, "news") && !sw_streq(x->key, "delivery") && !(detail && sw_streq(x->key, "summary")) &&
+		    !(answered && sw_streq(x->key, "ask")))
 			sw_jw_node(&w, x->key, x);
 	sw_jw_str(&w, "news", news);
 	sw_jw_str(&w, "delivery", delivery);
@@ -79,8 +81,10 @@ static void alert_tell(struct step *s, struct alert_state *st, const char *news,
 	const struct told *firing = NULL;
 	struct told *slot = NULL;
 	const char *delivery;
+	bool answered = false; /* what the firing message asks, if it does */
 
 	for (size_t i = 0; i < st->n_told; i++) {
+		answered |= sw_streq(st->told[i].news, "rollback_approved") || sw_streq(st->told[i].news, "rollback_skipped");
 		if (sw_streq(st->told[i].news, "firing") && st->told[i].alert)
 			firing = &st->told[i];
 		if (sw_streq(st->told[i].news, "reminder") && !sw_alert_wanted(st, st->told[i].delivery))
@@ -91,7 +95,7 @@ static void alert_tell(struct step *s, struct alert_state *st, const char *news,
 	if (!firing || !slot)
 		return;
 	delivery = sw_arena_printf(s->a, "%s-%s-%d", firing->delivery, news, st->reminders);
-	*slot = (struct told){ .delivery = delivery, .news = news, .alert = alert_as(s, firing->alert, news, delivery, detail), .roles = firing->roles,
+	*slot = (struct told){ .delivery = delivery, .news = news, .alert = alert_as(s, firing->alert, news, delivery, detail, answered), .roles = firing->roles,
 	                       .at = s->now, .critical = firing->critical };
 	for (const struct sw_jnode *c = st->channels ? st->channels->child : NULL; c; c = c->next) {
 		const struct sw_engine_channel *conf = sw_alert_channel(s, c->text);

@@ -166,6 +166,11 @@ const char *sw_engine_id(struct sw_arena *a, const char *first, ...)
 	return ret;
 }
 
+const char *sw_engine_ask_key(struct sw_arena *a, const char *act)
+{
+	return sw_arena_printf(a, "ask-key:%s", act);
+}
+
 /* The journal's line: what came in and what was decided, for `explain` and the recorder. */
 static void step_journal(struct step *s)
 {

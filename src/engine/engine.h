@@ -9,7 +9,7 @@
  *  5. A decision is committed before anything is sent; what is sent has an id made from the decision.
  *
  * Six kinds of aggregates, named by what stands before the colon:
- *   place:<service>/<environment>   deployments, watches, the action     place.c deployment.c watch.c act.c own.c
+ *   place:<service>/<environment>   deployments, watches, the action     place.c deployment.c watch.c act.c ask.c own.c
  *   line:<source>/<repo>/<ref>      runs of one line of development      line.c
  *   alert:<id>                      one alert's life and its deliveries  alert.c
  *   channel:<name>                  what waits for a channel, can it be used  channel.c waiting.c
@@ -32,7 +32,8 @@
  *   send {ch}                 begin the next delivery of this channel                     to itself
  *   sent {ch, n, class, …}    what became of it                                           from I/O
  *   go {act}                  begin the action                                            to itself
- *   cmd {do, …, who}          an operator: cancel, hold, release, label, ack, silence, end  from the CLI
+ *   ask {act}                 tell people that they are asked about it                    to itself
+ *   cmd {do, …, who}          an operator: cancel, hold, release, label, approve, refuse, ack, silence, end  from the CLI, the approval page
  */
 #ifndef SW_ENGINE_ENGINE_H
 #define SW_ENGINE_ENGINE_H
@@ -156,7 +157,7 @@ struct sw_step_timer { const char *name; sw_ms due; };
 struct sw_step_tell { const char *aggregate, *msg; };
 struct sw_step_ring { const char *ring; unsigned char bytes[16]; };
 
-/* Written once, below {sw}:. */
+/* Written once, below {sw}:. value NULL: random digits that the worker makes, for a step has none. */
 struct sw_step_keep { const char *key, *value; sw_dur ttl; };
 
 #define SW_STEP_MAX 128
@@ -180,9 +181,9 @@ struct sw_step {
 	int64_t calls;                 /* set by the host when this is committed: calls of the paced credential in its month; 0: not counted */
 	const char *dead_reason, *dead_body; /* a message that could not be delivered, or a parked state */
 	const char *journal;
-	struct sw_step_timer timers[8];
+	struct sw_step_timer timers[16];
 	const char *needs[16];         /* keys below {sw}: wanted before this can be decided; then nothing else is set */
-	struct sw_step_keep keeps[8];
+	struct sw_step_keep keeps[12];
 	struct sw_step_tell tells[SW_STEP_MAX];
 	struct sw_step_ring rings[SW_STEP_MAX];
 	struct sw_io ios[SW_STEP_MAX];
@@ -211,6 +212,10 @@ void sw_engine_route(const struct sw_engine *e, const struct sw_event *ev, struc
 
 /* Stable short id from parts: 12 hex digits. NULL-ended. */
 const char *sw_engine_id(struct sw_arena *a, const char *first, ...);
+/* Where the random part of the link is kept by which people decide about an action; what its page shows is below "ask:<id>". */
+#define SW_ASK_ID_DIGITS  12
+#define SW_ASK_KEY_DIGITS 40
+const char *sw_engine_ask_key(struct sw_arena *a, const char *act);
 
 /*
  * Commits between two shas out of the values of "pushes:<repo>/<ref>" (JSON array, newest first); fills al's commits and files,

@@ -364,13 +364,20 @@ static void explain_deployments(struct explain *x, struct sw_explanation *ret)
 	}
 }
 
+static void explain_action(const struct act *a, struct sw_explain_action *ret)
+{
+	*ret = (struct sw_explain_action){
+		.action = a->action, .state = sw_act_state_name(a->state), .why = a->why, .rollback = a->rollback, .asked = a->asked,
+		.until = a->state == ACT_ASKING ? a->deadline : 0, .decided_at = a->decided_at, .proceeds = a->proceed, .approved = a->approved,
+		.id = a->id, .ask_why = a->ask_why, .decided_by = a->decided_by };
+}
+
 static void explain_actions(struct explain *x, struct sw_explanation *ret)
 {
 	ret->actions = SW_ARENA_ARRAY(x->s.a, struct sw_explain_action, x->p.n_acts + 1);
 	for (size_t i = 0; i < x->p.n_acts; i++)
 		if (sw_streq(x->p.acts[i].watch, x->w->id))
-			ret->actions[ret->n_actions++] = (struct sw_explain_action){ x->p.acts[i].action, sw_act_state_name(x->p.acts[i].state),
-				                                                     x->p.acts[i].why, x->p.acts[i].rollback };
+			explain_action(&x->p.acts[i], &ret->actions[ret->n_actions++]);
 }
 
 static void explain_head(struct explain *x, struct sw_explanation *ret)

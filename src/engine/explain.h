@@ -48,7 +48,14 @@ struct sw_explain_deployment {
 	int good;                         /* -1 not known */
 };
 
-struct sw_explain_action { const char *action, *state, *why; bool rollback; };
+struct sw_explain_action {
+	const char *action, *state, *why;
+	bool rollback;
+	/* of one that people are or were asked about; asked 0: they were not */
+	sw_ms asked, until /* 0: over */, decided_at;
+	bool proceeds, approved;
+	const char *id, *ask_why, *decided_by; /* ask_why NULL: the rule asks; decided_by NULL: nobody did */
+};
 
 struct sw_explanation {
 	const char *service, *environment, *rule, *cond, *verdict, *reason, *state, *hash;

@@ -54,15 +54,39 @@ const char *sw_own_good(const struct place_state *p, const struct deployment *d,
 	return NULL;
 }
 
+const struct deployment *sw_own_previous(const struct place_state *p, const struct deployment *d)
+{
+	for (size_t k = p->n_deps; k-- > 0;) {
+		const struct deployment *x = &p->deps[k];
+
+		if (x != d && x->counted && !x->retargeted && dep_sha(x) && !sw_sha_equal(dep_sha(x), dep_sha(d)) &&
+		    !sw_place_has(p->bad, p->n_bad, dep_sha(x)) && sw_deployment_compare(x, d) < 0)
+			return x;
+	}
+	return NULL;
+}
+
+const char *sw_own_target(const struct place_state *p, const struct deployment *d, const struct act *x, const struct deployment **ret)
+{
+	const char *sha = sw_own_good(p, d, ret);
+
+	for (size_t k = 0; !sha && x && x->offer && k < p->n_deps; k++)
+		if (sw_streq(p->deps[k].id, x->offer) && !sw_place_has(p->bad, p->n_bad, dep_sha(&p->deps[k]))) {
+			*ret = &p->deps[k];
+			return dep_sha(*ret);
+		}
+	return sha;
+}
+
 static const char *own_pipeline(struct step *s, const struct deployment *d)
 {
 	return d->p ? sw_arena_strndup(s->a, d->p, strcspn(d->p, ".")) : NULL;
 }
 
-void sw_own_write(struct step *s, const struct place_state *p, const struct deployment *d, struct sw_jw *j)
+void sw_own_write(struct step *s, const struct place_state *p, const struct deployment *d, const struct act *x, struct sw_jw *j)
 {
 	const struct deployment *good;
-	const char *sha = sw_own_good(p, d, &good), *repo;
+	const char *sha = sw_own_target(p, d, x, &good), *repo;
 
 	sw_jw_opt(j, "job_id", d->j);
 	sw_jw_opt(j, "pipeline_id", own_pipeline(s, d));
@@ -106,7 +130,7 @@ static void own_retarget(struct place_state *p, const struct act *x, struct depl
 
 	if (!x->target || !bad || !sw_sha_equal(dep_sha(d), dep_sha(bad)))
 		return;
-	(void)sw_own_good(p, bad, &good);
+	(void)sw_own_target(p, bad, x, &good);
 	d->ev.sha = x->target;
 	d->ev.short_sha = NULL;
 	d->ev.version = good && sw_sha_equal(dep_sha(good), x->target) ? good->ev.version : NULL;

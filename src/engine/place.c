@@ -152,7 +152,6 @@ static void place_label(struct step *s, struct place_state *p, const struct sw_j
 /* Redis went back in time: what was started may have ended unseen. */
 static void place_rewound(struct step *s, struct place_state *p)
 {
-	(void)s;
 	for (size_t i = 0; i < p->n_acts; i++) {
 		struct act *x = &p->acts[i];
 
@@ -160,6 +159,8 @@ static void place_rewound(struct step *s, struct place_state *p)
 			x->deadline = 1; /* sw_act_tick makes it unknown and tells people */
 		else if (x->state == ACT_PROPOSED || x->state == ACT_POSTPONED)
 			x->deadline = 1;
+		else if (x->state == ACT_ASKING)
+			sw_ask_withdraw(s, p, x, "Redis went back in time: what was decided may be lost");
 	}
 }
 
@@ -175,6 +176,10 @@ static int place_command(struct step *s, struct place_state *p, const struct sw_
 		place_hold(s, p, m, false);
 	else if (sw_streq(what, "label"))
 		place_label(s, p, m);
+	else if (sw_streq(what, "approve"))
+		sw_ask_decide(s, p, m, true);
+	else if (sw_streq(what, "refuse"))
+		sw_ask_decide(s, p, m, false);
 	else if (sw_streq(what, "rewound"))
 		place_rewound(s, p);
 	else
@@ -189,6 +194,8 @@ static int place_timer(struct step *s, struct place_state *p, const struct sw_jn
 
 	if (name && sw_starts(name, "probe:"))
 		sw_probe_timer(s, p, name + strlen("probe:"), due);
+	else if (name && sw_starts(name, "ask:"))
+		sw_ask_timer(s, p, name + strlen("ask:"), due);
 	else if (sw_streq(name, "tick") && due == p->tick_due)
 		p->tick_due = 0; /* set again below when something still waits */
 	return 0;
@@ -212,6 +219,8 @@ static int place_message(struct step *s, struct place_state *p, const struct sw_
 		sw_act_result(s, p, m);
 	else if (sw_streq(t, "go"))
 		sw_act_go(s, p, m);
+	else if (sw_streq(t, "ask"))
+		sw_ask_tell(s, p, m);
 	else if (sw_streq(t, "cmd"))
 		return place_command(s, p, m);
 	else if (!sw_streq(t, "wake") && !sw_streq(t, "told"))

@@ -64,7 +64,7 @@ struct watch {
 	bool fired;                /* its alert was told */
 };
 
-enum act_state { ACT_PROPOSED, ACT_POSTPONED, ACT_STARTED, ACT_DONE, ACT_FAILED, ACT_UNKNOWN, ACT_SKIPPED, ACT_VERIFIED, ACT_INEFFECTIVE };
+enum act_state { ACT_PROPOSED, ACT_ASKING, ACT_POSTPONED, ACT_STARTED, ACT_DONE, ACT_FAILED, ACT_UNKNOWN, ACT_SKIPPED, ACT_VERIFIED, ACT_INEFFECTIVE };
 
 struct act {
 	const char *id, *action, *dep, *watch, *rule, *hash;
@@ -74,6 +74,14 @@ struct act {
 	sw_ms refused_since;
 	const char *why;
 	const char *target;                     /* last good sha as it was told to the target; NULL: none */
+	const char *offer;                      /* deployment that is gone back to though nobody verified it, once a person approves; NULL: none */
+	/* asking (ask.c) */
+	sw_ms asked;                            /* 0: nobody was asked */
+	bool proceed;                           /* silence means yes */
+	const char *ask_why, *saw;              /* why people are asked though the rule does not (NULL: it does); what the rule saw */
+	bool approved;                          /* by a person */
+	const char *decided_by, *decision;      /* who decided; by which request (NULL: not by the page) */
+	sw_ms decided_at;
 	const char *run_j, *run_p, *run_d;      /* what the host said it began: job, pipeline, its deployment; NULL: not said */
 };
 
@@ -230,18 +238,42 @@ void sw_act_recovered(struct step *s, struct place_state *p, const struct watch 
 /* What became of the action that was decided for this watch, put into an alert; nothing, when none was. */
 void sw_act_became(const struct place_state *p, const struct watch *w, struct sw_alert *al);
 void sw_act_cancel(struct step *s, struct place_state *p, const char *dep, const char *why);
+/* What act.c and ask.c share: all guards but those only the script knows, NULL: nothing forbids it; what takes a question back; its end. */
+const char *sw_act_guards(struct step *s, struct place_state *p, struct deployment *d, const struct act *x);
+const char *sw_act_withdrawn(struct step *s, struct place_state *p, struct deployment *d, const struct act *x);
+void sw_act_skip(struct step *s, struct place_state *p, struct act *x, const char *why);
+/* Begins what nothing forbids, now or when what it waits for is over. */
+void sw_act_begin(struct step *s, struct place_state *p, struct act *x, const struct deployment *d);
 /* Why an action is dropped: a newer deployment, with who it was where that is known. */
 const char *sw_act_newer(struct step *s, const struct deployment *newer);
 /* A message about an action that is under way, as news of the alert it belongs to. */
 void sw_act_news(struct step *s, struct place_state *p, const struct act *x, enum sw_alert_news what, const char *detail);
+
+/* ask.c: a person decides */
+#define SW_ASK_NAME_MAX 100 /* bytes of a name */
+#define SW_ASK_SILENCE "nobody answered in time"
+/* forced: why people are asked though the rule asks for nothing, NULL: it does. al: the firing message. */
+void sw_ask_begin(struct step *s, struct place_state *p, const struct deployment *d, struct act *x, const struct sw_then *then,
+                  const char *forced, const struct sw_alert *al);
+void sw_ask_tell(struct step *s, struct place_state *p, const struct sw_jnode *msg);
+void sw_ask_timer(struct step *s, struct place_state *p, const char *id, sw_ms due);
+void sw_ask_decide(struct step *s, struct place_state *p, const struct sw_jnode *m, bool yes);
+void sw_ask_withdraw(struct step *s, struct place_state *p, struct act *x, const char *why);
+/* Another rule wants the same and asks nobody: it goes on as that rule's. */
+void sw_ask_outdone(struct step *s, struct place_state *p, struct act *x, const struct act *other);
+void sw_ask_tick(struct step *s, struct place_state *p, struct act *x, sw_ms *next);
 
 /* own.c: what a rollback goes back to, and which deployment is its run */
 #define SW_OWN_VERIFY_WITHIN (5 * SW_MINUTE)  /* from its end until the condition must be gone */
 #define SW_OWN_RUN_WITHIN    (30 * SW_MINUTE) /* the same from its start, while a run that the host named has not ended */
 /* The sha that is verified good and newest beside d's; *ret: its deployment, NULL: not known any more. NULL: none. */
 const char *sw_own_good(const struct place_state *p, const struct deployment *d, const struct deployment **ret);
+/* The newest other commit that ran here before d and is not known to be bad: the host's previous success. NULL: none. */
+const struct deployment *sw_own_previous(const struct place_state *p, const struct deployment *d);
+/* What x goes back to: what is verified good, else what it offers. *ret as above. NULL: nothing. */
+const char *sw_own_target(const struct place_state *p, const struct deployment *d, const struct act *x, const struct deployment **ret);
 /* The members of a decision that say where the deployment and the last good one are found at the host. */
-void sw_own_write(struct step *s, const struct place_state *p, const struct deployment *d, struct sw_jw *j);
+void sw_own_write(struct step *s, const struct place_state *p, const struct deployment *d, const struct act *x, struct sw_jw *j);
 /* A fact told of d: is it the run of a rollback of ours? */
 void sw_own_recognise(struct step *s, struct place_state *p, struct deployment *d);
 /* d ended: if it is the run of a rollback, what does that mean for it? */

@@ -20,6 +20,7 @@
 #define HISTORY_POINTS 5760            /* 24 h at 15 s: 281 pseudo-deployments */
 #define PAST_LATE     (30 * SW_SECOND)
 #define PAST_TRIES    20
+#define PAST_KEEPS    8                /* written in one step */
 #define DAY_POINTS    1000             /* of an earlier day; a longer rollout has no control */
 #define REFERENCE_FRESH (10 * SW_SECOND)
 #define REFERENCE_LATE  (10 * SW_SECOND)
@@ -460,7 +461,7 @@ void sw_probe_past(struct step *s, struct place_state *p, const struct sw_jnode 
 			x->state = PAST_MISSING;
 		return;
 	}
-	if (s->out->n_keeps == SW_COUNT(s->out->keeps))
+	if (s->out->n_keeps >= PAST_KEEPS) /* a question to people needs room, too */
 		return; /* asked again when it is late */
 	x->state = PAST_KNOWN;
 	x->due = 0;

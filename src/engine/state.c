@@ -6,7 +6,7 @@
 #include "engine/place.h"
 
 static const char *const act_names[] = {
-	"proposed", "postponed", "started", "done", "failed", "unknown", "skipped", "verified", "ineffective" };
+	"proposed", "asking", "postponed", "started", "done", "failed", "unknown", "skipped", "verified", "ineffective" };
 static const char *const past_names[] = { "asked", "known", "missing" };
 static const char *const watch_names[] = { "waiting", "watching", "following", "done" };
 
@@ -73,6 +73,9 @@ static void place_read_act(const struct sw_jnode *n, struct act *x)
 		.rollback = sw_jbool(n, "rollback", true), .proposed = sw_jint(n, "proposed", 0), .due = sw_jint(n, "due", 0),
 		.deadline = sw_jint(n, "deadline", 0), .started = sw_jint(n, "started", 0),
 		.refused_since = sw_jint(n, "refused_since", 0), .why = sw_jstr(n, "why"), .target = sw_jstr(n, "target"),
+		.offer = sw_jstr(n, "offer"), .asked = sw_jint(n, "asked", 0), .proceed = sw_jbool(n, "proceed", false),
+		.ask_why = sw_jstr(n, "ask_why"), .saw = sw_jstr(n, "saw"), .approved = sw_jbool(n, "approved", false),
+		.decided_by = sw_jstr(n, "decided_by"), .decision = sw_jstr(n, "decision"), .decided_at = sw_jint(n, "decided_at", 0),
 		.run_j = sw_jstr(n, "run_j"), .run_p = sw_jstr(n, "run_p"), .run_d = sw_jstr(n, "run_d") };
 }
 
@@ -273,6 +276,15 @@ static void place_write_act(const struct act *x, struct sw_jw *w)
 	jw_time(w, "refused_since", x->refused_since);
 	sw_jw_opt(w, "why", x->why);
 	sw_jw_opt(w, "target", x->target);
+	sw_jw_opt(w, "offer", x->offer);
+	jw_time(w, "asked", x->asked);
+	jw_flag(w, "proceed", x->proceed);
+	sw_jw_opt(w, "ask_why", x->ask_why);
+	sw_jw_opt(w, "saw", x->saw);
+	jw_flag(w, "approved", x->approved);
+	sw_jw_opt(w, "decided_by", x->decided_by);
+	sw_jw_opt(w, "decision", x->decision);
+	jw_time(w, "decided_at", x->decided_at);
 	sw_jw_opt(w, "run_j", x->run_j);
 	sw_jw_opt(w, "run_p", x->run_p);
 	sw_jw_opt(w, "run_d", x->run_d);

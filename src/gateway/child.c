@@ -16,6 +16,8 @@
 
 #define LOG "gateway"
 
+#define APPROVE_PATH "/approve/"
+
 enum { BEAT = 5000 /* ms */, DESCRIPTORS_KEPT = 64, FORM_FACTOR = 3 };
 
 /* ---- what belongs to a configuration ---- */
@@ -72,8 +74,8 @@ void sw_gateway_setup_put(struct setup *s)
 
 /* ---- requests ---- */
 
-enum route { ROUTE_OTHER, ROUTE_HOOKS, ROUTE_REPORT, ROUTE_HEALTH, ROUTE_METRICS };
-static const char *const route_names[] = { "other", "hooks", "ci-report", "health", "metrics" };
+enum route { ROUTE_OTHER, ROUTE_HOOKS, ROUTE_REPORT, ROUTE_HEALTH, ROUTE_METRICS, ROUTE_APPROVE };
+static const char *const route_names[] = { "other", "hooks", "ci-report", "health", "metrics", "approve" };
 
 static enum route route_of(const char *path)
 {
@@ -83,6 +85,8 @@ static enum route route_of(const char *path)
 		return ROUTE_METRICS;
 	if (strcmp(path, "/ci-report") == 0)
 		return ROUTE_REPORT;
+	if (strncmp(path, APPROVE_PATH, strlen(APPROVE_PATH)) == 0)
+		return ROUTE_APPROVE;
 	return strncmp(path, "/hooks/", 7) == 0 && path[7] && !strchr(path + 7, '/') ? ROUTE_HOOKS : ROUTE_OTHER;
 }
 
@@ -111,6 +115,12 @@ static void child_on_head(void *arg, struct sw_http_req *req)
 	case ROUTE_METRICS:
 		page_on_head(req);
 		break;
+	case ROUTE_APPROVE:
+		if (g->setup->cfg->gateway.approvals) {
+			sw_approve_on_head(g, req, req->path + strlen(APPROVE_PATH));
+			break;
+		}
+		/* fall through */
 	case ROUTE_OTHER:
 		sw_reply_error(req, 404, NULL, 0, "there is nothing here");
 		break;
@@ -126,6 +136,8 @@ static void child_on_request(void *arg, struct sw_http_req *req)
 		sw_page_health(g, req);
 	else if (route == ROUTE_METRICS)
 		sw_page_metrics(g, req);
+	else if (route == ROUTE_APPROVE)
+		sw_approve_on_request(g, req, req->path + strlen(APPROVE_PATH));
 	else
 		sw_hooks_on_request(g, req);
 }
@@ -262,6 +274,7 @@ int sw_gateway_child(struct sw_config *cfg, const struct sw_gateway_options *opt
 	sw_timer_stop(&g.beat);
 	/* The bus first: what it still had in hand is answered, or spooled, before the connections go. */
 	sw_store_free(g.store);
+	sw_approve_end(&g);
 	sw_http_server_free(g.http);
 	sw_failures_free(g.failures);
 	sw_gateway_setup_put(g.setup);

@@ -55,6 +55,7 @@ struct setup *sw_gateway_setup_get(struct setup *s);
 void sw_gateway_setup_put(struct setup *s);
 
 struct store;
+struct approve;
 
 struct gateway {
 	struct sw_loop *loop;
@@ -70,6 +71,8 @@ struct gateway {
 	const char *name;                    /* "host-1f2e3d4c-0" */
 	unsigned index;
 	sw_ms started;
+	struct approve *approvals;           /* requests of people who decide, still open */
+	unsigned n_approvals;
 	sw_ms warned_at;                     /* refusals are logged once a second at most */
 	unsigned warned_more;
 	unsigned char dummy[32];             /* key of the work a refusal costs */
@@ -94,6 +97,7 @@ struct store_state {
 	const char *redis_why, *spool_why;   /* "" when well */
 };
 void sw_store_state(const struct store *s, struct store_state *ret);
+struct sw_bus *sw_store_bus(struct store *s);
 
 /* ---- hooks.c, pages.c: requests ---- */
 
@@ -105,6 +109,13 @@ void sw_page_metrics(struct gateway *g, struct sw_http_req *req);
 void sw_gauges_set(struct gateway *g);
 void sw_reply_json(struct sw_http_req *req, int status, const struct sw_header *headers, size_t n, const char *json);
 void sw_reply_error(struct sw_http_req *req, int status, const struct sw_header *headers, size_t n, const char *what);
+
+/* ---- approve.c: people decide about rollbacks ---- */
+
+void sw_approve_on_head(struct gateway *g, struct sw_http_req *req, const char *token);
+void sw_approve_on_request(struct gateway *g, struct sw_http_req *req, const char *token);
+/* What is still open is answered; when the bus is gone. */
+void sw_approve_end(struct gateway *g);
 
 /* ---- child.c ---- */
 

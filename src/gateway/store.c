@@ -463,6 +463,11 @@ void sw_store_free(struct store *s)
 	free(s);
 }
 
+struct sw_bus *sw_store_bus(struct store *s)
+{
+	return s->bus;
+}
+
 void sw_store_state(const struct store *s, struct store_state *ret)
 {
 	const struct spool *own = &s->spools[0];

@@ -10,7 +10,7 @@
 #define DIGEST_MAX   100
 
 static const char *const news_names[SW_NEWS_COUNT] = {
-	"firing",          "inconclusive",     "rollback_waiting", "rollback_started",     "rollback_done",
+	"firing",          "inconclusive",     "rollback_waiting", "rollback_approved", "rollback_started",     "rollback_done",
 	"rollback_failed", "rollback_unknown", "rollback_skipped", "rollback_ineffective", "reminder",
 	"acked",           "resolved",         "closed",           "notice",
 	"digest",          "channel_down",     "channel_up",       "flapping",
@@ -18,7 +18,7 @@ static const char *const news_names[SW_NEWS_COUNT] = {
 };
 static const char *const severity_names[] = { "info", "warning", "critical" };
 static const char *const locale_names[] = { "en", "zh" };
-static const char *const link_names[SW_LINK_COUNT] = { "ci_log",    "compare", "environment",
+static const char *const link_names[SW_LINK_COUNT] = { "approval",  "ci_log",    "compare", "environment",
 	                                               "dashboard", "runbook", "logs", "alarm" };
 
 const char *sw_news_name(enum sw_alert_news n)
@@ -68,6 +68,7 @@ static const struct text_field texts[] = {
 	TEXT(rollback_action),
 	TEXT(rollback_state),
 	TEXT(rollback_detail),
+	TEXT(ask),
 	TEXT(ci_run_id),
 	TEXT(watch_id),
 };
@@ -216,6 +217,8 @@ void sw_alert_write(const struct sw_alert *al, struct sw_jw *w, const char *key)
 	write_flag(w, "dry_run", al->dry_run);
 	write_number(w, "deployed_at", al->deployed_at);
 	write_number(w, "fired_at", al->fired_at);
+	write_number(w, "ask_until", al->ask_until);
+	write_flag(w, "ask_proceeds", al->ask_proceeds);
 	write_findings(al, w);
 	write_digest(al->digest, w);
 	write_links(al, w);
@@ -357,6 +360,8 @@ void sw_alert_read(const struct sw_jnode *node, struct sw_arena *a, struct sw_al
 	ret->dry_run = sw_jbool(node, "dry_run", false);
 	ret->deployed_at = sw_jint(node, "deployed_at", 0);
 	ret->fired_at = sw_jint(node, "fired_at", 0);
+	ret->ask_until = sw_jint(node, "ask_until", 0);
+	ret->ask_proceeds = sw_jbool(node, "ask_proceeds", false);
 	read_findings(node, a, ret);
 	ret->digest = read_digest(sw_jget(node, "digest"), a);
 	for (size_t i = 0; i < SW_LINK_COUNT; i++)

@@ -16,6 +16,8 @@
 static const char *const said[][2] = {
 	/* src/engine/act.c */
 	{ "everything is on hold: %", "全部暂停：%" },
+	{ "approved by %", "批准人：%" },
+	{ "refused by %", "已被拒绝，拒绝人：%" },
 	{ "this place is on hold by %: %", "此环境已由 % 暂停：%" },
 	{ "this place is on hold by %", "此环境已由 % 暂停" },
 	{ "this place is in maintenance by %: %", "此环境处于维护中（%）：%" },

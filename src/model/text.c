@@ -182,12 +182,16 @@ static void compose(struct text *t)
 		return;
 	}
 	t->tmpl = t->al->tmpl ? t->al->tmpl : default_template(t);
-	for (size_t i = 0; i < t->tmpl->n; i++)
+	for (size_t i = 0; i < t->tmpl->n; i++) {
 		compose_line(t, i);
+		if (i == 0 && t->n)
+			text_asking(t);
+	}
 	if (t->n)
 		return;
 	t->tmpl = default_template(t); /* of this alert the template has nothing to say: one line at the least */
 	compose_line(t, 0);
+	text_asking(t);
 }
 
 /* ---- the budget ---- */

@@ -45,6 +45,8 @@ void text_value(struct text *t, enum sw_tmpl_value v, size_t item);
 /* How many elements of a list a line is repeated for; *ret_more: how many there are beyond those. */
 size_t text_items(const struct text *t, enum sw_tmpl_list list, size_t *ret_more);
 
+/* asking.c: the lines behind the first where a person is asked. */
+void text_asking(struct text *t);
 /* digest.c: all lines of al->digest, of its single messages the first `listed`; and its first line alone. */
 void text_digest(struct text *t);
 void text_digest_head(struct text *t);

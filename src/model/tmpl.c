@@ -62,6 +62,7 @@ static const struct { const char *name; enum sw_tmpl_list list; const char *help
 	[SW_TV_COMMIT_AUTHOR] = { "commit.author", SW_TMPL_COMMITS, "" },
 	[SW_TV_FILE] = { "file", SW_TMPL_FILES, "a file that was changed" },
 	[SW_TV_LINK] = { "link", SW_TMPL_LINKS, "a link with its name; each that is known" },
+	[SW_TV_LINK_FIRST + SW_LINK_APPROVAL] = { "link.approval", 0, "the page where a rollback is decided; with until when it stands behind the first line in any case" },
 	[SW_TV_LINK_FIRST + SW_LINK_CI_LOG] = { "link.ci_log", 0, "one link with its name" },
 	[SW_TV_LINK_FIRST + SW_LINK_COMPARE] = { "link.compare", 0, "" },
 	[SW_TV_LINK_FIRST + SW_LINK_ENVIRONMENT] = { "link.environment", 0, "" },

@@ -221,7 +221,7 @@ static void put_link(struct text *t, enum sw_link_kind kind)
 /* The n-th link that is known. */
 static void put_nth_link(struct text *t, size_t item)
 {
-	for (size_t i = 0; i < SW_LINK_COUNT; i++)
+	for (size_t i = SW_LINK_APPROVAL + 1; i < SW_LINK_COUNT; i++) /* that one has a line of its own */
 		if (link_known(t->al->links[i]) && item-- == 0) {
 			put_link(t, (enum sw_link_kind)i);
 			return;
@@ -251,7 +251,7 @@ size_t text_items(const struct text *t, enum sw_tmpl_list list, size_t *ret_more
 		break;
 	case SW_TMPL_LINKS:
 		n = 0;
-		for (size_t i = 0; i < SW_LINK_COUNT; i++)
+		for (size_t i = SW_LINK_APPROVAL + 1; i < SW_LINK_COUNT; i++)
 			n += link_known(al->links[i]);
 		all = n;
 		break;

@@ -12,17 +12,20 @@ static const char *const words[SW_W_COUNT][2] = {
 	[SW_W_RESOLVED] = { "resolved", "已恢复" }, [SW_W_COLON] = { ": ", "：" }, [SW_W_COMMA] = { ", ", "，" },
 	[SW_W_WAITED] = { " messages waited", " 条消息被合并" }, [SW_W_SINCE] = { "since", "自" }, [SW_W_OTHERS] = { "others", "其他" },
 	[SW_W_FIRING] = { "firing", "触发" }, [SW_W_NOTICE] = { "notice", "通知" }, [SW_W_UNLISTED] = { "not listed", "未列出" },
+	[SW_W_UNTIL] = { "asked until", "批准截止时间" }, [SW_W_ELSE_NOT] = { "without an answer nothing is done", "无人答复则不回滚" },
+	[SW_W_ELSE_DONE] = { "without an answer it begins", "无人答复则自动回滚" }, [SW_W_DECIDE] = { "to decide", "答复命令" },
 };
 static const char *const severities[][2] = {
 	{ "info", "提示" }, { "warning", "警告" }, { "critical", "严重" },
 };
 static const char *const links[SW_LINK_COUNT][2] = {
-	{ "CI log", "CI 日志" }, { "compare", "代码对比" }, { "environment", "环境" }, { "dashboard", "看板" },
+	{ "approve or refuse", "批准或拒绝" }, { "CI log", "CI 日志" }, { "compare", "代码对比" }, { "environment", "环境" }, { "dashboard", "看板" },
 	{ "runbook", "处理手册" }, { "logs", "日志" }, { "alarm", "告警来源" },
 };
 static const char *const news_words[SW_NEWS_COUNT][2] = {
 	[SW_NEWS_INCONCLUSIVE] = { "inconclusive", "无法判断" },
 	[SW_NEWS_ROLLBACK_WAITING] = { "rollback waits for approval", "回滚等待批准" },
+	[SW_NEWS_ROLLBACK_APPROVED] = { "the rollback may begin", "回滚可以开始" },
 	[SW_NEWS_ROLLBACK_STARTED] = { "rollback started", "回滚已开始" },
 	[SW_NEWS_ROLLBACK_DONE] = { "rolled back", "回滚完成" },
 	[SW_NEWS_ROLLBACK_FAILED] = { "rollback failed", "回滚失败" },
@@ -54,7 +57,7 @@ static const char *const known[][2] = {
 	{ "operator", "人工操作" }, { "deadline", "超过时限" }, { "lost", "数据丢失" },
 	/* state of a rollback */
 	{ "none", "无" }, { "already", "已决定过" }, { "proposed", "待执行" }, { "postponed", "已推迟" },
-	{ "starting", "即将开始" }, { "started", "已开始" }, { "waiting", "等待批准" }, { "done", "完成" },
+	{ "starting", "即将开始" }, { "started", "已开始" }, { "waiting", "等待批准" }, { "asking", "等待批准" }, { "done", "完成" },
 	{ "unknown", "结果未知" }, { "verified", "已确认恢复" }, { "ineffective", "未见效" }, { "dry-run", "演练" },
 	/* and its details, as src/engine/act.c has them */
 	{ "no rollback is configured for this place", "此环境没有配置回滚" },
@@ -85,6 +88,11 @@ static const char *const known[][2] = {
 	{ "the condition still holds 30 min after the rollback was started, its run was not seen to end",
 	  "回滚启动 30 分钟后条件仍然成立，未见其运行结束" },
 	{ "no verified good deployment is known", "没有已确认良好的部署可供回滚" },
+	{ "nobody answered in time", "超时无人答复" }, { "another rule asks nobody", "另一条规则无需批准" },
+	{ "the condition does not hold any more", "条件已不再成立" }, { "a dry run by now", "现为演练" },
+	{ "what it goes back to is another by now", "回滚目标已改变" }, { "its deployment is not known any more", "该部署已不再有记录" },
+	{ "a person would have been asked now", "若非演练，此刻会请人批准" },
+	{ "Redis went back in time: what was decided may be lost", "Redis 数据回退：之前的决定可能丢失" },
 	{ "its own run was seen", "已收到回滚运行本身的事件" },
 	{ "its own deployment failed", "回滚自身的部署失败" },
 	{ "its own deployment failed: the host prevents outdated deployments", "回滚自身的部署失败：代码平台禁止过期的部署任务" },

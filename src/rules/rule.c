@@ -167,6 +167,53 @@ static const char **load_texts(struct load *l, const struct sw_ynode *n, const c
 	return ret;
 }
 
+static bool load_dur(struct load *l, const struct sw_ynode *n, const char *what, sw_dur least, sw_dur most, sw_dur *ret)
+{
+	sw_dur v;
+
+	if (!n)
+		return true;
+	if (n->type != SW_Y_SCALAR || sw_dur_parse(n->text, &v) < 0) {
+		sw_diag_error(l->d, n, "%s: want a length of time with its unit, such as 5m", what);
+		return false;
+	}
+	if (v < least || v > most) {
+		sw_diag_error(l->d, n, "%s: out of range", what);
+		return false;
+	}
+	*ret = v;
+	return true;
+}
+
+/* rollback: {approve: 10m, otherwise: cancel} */
+static void load_approve(struct load *l, const struct sw_ynode *n, struct sw_then *t)
+{
+	static const char *const words[] = { "approve", "otherwise", NULL };
+	const struct sw_ynode *approve, *otherwise;
+	unsigned errors = l->d->errors;
+
+	if (n->type != SW_Y_MAP) {
+		sw_diag_error(l->d, n, "want rollback, or rollback: {approve: 10m, otherwise: cancel}");
+		return;
+	}
+	for (const struct sw_ynode *x = n->child; x; x = x->next)
+		if (!sw_streq(x->key, words[0]) && !sw_streq(x->key, words[1])) {
+			const char *near = sw_did_you_mean(x->key, words);
+
+			sw_diag_key(l->d, x, "unknown key \"%s\"%s%s%s", x->key, near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+		}
+	approve = sw_yget(n, "approve");
+	otherwise = sw_yget(n, "otherwise");
+	if (!approve && l->d->errors == errors)
+		sw_diag_error(l->d, n, "rollback: say how long people are asked: {approve: 10m, otherwise: cancel}");
+	if (approve && load_dur(l, approve, "approve", 0, INT64_MAX, &t->approve) &&
+	    (t->approve < SW_APPROVE_LEAST || t->approve > SW_APPROVE_MOST))
+		sw_diag_error(l->d, approve, "approve: want 1m to 24h, got \"%s\"", approve->text);
+	if (otherwise && (otherwise->type != SW_Y_SCALAR || (strcmp(otherwise->text, "cancel") != 0 && strcmp(otherwise->text, "proceed") != 0)))
+		sw_diag_error(l->d, otherwise, "want otherwise: cancel or otherwise: proceed");
+	t->proceed = otherwise && sw_streq(otherwise->text, "proceed");
+}
+
 static void load_then_one(struct load *l, const struct sw_ynode *n, const char *word, const struct sw_ynode *arg, struct sw_rule *r)
 {
 	static const char *const words[] = { "alert", "rollback", "run", "hold", "label", NULL };
@@ -180,10 +227,8 @@ static void load_then_one(struct load *l, const struct sw_ynode *n, const char *
 			t->channels = load_texts(l, arg, l->names ? l->names->channels : NULL, "channel");
 	} else if (strcmp(word, "rollback") == 0) {
 		t->kind = SW_THEN_ROLLBACK;
-		if (arg && arg->type == SW_Y_MAP && sw_yget(arg, "approve"))
-			sw_diag_error(l->d, arg, "rollback with approve needs the approval pages: not in this version");
-		else if (arg && !sw_yaml_is_null(arg))
-			sw_diag_error(l->d, arg, "want rollback, or rollback: {approve: 10m, otherwise: cancel}");
+		if (arg && !sw_yaml_is_null(arg))
+			load_approve(l, arg, t);
 	} else if (strcmp(word, "run") == 0) {
 		t->kind = SW_THEN_RUN;
 		if (!arg || arg->type != SW_Y_SCALAR || sw_yaml_is_null(arg)) {
@@ -264,24 +309,6 @@ static const struct sw_key rule_keys[] = {
 	ROW("summary", SW_KEY_STRING, summary, NULL, "the rule in its own words"),
 	{ 0 },
 };
-
-static bool load_dur(struct load *l, const struct sw_ynode *n, const char *what, sw_dur least, sw_dur most, sw_dur *ret)
-{
-	sw_dur v;
-
-	if (!n)
-		return true;
-	if (n->type != SW_Y_SCALAR || sw_dur_parse(n->text, &v) < 0) {
-		sw_diag_error(l->d, n, "%s: want a length of time with its unit, such as 5m", what);
-		return false;
-	}
-	if (v < least || v > most) {
-		sw_diag_error(l->d, n, "%s: out of range", what);
-		return false;
-	}
-	*ret = v;
-	return true;
-}
 
 /* broken: the condition is one mistake already, what it asks for is not known */
 static void load_watch(struct load *l, const struct sw_ynode *n, bool broken, struct sw_rule *r)

@@ -153,7 +153,11 @@ struct sw_then {
 	const char **channels;       /* ALERT: NULL or NULL-ended */
 	const char *action;          /* RUN */
 	bool good;                   /* LABEL */
+	sw_dur approve;              /* ROLLBACK: a person is asked first, for so long; 0: nobody is asked */
+	bool proceed;                /* ROLLBACK: nobody answered: it begins; else it does not */
 };
+#define SW_APPROVE_LEAST SW_MINUTE
+#define SW_APPROVE_MOST  SW_DAY
 
 struct sw_rule {
 	const char *name;            /* given, or made from trigger and expression; unique in a set */

@@ -341,13 +341,15 @@ static int script_one(struct file *f, const struct sw_ynode *n, struct script_ev
 		return 0;
 	}
 	if (sw_streq(what->key, "command")) {
-		const struct sw_ynode *place = sw_yget(what, "place"), *act = sw_yget(what, "do");
+		const struct sw_ynode *place = sw_yget(what, "place"), *act = sw_yget(what, "do"), *who = sw_yget(what, "who");
+		SW_CLEANUP(sw_buf_fini) struct sw_buf name = SW_BUF_INIT;
 
 		if (!place || !act)
 			return sw_diag_error(f->d, what, "want {place: web/prod, do: hold}"), -EINVAL;
 		e->what = SCRIPT_COMMAND;
 		e->aggregate = sw_arena_printf(f->a, "place:%s", place->text);
-		e->msg = sw_arena_printf(f->a, "{\"t\":\"cmd\",\"do\":\"%s\",\"who\":\"test\"}", act->text);
+		sw_buf_json(&name, who && who->type == SW_Y_SCALAR ? who->text : "test");
+		e->msg = sw_arena_printf(f->a, "{\"t\":\"cmd\",\"do\":\"%s\",\"who\":%s}", act->text, sw_buf_str(&name));
 		return 0;
 	}
 	if (sw_streq(what->key, "ack")) { /* all alerts there are */

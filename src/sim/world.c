@@ -429,7 +429,7 @@ static void commit_keeps(struct sim_world *w, const struct sw_step *out)
 		struct sim_keep *k = world_keep(w, out->keeps[i].key);
 
 		if (!k->one)
-			k->one = sw_strdup(out->keeps[i].value);
+			k->one = sw_strdup(out->keeps[i].value ? out->keeps[i].value : "0");
 	}
 }
 
@@ -630,7 +630,8 @@ static void engine_action(struct sw_engine *e, struct sw_engine_action *list, co
 		if (sw_streq(list[i].name, name))
 			return;
 	if (e->n_actions < NAMES)
-		list[e->n_actions++] = (struct sw_engine_action){ .name = name, .timeout = 30 * SW_SECOND };
+		list[e->n_actions++] = (struct sw_engine_action){
+			.name = name, .timeout = 30 * SW_SECOND, .needs_good = sw_streq(name, "redeploy-last-good") };
 }
 
 void sw_sim_engine(struct sw_engine *e, struct sw_rules *rules, const struct sw_places *places, const char *const *alerts,

@@ -1,7 +1,7 @@
 /*
  * The courier: one try to tell one channel. The step has recorded that it begins; what became of it goes back as `sent`.
  *
- *   run ─▶ commits (at most 300 ms; by the host's API 2 s) ─▶ mentions ─▶ render part ─▶ do ─▶ judge ─┬─ OK, more parts: next part
+ *   run ─▶ commits (by the host's API at most 2 s), link to decide ─▶ mentions ─▶ render part ─▶ do ─▶ judge ─┬─ OK, more parts: next part
  *                                                     ▲                        ├─ else: sent
  *                                                     └── 1 s, a later part ───┘
  *
@@ -20,6 +20,7 @@
 
 #define LOG "worker/courier"
 #define COMMITS_WAIT  300
+#define LINK_WAIT     (2 * SW_SECOND)
 #define PARTS_MAX     4
 #define PART_TRIES    3
 #define ALERT_NODES   100000
@@ -42,6 +43,7 @@ struct delivery {
 	struct sw_log_ids ids;
 	unsigned part, part_tries;
 	bool more, loading, rendering, done;
+	int keep_commits, keep_link; /* of what is loaded, where they are; -1: not asked for */
 	sw_dur began;
 	struct sw_timer timer;
 };
@@ -179,7 +181,14 @@ static void delivery_render(void *arg)
 	delivery_part(d);
 }
 
-/* ---- commits ---- */
+/* ---- commits, the link to decide ---- */
+
+/* Whoever has the link may decide: it is made for each try anew, and stands in no state of an alert. */
+static void delivery_link(struct delivery *d, const char *key)
+{
+	if (key && strlen(key) == SW_ASK_KEY_DIGITS)
+		d->al.links[SW_LINK_APPROVAL] = sw_arena_printf(&d->a, "%s/approve/%s%s", d->setup->cfg->hooks_url, d->al.ask, key);
+}
 
 /* Pushes did not tell: their host may. */
 static void delivery_unseen(struct delivery *d)
@@ -193,6 +202,7 @@ static void delivery_loaded(void *arg, int r, const struct sw_loaded *ld)
 {
 	struct delivery *d = arg;
 	struct sw_jnode *pushes;
+	const char *commits;
 
 	d->loading = false;
 	if (d->done) {
@@ -201,7 +211,10 @@ static void delivery_loaded(void *arg, int r, const struct sw_loaded *ld)
 	}
 	if (d->rendering)
 		return;
-	if (r == 0 && ld->keeps[0] && sw_jtree_parse(&d->a, ld->keeps[0], strlen(ld->keeps[0]), PUSH_NODES, &pushes, NULL) == 0)
+	commits = r == 0 && d->keep_commits >= 0 ? ld->keeps[d->keep_commits] : NULL;
+	if (r == 0 && d->keep_link >= 0)
+		delivery_link(d, ld->keeps[d->keep_link]);
+	if (commits && sw_jtree_parse(&d->a, commits, strlen(commits), PUSH_NODES, &pushes, NULL) == 0)
 		sw_engine_commits(pushes, d->al.prev_sha, d->al.sha, &d->a, &d->al);
 	delivery_unseen(d);
 }
@@ -210,24 +223,36 @@ static void delivery_waited(void *arg)
 {
 	struct delivery *d = arg;
 
-	SW_DEBUG(LOG, "commits did not come in time for channel %s, going on without them", d->channel);
+	SW_DEBUG(LOG, "commits%s did not come in time for channel %s, going on without them", d->keep_link < 0 ? "" : " and the link to decide", d->channel);
 	d->rendering = true;
 	delivery_unseen(d);
 }
 
-/* Firing never waits for commits: what is not there in time is left out. */
-static void delivery_commits(struct delivery *d)
+/* Firing never waits long: what is not there in time is left out. Without a link a message names the command that decides. */
+static void delivery_load(struct delivery *d)
 {
-	const char *keeps[2] = { NULL, NULL };
+	const struct sw_config *cfg = d->setup->cfg;
+	const char *keeps[3] = { NULL, NULL, NULL };
+	int n = 0;
 
-	if (d->al.n_commits || !d->al.repo || !d->al.branch || !d->al.sha) {
+	d->keep_commits = d->keep_link = -1;
+	if (d->al.ask && d->al.ask_until <= sw_bus_now(d->w->bus))
+		d->al.ask = NULL; /* the question is over */
+	if (!d->al.n_commits && d->al.repo && d->al.branch && d->al.sha) {
+		keeps[n] = sw_engine_pushes_key(&d->a, d->al.repo, d->al.branch);
+		d->keep_commits = n++;
+	}
+	if (d->al.ask && cfg->gateway.approvals && cfg->hooks_url) {
+		keeps[n] = sw_engine_ask_key(&d->a, d->al.ask);
+		d->keep_link = n++;
+	}
+	if (!n) {
 		delivery_unseen(d);
 		return;
 	}
-	keeps[0] = sw_engine_pushes_key(&d->a, d->al.repo, d->al.branch);
 	d->loading = true;
 	sw_timer_init(&d->timer, d->w->loop, delivery_waited, d);
-	sw_timer_set(&d->timer, COMMITS_WAIT);
+	sw_timer_set(&d->timer, d->keep_link < 0 ? COMMITS_WAIT : LINK_WAIT);
 	sw_bus_load(d->w->bus, &(struct sw_load){ .aggregate = d->aggregate, .keeps = keeps }, delivery_loaded, d);
 }
 
@@ -287,5 +312,5 @@ void sw_courier_run(struct worker *w, struct setup *setup, const char *aggregate
 		.ci_run_id = d->al.ci_run_id, .service = d->al.service, .environment = d->al.environment, .watch_id = d->al.watch_id,
 		.attempt = sw_arena_printf(&d->a, "%s/%lld", d->al.delivery ? d->al.delivery : "?", (long long)d->seq),
 	};
-	delivery_commits(d);
+	delivery_load(d);
 }

@@ -1,9 +1,21 @@
 /* What a step decided: as one change for the bus; and, once that is committed, what is told, counted and started. */
 #include <string.h>
 
+#include "base/hmac.h"
 #include "base/str.h"
 #include "shipwatch/log.h"
 #include "worker/inner.h"
+
+/* What a step cannot have: nobody can guess it. */
+static const char *effects_random(struct sw_arena *a)
+{
+	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+	unsigned char bytes[SW_ASK_KEY_DIGITS / 2];
+
+	sw_random(bytes, sizeof bytes);
+	sw_hex_encode(&b, bytes, sizeof bytes);
+	return sw_arena_strdup(a, sw_buf_str(&b));
+}
 
 void sw_effects_change(const struct sw_step *s, struct sw_arena *a, struct sw_change *ret)
 {
@@ -19,7 +31,7 @@ void sw_effects_change(const struct sw_step *s, struct sw_arena *a, struct sw_ch
 	for (size_t i = 0; i < s->n_rings; i++)
 		rings[i] = (struct sw_ring_add){ s->rings[i].ring, s->rings[i].bytes, sizeof s->rings[i].bytes };
 	for (size_t i = 0; i < s->n_keeps; i++)
-		keeps[i] = (struct sw_keep){ .key = s->keeps[i].key, .value = s->keeps[i].value, .ttl = s->keeps[i].ttl };
+		keeps[i] = (struct sw_keep){ .key = s->keeps[i].key, .value = s->keeps[i].value ? s->keeps[i].value : effects_random(a), .ttl = s->keeps[i].ttl };
 	*ret = (struct sw_change){
 		.state = s->state, .state_n = s->state_n, .ttl = s->ttl,
 		.timers = timers, .n_timers = s->n_timers, .tells = tells, .n_tells = s->n_tells,

@@ -18,6 +18,8 @@ KILLS = int(os.environ.get("SW_KILLS", "12"))
 SEED = int(os.environ.get("SW_SEED") or time.time())
 
 CONFIG = """
+public_url: http://127.0.0.1:1
+gateway: {approvals: true}
 sources: {gitlab: {tokens: [%(token)s]}}
 channels: {box: {kind: webhook, url: "%(robots)s/hook", secret: hook-secret-1}}
 actions: {undo: {kind: http, url: "%(robots)s/hook", secret: hook-secret-1}}
@@ -28,6 +30,7 @@ rules: rules.yaml
 RULES = """
 - {name: pushed, on: push, then: alert}
 - {name: bad-sha, on: deploy-to-prod, if: 'deployment.sha =~ /^bad/ or deployment.sha =~ /^dead/', then: [alert, rollback]}
+- {name: asks, on: deploy-to-prod, if: 'deployment.sha =~ /^a5c/', then: [alert, rollback: {approve: 1h}]}
 """
 
 
@@ -154,6 +157,9 @@ class Kills(Case):
             told = outcomes()
             ends = {"rollback_done", "rollback_unknown", "rollback_failed", "rollback_skipped"}
             return all(told["s%d" % i] & ends for i in range(services))
+        self.started_once(decided, outcomes, services)
+
+    def started_once(self, decided, outcomes, services):
         try:
             wait_for(decided, "every rollback has an outcome that people know of", 180)
         except AssertionError:
@@ -162,6 +168,43 @@ class Kills(Case):
         print("# rollbacks started: %s" % dict(hooks), flush=True)
         self.assertTrue(all(n == 1 for n in hooks.values()), hooks)
         self.assertLessEqual(len(hooks), services)
+
+    def alert(self, service, news):
+        for m in self.robots.seen()["messages"]:
+            alert = m["body"].get("alert") or {}
+            if (alert.get("service"), alert.get("news")) == (service, news):
+                return alert
+        return None
+
+    def approve(self, path, name):
+        """Sends the form until a page says what became of it, as a person would."""
+        def sent():
+            try:
+                a = self.gateway.request("POST", path, "decision=approve&name=" + name, {"Content-Type": "application/x-www-form-urlencoded"})
+            except (OSError, ValueError, AssertionError):
+                return None
+            return a.status in (200, 409, 410) and a
+        return wait_for(sent, "the decision of " + name + " is known", 60)
+
+    def test_approved_once(self):
+        """People are asked, approve more than once, and everything dies in between: each rollback has one start, and one who approved it."""
+        services = min(KILLS, 3)
+        self.begin(services)
+        for i in range(services):
+            self.post("Deployment Hook", deployment("s%d" % i, 200 + i, "a5c%037x" % i), "ask-%d" % i)
+            self.kill_one()
+        for i in range(services):
+            alert = wait_for(lambda i=i: self.alert("s%d" % i, "rollback_waiting"), "people are asked about s%d" % i, 60)
+            path = alert["links"]["approval"].removeprefix("http://127.0.0.1:1")
+            self.kill_one()
+            self.assertIn(self.approve(path, "a%d" % i).status, (200, 409))
+            self.kill_one()
+            self.assertEqual(self.approve(path, "b%d" % i).status, 409)
+        by = lambda i: (self.alert("s%d" % i, "rollback_approved") or {}).get("rollback_detail")
+        wait_for(lambda: all(by(i) == "approved by a%d" % i for i in range(services)), "the first who approved is told", 60)
+        ends = ("rollback_done", "rollback_unknown", "rollback_failed", "rollback_skipped")
+        outcomes = lambda: {"s%d" % i: [n for n in ends if self.alert("s%d" % i, n)] for i in range(services)}
+        self.started_once(lambda: all(outcomes().values()), outcomes, services)
 
 
 if __name__ == "__main__":

@@ -84,7 +84,10 @@ class Robots:
         return [m for m in self.seen()["messages"] if m["robot"] == "hook"]
 
     def script(self, *steps):
-        ask("POST", self.port, "/control", json.dumps({"next": steps}))
+        self.control(next=steps)
+
+    def control(self, **order):
+        ask("POST", self.port, "/control", json.dumps(order))
 
 
 def port_of(path):

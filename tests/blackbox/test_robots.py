@@ -101,12 +101,17 @@ class DingTalk(Case):
 
     def test_what_is_taken(self):
         card = {"title": "t", "text": "x", "btnOrientation": "0", "singleTitle": "s", "singleURL": "https://a.example"}
+        two = {"title": "t", "text": "x", "btns": [{"title": "a", "actionURL": "https://a.example"}, {"title": "b", "actionURL": "https://b.example"}]}
         link = {"title": "t", "text": "x", "messageUrl": "https://a.example", "picUrl": ""}
         feed = {"links": [{"title": "t", "messageURL": "https://a.example", "picURL": "https://a.example/p"}]}
         for body, want in ((text("x"), 0), (text(""), 400402), (text(" "), 400402), (text(5), 400402), ({"msgtype": "text"}, 400402),
                            (markdown("x"), 0), (markdown("x", title=""), 400402), (markdown(""), 400402), ({}, 400402), ([], 40035),
                            (b"{", 40035), (b"\xff", 40035), ({"msgtype": "image"}, 400105), ({"msgtype": "link", "link": link}, 0),
                            ({"msgtype": "actionCard", "actionCard": card}, 0), ({"msgtype": "actionCard", "actionCard": dict(card, singleURL="")}, 400402),
+                           ({"msgtype": "actionCard", "actionCard": dict(card, btnOrientation=0)}, 404), ({"msgtype": "actionCard", "actionCard": two}, 0),
+                           ({"msgtype": "actionCard", "actionCard": dict(two, btns=[])}, 400402),
+                           ({"msgtype": "actionCard", "actionCard": dict(two, btns=[{"title": "a", "actionURL": "x"}])}, 400402),
+                           ({"msgtype": "actionCard", "actionCard": dict(two, btns=[{"title": "", "actionURL": "https://a.example"}])}, 400402),
                            ({"msgtype": "feedCard", "feedCard": feed}, 0), ({"msgtype": "feedCard", "feedCard": {"links": []}}, 400402)):
             with self.subTest(body=body):
                 self.control(reset=True)
@@ -141,6 +146,7 @@ class DingTalk(Case):
 class WeCom(Case):
     def test_what_is_taken(self):
         card = {"card_type": "text_notice", "main_title": {"title": "t"}, "card_action": {"type": 1, "url": "https://a.example"}}
+        row, jump = {"keyname": "x" * 5, "value": "x" * 26}, {"type": 1, "title": "x" * 13, "url": "https://a.example"}
         for body, want in (({"msgtype": "text", "text": {"content": "x"}}, 0), ({"msgtype": "text", "text": {"content": ""}}, 44004),
                            ({"msgtype": "text", "text": {"content": "x" * 2048}}, 0), ({"msgtype": "text", "text": {"content": "x" * 2049}}, 45002),
                            ({"msgtype": "text", "text": {"content": "部" * 683}}, 45002),
@@ -149,6 +155,16 @@ class WeCom(Case):
                            ({"msgtype": "text", "text": {"content": "x", "mentioned_list": "a"}}, 40035),
                            ({"msgtype": "template_card", "template_card": card}, 0),
                            ({"msgtype": "template_card", "template_card": dict(card, card_action={})}, 40063),
+                           ({"msgtype": "template_card", "template_card": dict(card, card_action={"type": 1, "url": "a.example"})}, 45034),
+                           ({"msgtype": "template_card", "template_card": dict(card, main_title={"title": "部" * 26, "desc": "x" * 30})}, 0),
+                           ({"msgtype": "template_card", "template_card": dict(card, main_title={"title": "部" * 27})}, 40035),
+                           ({"msgtype": "template_card", "template_card": dict(card, sub_title_text="x" * 113)}, 40035),
+                           ({"msgtype": "template_card", "template_card": dict(card, horizontal_content_list=[row] * 6, jump_list=[jump] * 3)}, 0),
+                           ({"msgtype": "template_card", "template_card": dict(card, horizontal_content_list=[row] * 7)}, 45008),
+                           ({"msgtype": "template_card", "template_card": dict(card, horizontal_content_list=[dict(row, value="x" * 27)])}, 40035),
+                           ({"msgtype": "template_card", "template_card": dict(card, jump_list=[jump] * 4)}, 45008),
+                           ({"msgtype": "template_card", "template_card": dict(card, jump_list=[dict(jump, title="x" * 14)])}, 40035),
+                           ({"msgtype": "template_card", "template_card": dict(card, jump_list=[dict(jump, url="")])}, 45034),
                            ({"msgtype": "image"}, 40008), (b"{", 40008), ({}, 40008),
                            (b'{"msgtype":"text","text":{"content":"\\u90e8"}}', 40033), (b'{"msgtype":"text","text":{"content":"a\\u0001"}}', 0)):
             with self.subTest(body=str(body)[:60]):
@@ -168,9 +184,17 @@ class WeCom(Case):
         self.assertEqual(self.wecom(body), 0)
 
 
-def card(markdown="x", title="t", **header):
-    return {"schema": "2.0", "header": {"title": {"tag": "plain_text", "content": title}, "template": "red", **header},
-            "body": {"elements": [{"tag": "markdown", "content": markdown}]}}
+def card(markdown="x", title="t", button=None, **header):
+    elements = [{"tag": "markdown", "content": markdown}]
+    if button is not None:
+        elements.append({"tag": "button", "text": {"tag": "plain_text", "content": "b"}, "type": "primary",
+                         "behaviors": [{"type": "open_url", "default_url": "https://a.example"}], **button})
+    return {"schema": "2.0", "header": {"title": {"tag": "plain_text", "content": title}, "template": "red", **header}, "body": {"elements": elements}}
+
+
+def slack_button(**more):
+    return {"text": "x", "blocks": [{"type": "actions", "elements": [
+        {"type": "button", "text": {"type": "plain_text", "text": "b"}, "url": "https://a.example", "action_id": "a", **more}]}]}
 
 
 class Feishu(Case):
@@ -201,6 +225,10 @@ class Feishu(Case):
                            ({"msg_type": "interactive", "card": {"elements": []}}, 11246), ({"msg_type": "interactive", "card": card("")}, 11246),
                            ({"msg_type": "interactive", "card": card(title="")}, 11246),
                            ({"msg_type": "interactive", "card": card(template="pink")}, 11246),
+                           ({"msg_type": "interactive", "card": card(button={})}, 0),
+                           ({"msg_type": "interactive", "card": card(button={"behaviors": []})}, 11246),
+                           ({"msg_type": "interactive", "card": card(button={"text": {"tag": "plain_text", "content": ""}})}, 11246),
+                           ({"msg_type": "interactive", "card": card(button={"behaviors": [{"type": "open_url", "default_url": "x"}]})}, 11246),
                            ({"msg_type": "text", "content": {"text": "x" * 20000}}, 0), ({"msg_type": "text", "content": {"text": "x" * 20480}}, 19036)):
             with self.subTest(body=str(body)[:80]):
                 self.control(reset=True)
@@ -238,7 +266,12 @@ class Slack(Case):
                            ({"text": "x", "blocks": blocks("y" * 3001)}, "invalid_blocks"), ({"text": "x", "blocks": blocks("y", kind="markdown")}, "invalid_blocks"),
                            ({"text": "x", "blocks": blocks(*"y" * 50)}, "ok"), ({"text": "x", "blocks": blocks(*"y" * 51)}, "invalid_blocks"),
                            ({"text": "x", "attachments": [{"color": "red", "blocks": blocks("y")}]}, "ok"), ({"attachments": [{}]}, "invalid_attachments"),
-                           ({"text": "x", "attachments": [{"text": "y"}] * 101}, "too_many_attachments"), ({"text": "x", "unfurl_links": "no"}, "invalid_payload")):
+                           ({"text": "x", "attachments": [{"text": "y"}] * 101}, "too_many_attachments"), ({"text": "x", "unfurl_links": "no"}, "invalid_payload"),
+                           (slack_button(), "ok"), (slack_button(url="x"), "invalid_blocks"), (slack_button(style="blue"), "invalid_blocks"),
+                           (slack_button(text={"type": "plain_text", "text": "b" * 75}), "ok"),
+                           (slack_button(text={"type": "plain_text", "text": "b" * 76}), "invalid_blocks"),
+                           (slack_button(text={"type": "mrkdwn", "text": "b"}), "invalid_blocks"),
+                           (slack_button(url="https://a.example/" + "u" * 2982), "ok"), (slack_button(url="https://a.example/" + "u" * 2983), "invalid_blocks")):
             with self.subTest(body=str(body)[:80]):
                 self.control(reset=True)
                 self.assertEqual(self.slack(body), (answers.SLACK[want], want.encode()))

@@ -17,6 +17,7 @@ static const char rules_text[] =
 	"- {name: d, on: deploy-to-prod, if: 'db == 1 for 2 checks', then: [alert, rollback]}\n"
 	"- {name: z, on: deploy-to-prod, if: size > 5 for 2 checks, then: alert}\n"
 	"- {name: h, on: deploy-to-prod, if: health is failing for 3 checks, then: [alert, rollback]}\n"
+	"- {name: k, on: deploy-to-prod, if: 'deployment.sha =~ /^bad/', then: [alert, rollback: {approve: 1m, otherwise: proceed}]}\n"
 	"- {name: v, on: deploy-to-prod, if: 'health.version != deployment.sha for 2m', then: alert}\n"
 	"- {name: m, on: deploy-to-prod, if: 'changed(\"migrations/**\")', then: [alert, hold]}\n"
 	"- {name: s, on: deploy-started, then: alert}\n"

@@ -67,6 +67,26 @@ def dingtalk_security(query, secret, now):
         raise Refused("sign")
 
 
+def is_url(u):
+    return isinstance(u, str) and re.fullmatch(r"https?://[^\s\"<>\\]+", u) is not None
+
+
+def dingtalk_buttons(inner):
+    """(title, url) of each button of an actionCard; the single one wins over the list."""
+    if inner.get("btnOrientation", "0") not in ("0", "1"):
+        raise Refused(404)
+    if inner.get("singleTitle") and inner.get("singleURL"):
+        buttons = [(inner["singleTitle"], inner["singleURL"])]
+    else:
+        listed = inner.get("btns")
+        if not isinstance(listed, list) or not listed or not all(isinstance(b, dict) for b in listed):
+            raise Refused(400402, "缺少参数 actionCard.btns")
+        buttons = [(b.get("title"), b.get("actionURL")) for b in listed]
+    if not all(isinstance(t, str) and t.strip() and is_url(u) for t, u in buttons):
+        raise Refused(400402, "缺少参数 actionCard.btns")
+    return buttons
+
+
 def dingtalk_content(doc):
     """(title, text) of a message of each type."""
     kind = doc.get("msgtype")
@@ -80,11 +100,7 @@ def dingtalk_content(doc):
         return inner["title"], inner["text"]
     if kind == "actionCard":
         inner = filled(doc, "actionCard", ["title", "text"], 400402)
-        single = inner.get("singleTitle") and inner.get("singleURL")
-        buttons = inner.get("btns")
-        if not single and not (isinstance(buttons, list) and buttons
-                               and all(isinstance(b, dict) and b.get("title") and b.get("actionURL") for b in buttons)):
-            raise Refused(400402, "缺少参数 actionCard.btns")
+        dingtalk_buttons(inner)
         return inner["title"], inner["text"]
     if kind == "feedCard":
         links = doc.get("feedCard", {}).get("links") if isinstance(doc.get("feedCard"), dict) else None
@@ -133,7 +149,8 @@ def dingtalk(method, content_type, query, raw, conf, now):
     if conf.get("keywords") and not any(word in title + "\n" + text for word in conf["keywords"]):
         raise Refused("keyword")
     told, not_told = dingtalk_at(doc, text)
-    return {"type": doc["msgtype"], "title": title, "text": text, "mentioned": told, "not_mentioned": not_told, "body": doc}
+    buttons = dingtalk_buttons(doc["actionCard"]) if doc["msgtype"] == "actionCard" else []
+    return {"type": doc["msgtype"], "title": title, "text": text, "mentioned": told, "not_mentioned": not_told, "buttons": buttons, "body": doc}
 
 
 def names(inner, key):
@@ -143,7 +160,16 @@ def names(inner, key):
     return values
 
 
+def card_words(node, key, most):
+    """A text of a card: one line of so many characters; what is longer is cut there, so it counts as wrong here."""
+    text = node.get(key)
+    if not isinstance(text, str) or not text.strip() or "\n" in text or len(text) > most:
+        raise Refused(40035, f"invalid parameter, {key}")
+    return text
+
+
 def wecom_card(doc):
+    """(title, all words, buttons)"""
     card = doc.get("template_card")
     if not isinstance(card, dict) or card.get("card_type") not in ("text_notice", "news_notice"):
         raise Refused(40035)
@@ -152,10 +178,24 @@ def wecom_card(doc):
         raise Refused(40063)
     if len(card.get("horizontal_content_list", [])) > 6 or len(card.get("jump_list", [])) > 3:
         raise Refused(45008)
-    title = card.get("main_title", {}).get("title") or card.get("sub_title_text")
+    main = card.get("main_title", {})
+    title = main.get("title") or card.get("sub_title_text")
     if not title:
         raise Refused(40063)
-    return title
+    if not is_url(action.get("url")):
+        raise Refused(45034)
+    texts = [card_words(main, key, most) for key, most in (("title", 26), ("desc", 30)) if key in main]
+    texts += [card_words(card, "sub_title_text", 112)] if "sub_title_text" in card else []
+    for row in card.get("horizontal_content_list", []):
+        texts.append(card_words(row, "keyname", 5) + ": " + card_words(row, "value", 26))
+    if "source" in card:
+        card_words(card["source"], "desc", 13)
+    buttons = []
+    for jump in card.get("jump_list", []):
+        if jump.get("type") != 1 or not is_url(jump.get("url")):
+            raise Refused(45034)
+        buttons.append((card_words(jump, "title", 13), jump["url"]))
+    return title, "\n".join(texts), buttons
 
 
 def wecom(method, content_type, query, raw, conf, now):
@@ -168,7 +208,7 @@ def wecom(method, content_type, query, raw, conf, now):
         raise Refused(40033)
     doc = document(raw, 40008)
     kind = doc.get("msgtype")
-    told, title = [], ""
+    told, title, buttons = [], "", []
     if kind in WECOM_LIMIT:
         inner = doc.get(kind)
         if not isinstance(inner, dict) or not isinstance(inner.get("content"), str) or not inner["content"].strip():
@@ -181,10 +221,10 @@ def wecom(method, content_type, query, raw, conf, now):
         elif kind == "markdown":
             told = re.findall(r"<@([^<>@\s]+)>", text)
     elif kind == "template_card":
-        title = text = wecom_card(doc)
+        title, text, buttons = wecom_card(doc)
     else:
         raise Refused(40008)
-    return {"type": kind, "title": title, "text": text, "mentioned": told, "not_mentioned": [], "body": doc}
+    return {"type": kind, "title": title, "text": text, "mentioned": told, "not_mentioned": [], "buttons": buttons, "body": doc}
 
 
 CHECKS = {"dingtalk": dingtalk, "wecom": wecom}

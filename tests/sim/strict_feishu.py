@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import re
 
-from strict import Refused, document
+from strict import Refused, document, is_url
 
 BODY = 20 * 1024
 PER_MINUTE, PER_SECOND = 100, 5
@@ -33,8 +33,19 @@ def words(node, tag, what):
     return node["content"]
 
 
+def button(e):
+    """(name, address) of a button that opens a page: of others nobody hears."""
+    name = words(e.get("text"), "plain_text", "button.text")
+    behaviors = e.get("behaviors")
+    if e.get("type", "default") not in ("default", "primary", "danger", "text", "primary_text", "danger_text", "primary_filled", "danger_filled", "laser"):
+        raise Refused(11246, "ErrCode: 200621; ErrMsg: parse card json err, button.type")
+    if not isinstance(behaviors, list) or len(behaviors) != 1 or behaviors[0].get("type") != "open_url" or not is_url(behaviors[0].get("default_url")):
+        raise Refused(11246, "ErrCode: 200621; ErrMsg: parse card json err, button.behaviors")
+    return name, behaviors[0]["default_url"]
+
+
 def card_text(card):
-    """Title and markdown of a card of the schema 2.0."""
+    """Title, markdown and buttons of a card of the schema 2.0."""
     if not isinstance(card, dict) or card.get("schema") != "2.0" or "elements" in card:
         raise Refused(11246, "ErrCode: 200621; ErrMsg: parse card json err, schema")
     header, body = card.get("header", {}), card.get("body")
@@ -43,7 +54,9 @@ def card_text(card):
     elements = body.get("elements") if isinstance(body, dict) else None
     if not isinstance(elements, list) or not elements or len(elements) > 200:
         raise Refused(11246, "ErrCode: 200621; ErrMsg: parse card json err, body.elements")
-    return words(header.get("title"), "plain_text", "header.title"), "\n".join(words(e, "markdown", "body.elements") for e in elements)
+    buttons = [e for e in elements if isinstance(e, dict) and e.get("tag") == "button"]
+    text = "\n".join(words(e, "markdown", "body.elements") for e in elements if e not in buttons)
+    return words(header.get("title"), "plain_text", "header.title"), text, [button(e) for e in buttons]
 
 
 def mentions(text, card):
@@ -64,17 +77,17 @@ def message(method, content_type, path, raw, conf, now):
         raise Refused(19036)
     doc = document(raw, 9499)
     security(doc, conf.get("secret"), now)
-    kind, title = doc.get("msg_type"), ""
+    kind, title, buttons = doc.get("msg_type"), "", []
     if kind == "text":
         content = doc.get("content")
         text = content.get("text") if isinstance(content, dict) else None
         if not isinstance(text, str) or not text.strip():
             raise Refused(19002, "params error, text can't be empty")
     elif kind == "interactive":
-        title, text = card_text(doc.get("card"))
+        title, text, buttons = card_text(doc.get("card"))
     else:
         raise Refused(19002)
     if conf.get("keywords") and not any(word in title + "\n" + text for word in conf["keywords"]):
         raise Refused(19024)
     told, not_told = mentions(text, kind == "interactive")
-    return {"type": kind, "title": title, "text": text, "mentioned": told, "not_mentioned": not_told, "body": doc}
+    return {"type": kind, "title": title, "text": text, "mentioned": told, "not_mentioned": not_told, "buttons": buttons, "body": doc}

@@ -1,7 +1,7 @@
 """What Slack checks before an incoming webhook's message reaches its channel, and whom it mentions. Pure."""
 import re
 
-from strict import Refused, document
+from strict import Refused, document, is_url
 
 TEXT, SECTION, BLOCKS, ATTACHMENTS = 40000, 3000, 50, 100
 PER_SECOND, BURST = 1, 5
@@ -17,6 +17,26 @@ def text_of(node, what):
     return text
 
 
+def buttons_of(block):
+    """(name, address) of each button of a block of actions."""
+    elements, out, ids = block.get("elements"), [], set()
+    if not isinstance(elements, list) or not 1 <= len(elements) <= 25:
+        raise Refused("invalid_blocks", "actions")
+    for e in elements:
+        name = text_of(e.get("text"), "button") if isinstance(e, dict) and e.get("type") == "button" else ""
+        if not 1 <= len(name) <= 75 or e["text"]["type"] != "plain_text" or not is_url(e.get("url")) or len(e["url"]) > 3000:
+            raise Refused("invalid_blocks", "button")
+        if e.get("style", "primary") not in ("primary", "danger") or len(e.get("action_id", "")) > 255 or e.get("action_id") in ids:
+            raise Refused("invalid_blocks", "button")
+        ids.add(e.get("action_id"))
+        out.append((name, e["url"]))
+    return out
+
+
+def block_buttons(blocks):
+    return [b for block in blocks if block.get("type") == "actions" for b in buttons_of(block)]
+
+
 def block_texts(blocks):
     if not isinstance(blocks, list) or len(blocks) > BLOCKS:
         raise Refused("invalid_blocks")
@@ -25,6 +45,8 @@ def block_texts(blocks):
         kind = b.get("type") if isinstance(b, dict) else None
         if kind in ("section", "header"):
             out.append(text_of(b.get("text"), kind))
+        elif kind == "actions":
+            buttons_of(b)
         elif kind != "divider":
             raise Refused("invalid_blocks", str(kind))
     return out
@@ -65,10 +87,12 @@ def message(method, content_type, path, raw, conf, now):
     if len(attachments) > ATTACHMENTS:
         raise Refused("too_many_attachments")
     texts = block_texts(doc.get("blocks", []))
+    buttons = block_buttons(doc.get("blocks", []))
     for a in attachments:
         if not isinstance(a.get("color", ""), str) or not (a.get("blocks") or a.get("text")):
             raise Refused("invalid_attachments")
         texts += block_texts(a.get("blocks", []))
+        buttons += block_buttons(a.get("blocks", []))
     if len(doc.get("text", "")) > TEXT:
         raise Refused("msg_too_long")
     if not doc.get("text") and not texts:
@@ -77,4 +101,4 @@ def message(method, content_type, path, raw, conf, now):
     told, wrong = specials(text)
     in_text = specials(doc.get("text", ""))[0]  # those in attachments notify nobody
     return {"type": "text", "title": doc.get("text", ""), "text": text, "mentioned": in_text,
-            "not_mentioned": [w for w in told if w not in in_text] + wrong, "body": doc}
+            "not_mentioned": [w for w in told if w not in in_text] + wrong, "buttons": buttons, "body": doc}

@@ -182,6 +182,69 @@ static void inside_the_limits(void **state)
 			}
 }
 
+static size_t characters(const char *s)
+{
+	size_t n = 0;
+
+	for (; *s; s++)
+		n += ((unsigned char)*s & 0xc0) != 0x80;
+	return n;
+}
+
+/* Places of WeCom's card, each with so many characters at most; a word of exactly so many stays whole. */
+static void card_check(const struct sw_jnode *card)
+{
+	const struct sw_jnode *rows = sw_jget(card, "horizontal_content_list"), *jumps = sw_jget(card, "jump_list");
+
+	assert_true(characters(sw_jstr(sw_jget(card, "main_title"), "title")) <= 26);
+	assert_true(characters(sw_jstr(sw_jget(card, "main_title"), "desc")) <= 30);
+	assert_true(characters(sw_jstr(card, "sub_title_text")) <= 112);
+	assert_true(rows->n > 0 && rows->n <= 6 && jumps->n > 0 && jumps->n <= 3);
+	for (const struct sw_jnode *r = rows->child; r; r = r->next)
+		assert_true(characters(sw_jstr(r, "keyname")) <= 5 && characters(sw_jstr(r, "value")) <= 26);
+	for (const struct sw_jnode *j = jumps->child; j; j = j->next)
+		assert_true(characters(sw_jstr(j, "title")) <= 13);
+}
+
+static void questions_are_cards(void **state)
+{
+	static const char *const words[] = { "x", "部", "\"", "\\", "\x01", "<", "@all ", "\xff", "\n" };
+
+	(void)state;
+	for (size_t w = 0; w < SW_COUNT(words); w++)
+		for (size_t n = 0; n < 130; n++)
+			for (int l = 0; l < 2; l++) {
+				SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+				SW_CLEANUP(sw_arena_fini) struct sw_arena a = { 0 };
+				struct sw_alert al = { .id = "a", .news = SW_NEWS_ROLLBACK_WAITING, .ask = "1a2b3c4d5e6f", .ask_until = NOW,
+					               .locale = l ? SW_LOCALE_ZH : SW_LOCALE_EN };
+				struct sw_jnode *root;
+				struct sw_job job;
+
+				for (size_t i = 0; i < n; i++)
+					sw_buf_cat(&b, words[w]);
+				al.service = al.environment = al.rule = al.version = al.user = al.summary = n ? b.p : NULL;
+				al.links[SW_LINK_APPROVAL] = "https://sw.example/approve/1";
+				al.links[SW_LINK_CI_LOG] = "https://ci.example/1";
+				assert_int_equal(sw_channel_wecom.render(&robot, &al, SW_SIZE_FULL, 0, NOW, &a, &job, NULL), 0);
+				assert_null(text_rules_bytes(job.body, job.body_n));
+				assert_int_equal(sw_jtree_parse(&a, job.body, job.body_n, 1000, &root, NULL), 0);
+				assert_string_equal(sw_jstr(root, "msgtype"), "template_card");
+				card_check(sw_jget(root, "template_card"));
+				if (w < 2 && (n == 26 || n == 27)) /* at the limit it is whole, past it it is cut */
+					assert_int_equal(strstr(job.body, "…\"") != NULL, n == 27 || 2 * n + 1 > 26);
+				assert_int_equal(sw_channel_wecom.render(&robot, &al, SW_SIZE_HALF, 0, NOW, &a, &job, NULL), 0);
+				assert_non_null(strstr(job.body, "\"markdown\""));
+				assert_non_null(strstr(job.body, "](https://sw.example/approve/1)"));
+				assert_int_equal(sw_channel_dingtalk.render(&robot, &al, SW_SIZE_FULL, 0, NOW, &a, &job, NULL), 0);
+				assert_non_null(strstr(job.body, "\"actionURL\":\"https://sw.example/approve/1\""));
+				assert_true(job.body_n <= 18000);
+				al.links[SW_LINK_APPROVAL] = NULL; /* no page: no button that leads nowhere */
+				assert_int_equal(sw_channel_dingtalk.render(&robot, &al, SW_SIZE_FULL, 0, NOW, &a, &job, NULL), 0);
+				assert_null(strstr(job.body, "actionCard"));
+			}
+}
+
 /* One robot, one pace: what changes from attempt to attempt is not part of its name. */
 static void credentials(void **state)
 {
@@ -234,7 +297,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(dingtalk_answers), cmocka_unit_test(wecom_answers),
-		cmocka_unit_test(webhook_answers),  cmocka_unit_test(inside_the_limits),
+		cmocka_unit_test(webhook_answers),  cmocka_unit_test(inside_the_limits), cmocka_unit_test(questions_are_cards),
 		cmocka_unit_test(credentials),      cmocka_unit_test(only_numbers_are_mentioned),
 	};
 

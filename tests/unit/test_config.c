@@ -277,6 +277,8 @@ static void test_mistakes(void **state)
 		{ SRC CHN SVC "gateway: {listen: \"a:70000\", trusted_proxies: [10.0.0.0/33]}\n",
 		  { "f:4:19: listen: want address:port or unix:/path, got \"a:70000\"",
 		    "f:4:47: trusted_proxies: want addresses such as 10.0.0.0/8, got \"10.0.0.0/33\"" } },
+		{ SRC CHN SVC "gateway: {approvals: true}\n",
+		  { "f:4:22: approvals: messages need a link to the page: say public_url or hooks_url" } },
 		{ SRC CHN SVC "gateway: {body_max: 25}\n",
 		  { "f:4:21: body_max: want a size with its unit, such as 25MiB, got \"25\"" } },
 		{ SRC CHN SVC "dashboard: {users: [{name: a, role: admin}]}\n",
@@ -391,6 +393,8 @@ static void test_warnings(void **state)
 		  "f:2:48: mention: mei, who is on call, has no wecom or mobile in people:, a channel of kind \"wecom\" cannot mention them" },
 		{ SRC CHN SVC "log_url: \"https://logs.example/\"\n",
 		  "f:4:10: log_url: has no {ci_run_id} in it: it is the same for every message" },
+		{ SRC CHN SVC "hooks_url: \"http://sw.example\"\ngateway: {approvals: true}\n",
+		  "f:5:22: approvals: the link lets whoever has it decide, and \"http://sw.example\" is not https" },
 		{ WEB("deploys: pipeline, match: [{environment: x}]"),
 		  "f:3:55: deploys: pipeline has no effect: no match says a branch, a tag or a workflow without an "
 		  "environment or job" },

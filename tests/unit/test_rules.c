@@ -98,7 +98,13 @@ static const struct { const char *text, *want; } files[] = {
 	{ R("then: {alert: onkall}"), "f.yaml:1:47: unknown channel \"onkall\", did you mean \"oncall\"?" },
 	{ R("then: {run: undoo}"), "f.yaml:1:45: unknown action \"undoo\", did you mean \"undo\"?" },
 	{ R("then: {label: fine}"), "f.yaml:1:47: want label: good or label: bad" },
-	{ R("then: {rollback: {approve: 10m}}"), "f.yaml:1:50: rollback with approve needs the approval pages: not in this version" },
+	{ R("then: {rollback: {aprove: 10m}}"), "f.yaml:1:51: unknown key \"aprove\", did you mean \"approve\"?" },
+	{ R("then: {rollback: {otherwise: cancel}}"), "f.yaml:1:50: rollback: say how long people are asked: {approve: 10m, otherwise: cancel}" },
+	{ R("then: {rollback: {approve: 59s}}"), "f.yaml:1:60: approve: want 1m to 24h, got \"59s\"" },
+	{ R("then: {rollback: {approve: 25h}}"), "f.yaml:1:60: approve: want 1m to 24h, got \"25h\"" },
+	{ R("then: {rollback: {approve: true}}"), "f.yaml:1:60: approve: want a length of time with its unit, such as 5m" },
+	{ R("then: {rollback: {approve: 10m, otherwise: maybe}}"), "f.yaml:1:76: want otherwise: cancel or otherwise: proceed" },
+	{ R("then: {rollback: ask}"), "f.yaml:1:50: want rollback, or rollback: {approve: 10m, otherwise: cancel}" },
 	{ R("if: health is failing for 3 chks, then: alert"), "f.yaml:1:61: expected \"checks\" or \"of\": for 3 checks, for 3 of 5 checks, for 30s" },
 	{ "- name: r\n  on: deploy-to-prod\n  if: helth is failing\n  then: alert\n", "f.yaml:3:7: unknown signal or field \"helth\", did you mean \"health\"?" },
 	{ "- name: r\n  on: push\n  if: health is failing\n  then: alert\n",
@@ -221,6 +227,41 @@ static void test_defaults(void **state)
 }
 
 /* ---- signals ---- */
+
+static const struct sw_then *approve_load(struct sw_rules **r, struct sw_diags *d, const char *text)
+{
+	if (sw_rules_load_text("f.yaml", text, strlen(text), &names, r, d) < 0)
+		fail_msg("%s\n  %s", text, d->first->text);
+	assert_int_equal((*r)->n, 1);
+	assert_true((*r)->items[0].has_rollback);
+	return &(*r)->items[0].then[0];
+}
+
+/* How long people are asked, at both ends of what is allowed; unless said nothing happens without an answer. */
+static void test_approve(void **state)
+{
+	static const struct { const char *text; sw_dur approve; bool proceed; } rows[] = {
+		{ R("then: rollback"), 0, false },
+		{ R("then: {rollback: {approve: 1m}}"), SW_MINUTE, false },
+		{ R("then: {rollback: {approve: 24h, otherwise: cancel}}"), SW_DAY, false },
+		{ R("then: [{rollback: {approve: 10m, otherwise: proceed}}, alert]"), 10 * SW_MINUTE, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SW_COUNT(rows); i++) {
+		struct sw_arena a = { 0 };
+		struct sw_rules *r = NULL;
+		struct sw_diags d;
+		const struct sw_then *t;
+
+		sw_diags_init(&d, &a);
+		t = approve_load(&r, &d, rows[i].text);
+		assert_int_equal(t->approve, rows[i].approve);
+		assert_int_equal(t->proceed, rows[i].proceed);
+		sw_rules_put(r);
+		sw_arena_fini(&a);
+	}
+}
 
 static void test_signals(void **state)
 {
@@ -462,6 +503,7 @@ int main(void)
 		cmocka_unit_test(test_seeds),  cmocka_unit_test(test_files),  cmocka_unit_test(test_defaults), cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_needs),  cmocka_unit_test(test_budget), cmocka_unit_test(test_design),   cmocka_unit_test(test_comes_back),
 		cmocka_unit_test(test_safe),   cmocka_unit_test(test_many),  cmocka_unit_test(test_walk),
+		cmocka_unit_test(test_approve),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

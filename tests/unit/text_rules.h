@@ -45,7 +45,7 @@ static inline const char *text_rules_bytes(const char *s, size_t n)
 
 static inline const char *const *text_rules_labels(void)
 {
-	static const char *const labels[] = { "CI log",   "compare", "environment", "dashboard", "runbook",
+	static const char *const labels[] = { "approve or refuse", "批准或拒绝", "CI log",   "compare", "environment", "dashboard", "runbook",
 		                              "logs",     "CI 日志", "代码对比",    "环境",      "看板",
 		                              "处理手册", "日志",    "alarm",       "告警来源",  NULL };
 
