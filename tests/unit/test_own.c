@@ -53,7 +53,9 @@ static void step(struct run *r, const char *msg)
 	struct sw_step *out = SW_ARENA_NEW(&r->a, struct sw_step);
 	struct sw_jnode *node, *state = NULL;
 	const struct sw_jnode *msgs[1];
-	struct sw_step_in in = { .aggregate = "place:web/prod", .msgs = msgs, .n_msgs = 1, .now = r->now += SW_SECOND };
+	const struct sw_snapshot no_silences = { .key = "silences:all" };
+	struct sw_step_in in = { .aggregate = "place:web/prod", .msgs = msgs, .n_msgs = 1, .snaps = &no_silences, .n_snaps = 1,
+	                         .now = r->now += SW_SECOND };
 	struct sw_err err = SW_ERR_INIT;
 
 	assert_int_equal(sw_jtree_parse(&r->a, msg, strlen(msg), 1000, &node, &err), 0);
