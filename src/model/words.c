@@ -76,6 +76,7 @@ static const char *const known[][2] = {
 	{ "3 actions began within 10 minutes; this one would have been the fourth", "10 分钟内已开始 3 次操作，这将是第 4 次" },
 	{ "rollbacks of this place are at their limit", "此环境的回滚次数已达上限" },
 	{ "backlog", "有事件尚未处理" }, { "spool", "有事件尚在网关缓存中" }, { "redis-back", "Redis 刚刚恢复" },
+	{ "other services fail too", "其他服务也出现异常" }, { "the source of the signals does not answer", "指标来源没有回应" },
 	{ "this place is in maintenance", "此环境处于维护中" },
 	{ "this action is not configured any more", "此操作已不在配置中" },
 	{ "its deployment is not known any more", "已不知道此操作针对的部署" },
