@@ -227,7 +227,7 @@ sources: {{gitlab: {{tokens: ["{secret}"]}}}}
 services:
   "*": {{repos: ["bench/*"], environments: {{prod: {{match: [{{environment: prod}}]}}}}}}
 channels:
-  robot: {{kind: {kind}, url: "{url}", secret: {secret}}}
+  robot: {{kind: {kind}, url: "{url}", secret: {secret}, digest_above: 0}}
 rules: {rules}
 """
 ALERT_RULES = "- {name: pipeline-failed, on: pipeline-failed, then: alert}\n"
