@@ -151,7 +151,7 @@ static void says_what_is_good(void **state)
 	end(&r);
 }
 
-/* What ran before is no good deployment as long as nobody said so: what chooses its target is not started, the rest is. */
+/* What ran before is no good deployment as long as nobody said so: what chooses its target is asked about (test_ask.c), the rest is started. */
 static void nothing_good(void **state)
 {
 	for (int needs = 0; needs < 2; needs++) {
@@ -162,7 +162,7 @@ static void nothing_good(void **state)
 		deploy(&r, 100, 10, GOOD, "success", "");
 		r.now += SW_MINUTE;
 		deploy(&r, 200, 20, BAD, "success", "");
-		assert_string_equal(act_state(&r), needs ? "skipped" : "started");
+		assert_string_equal(act_state(&r), needs ? "asking" : "started");
 		assert_int_equal(strstr(r.told, "no verified good deployment is known") != NULL, needs);
 		assert_int_equal(r.asked != NULL, !needs);
 		if (!needs)
