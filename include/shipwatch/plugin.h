@@ -102,6 +102,7 @@ enum sw_size { SW_SIZE_FULL, SW_SIZE_HALF, SW_SIZE_LINE }; /* SHRINK goes one st
 struct sw_channel {     /* dingtalk, wecom, webhook, console: alert to job, then what became of it */
 	struct sw_plugin base;
 	struct sw_rate rate;
+	bool program;       /* a program reads it: each alert as it is, nothing joined or held down */
 	/* Do the settings fit together? At load. Return: 0, or -EINVAL with err ("user and password: both or none"). NULL: always. */
 	int (*check)(const void *conf, struct sw_err *err);
 	/* Text that is the same for all channels sharing a robot (URL without its changing parts): the key of pacing and holds. */

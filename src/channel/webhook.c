@@ -86,6 +86,7 @@ const struct sw_channel sw_channel_webhook = {
 	.base = { "webhook", "JSON to a receiver of one's own.", keys, sizeof(struct webhook) },
 	.check = webhook_check,
 	.credential = webhook_credential,
+	.program = true,
 	.render = webhook_render,
 	.judge = webhook_judge,
 };

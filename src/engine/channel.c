@@ -57,7 +57,7 @@ struct channel_state {
 
 bool sw_channel_digests(const struct sw_engine_channel *c)
 {
-	return c->pace_count > 0 && c->digest_above > 0;
+	return c->pace_count > 0 && c->digest_above > 0 && !c->program;
 }
 
 int sw_channel_reserve(const struct sw_engine_channel *c)
