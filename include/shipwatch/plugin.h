@@ -117,6 +117,7 @@ struct sw_channel {     /* dingtalk, wecom, webhook, console: alert to job, then
 	/* NULL-ended: by which settings of `people:` somebody is mentioned there, any one does; NULL: names are handed on, or nobody is mentioned. */
 	const char *const *ids;
 	bool numbers;           /* mobile numbers mean something there; where not, `mention: {mobiles: …}` gives a warning */
+	bool program;       /* a program reads it: each alert as it is, nothing joined or held down */
 	/* Do the settings fit together? At load. Return: 0, or -EINVAL with err ("user and password: both or none"). NULL: always. */
 	int (*check)(const void *conf, struct sw_err *err);
 	/* Text that is the same for all channels sharing a robot (URL without its changing parts): the key of pacing and holds. */

@@ -145,6 +145,7 @@ const struct sw_channel sw_channel_alertmanager = {
 	.base = { "alertmanager", "Prometheus Alertmanager, API v2.", keys, sizeof(struct alertmanager) },
 	.check = alertmanager_check,
 	.credential = alertmanager_credential,
+	.program = true,
 	.render = alertmanager_render,
 	.judge = alertmanager_judge,
 };

@@ -87,6 +87,7 @@ const struct sw_channel sw_channel_webhook = {
 	.numbers = true,
 	.check = webhook_check,
 	.credential = webhook_credential,
+	.program = true,
 	.render = webhook_render,
 	.judge = webhook_judge,
 };

@@ -17,6 +17,19 @@
 
 #define EACH(x, obj, key) for (const struct sw_jnode *x = sw_jget(obj, key) ? sw_jget(obj, key)->child : NULL; x; x = x->next)
 
+/* To whom it goes; of what flaps only programs are told. */
+static void alert_channels(struct step *s, struct alert_state *st, const struct sw_jnode *m, const char *delivery)
+{
+	bool held = sw_flap_holds(s, m);
+
+	EACH(c, m, "channels") {
+		const struct sw_engine_channel *conf = c->type == SW_J_STRING ? sw_alert_channel(s, c->text) : NULL;
+
+		if (c->type == SW_J_STRING && (!held || (conf && conf->program)))
+			sw_deliveries_add(s, st, delivery, c->text, false);
+	}
+}
+
 static int alert_news(struct step *s, struct alert_state *st, const struct sw_jnode *m)
 {
 	const struct sw_jnode *al = sw_jget(m, "alert");
@@ -34,8 +47,8 @@ static int alert_news(struct step *s, struct alert_state *st, const struct sw_jn
 	                                        .critical = sw_streq(sw_jstr(al, "severity"), "critical") };
 	if (sw_jstr(m, "with"))
 		sw_step_note(s, SW_NOTE_INFO, sw_jstr(al, "ci_run_id"), sw_jstr(al, "watch_id"), "alert %s is told with %s", delivery, sw_jstr(m, "with"));
-	else if (!sw_flap_holds(s, m))
-		EACH(c, m, "channels") if (c->type == SW_J_STRING) sw_deliveries_add(s, st, delivery, c->text, false);
+	else
+		alert_channels(s, st, m, delivery);
 	if (sw_streq(news, "resolved") || sw_streq(news, "closed")) {
 		st->over = true;
 		st->remind_due = 0;

@@ -76,6 +76,8 @@ void sw_waits_park(struct step *s, struct alert_state *st, struct delivery *q, s
 void sw_waits_fall(struct step *s, struct alert_state *st, struct delivery *q);
 /* True: it may not be sent now, for its channel's sake (or that is not known yet: a need was noted). */
 bool sw_waits_stand(struct step *s, struct alert_state *st, struct delivery *q);
+/* A probe is asked for of a message that is not known here any more. */
+void sw_waits_unknown(struct step *s, const char *channel, const char *delivery);
 /* A probe came back. gone: nothing of it waits any more. */
 void sw_waits_probed(struct step *s, struct alert_state *st, struct delivery *q, bool ok, bool gone);
 

@@ -42,6 +42,7 @@ struct channel_state {
 	struct waiting w;
 	int64_t seq, digests;
 	sw_ms tick_due, last;            /* last: when the last digest was begun */
+	int burst;                       /* digests, each within a minute of the one before */
 	const char *down_why;            /* NULL: it can be used */
 	sw_ms down_since, probe_due, probing; /* probing: until when a probe's outcome is waited for; 0: none */
 	/* the digest */
@@ -56,7 +57,7 @@ struct channel_state {
 
 bool sw_channel_digests(const struct sw_engine_channel *c)
 {
-	return c->pace_count > 0 && c->digest_above > 0;
+	return c->pace_count > 0 && c->digest_above > 0 && !c->program;
 }
 
 int sw_channel_reserve(const struct sw_engine_channel *c)
@@ -101,6 +102,7 @@ static void state_load(struct step *s, struct channel_state *st)
 	st->digests = sw_jint(n, "digests", 0);
 	st->tick_due = sw_jint(n, "tick_due", 0);
 	st->last = sw_jint(n, "last", 0);
+	st->burst = (int)sw_jint(n, "burst", 0);
 	if (down) {
 		st->down_why = sw_jstr(down, "why") ? sw_jstr(down, "why") : "";
 		st->down_since = sw_jint(down, "since", 0);
@@ -140,6 +142,7 @@ static void state_save(struct step *s, const struct channel_state *st)
 	sw_jw_int(&w, "digests", st->digests);
 	sw_jw_int(&w, "tick_due", st->tick_due);
 	sw_jw_int(&w, "last", st->last);
+	sw_jw_int(&w, "burst", st->burst);
 	if (st->down_why) {
 		sw_jw_obj(&w, "down");
 		sw_jw_str(&w, "why", st->down_why);
@@ -305,6 +308,16 @@ static const char *digest_id(struct step *s, int64_t n)
 	return sw_arena_printf(s->a, "digest-%s-%lld", channel_name(s), (long long)n);
 }
 
+/* From a digest to the next one for what is critical: soon at first, and no more in a minute than room is kept for. */
+static sw_dur channel_gap(const struct step *s, const struct channel_state *st, const struct sw_engine_channel *c)
+{
+	static const sw_dur gaps[] = { 0, 5 * SW_SECOND, 15 * SW_SECOND, 40 * SW_SECOND };
+
+	if (sw_channel_reserve(c) < 3)
+		return c->pace_per / sw_channel_reserve(c);
+	return s->now - st->last < SW_MINUTE ? gaps[SW_MIN((size_t)st->burst, SW_COUNT(gaps) - 1)] : 0;
+}
+
 static int channel_wait(struct step *s, struct channel_state *st, const struct sw_jnode *m)
 {
 	const struct sw_engine_channel *c = sw_alert_channel(s, channel_name(s));
@@ -328,7 +341,7 @@ static int channel_wait(struct step *s, struct channel_state *st, const struct s
 		tell_alert(s, x.alert, "counted", x.delivery, 0, digest_id(s, st->digests + 1));
 	st->w.until = SW_MAX(st->w.until, sw_jint(m, "until", 0));
 	if (sw_jbool(m, "soon", false) && c && !st->w.soon && sw_channel_reserve(c))
-		st->w.soon = SW_MAX(s->now + GATHER, st->last + c->pace_per / sw_channel_reserve(c));
+		st->w.soon = SW_MAX(s->now + GATHER, st->last + channel_gap(s, st, c));
 	return 0;
 }
 
@@ -589,6 +602,7 @@ static void channel_begin(struct step *s, struct channel_state *st, const struct
 	st->tries++;
 	st->sending = true;
 	st->due = s->now + TRY_TIMEOUT;
+	st->burst = s->now - st->last < SW_MINUTE ? st->burst + 1 : 1;
 	st->last = s->now;
 	io->channel = channel_name(s);
 	io->seq = ++st->seq;

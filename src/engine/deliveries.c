@@ -229,9 +229,8 @@ void sw_deliveries_channel(struct step *s, struct alert_state *st, const struct 
 		if (sw_streq(st->queue[i].channel, channel) && sw_streq(st->queue[i].delivery, delivery))
 			q = &st->queue[i];
 	if (!q || !q->parked) {
-		if (sw_streq(t, "probe") && !q) /* its text is gone: it cannot be sent */
-			sw_step_tell(s, sw_arena_printf(s->a, "channel:%s", channel),
-			             sw_arena_printf(s->a, "{\"t\":\"probed\",\"a\":\"-\",\"d\":\"%s\",\"unknown\":true}", delivery));
+		if (sw_streq(t, "probe") && !q && channel && delivery) /* its text is gone: it cannot be sent */
+			sw_waits_unknown(s, channel, delivery);
 		return;
 	}
 	if (sw_streq(t, "merged") || sw_streq(t, "counted")) {

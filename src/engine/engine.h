@@ -53,6 +53,7 @@ struct sw_engine_channel {
 	sw_dur pace_per;
 	int digest_above;              /* more than so many a minute become one message; 0: never */
 	int quota;                     /* calls of a month; 0: no matter */
+	bool program;                  /* nobody reads it: each alert as it is */
 };
 
 struct sw_engine_action {

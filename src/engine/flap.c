@@ -141,7 +141,8 @@ bool sw_flap_holds(struct step *s, const struct sw_jnode *m)
 static void flap_news(struct step *s, const struct flap *f, enum sw_alert_news news, const char *summary)
 {
 	const char *id = sw_engine_id(s->a, s->in->aggregate, sw_arena_printf(s->a, "%lld", (long long)f->held), NULL);
-	const struct sw_jnode *channels = sw_jget(f->news, "channels");
+	const struct sw_jnode *channels = sw_jget(f->news, "channels"), *c = channels ? channels->child : NULL;
+	bool any = false;
 	struct sw_buf b = SW_BUF_INIT;
 	struct sw_alert al;
 	struct sw_jw w;
@@ -155,11 +156,17 @@ static void flap_news(struct step *s, const struct flap *f, enum sw_alert_news n
 	sw_jw_init(&w, &b);
 	sw_jw_obj(&w, NULL);
 	sw_jw_str(&w, "t", "news");
-	if (channels)
-		sw_jw_node(&w, "channels", channels);
+	sw_jw_arr(&w, "channels");
+	for (; c; c = c->next)
+		if (c->type == SW_J_STRING && !(sw_alert_channel(s, c->text) && sw_alert_channel(s, c->text)->program)) {
+			sw_jw_str(&w, NULL, c->text);
+			any = true;
+		}
+	sw_jw_arr_end(&w);
 	sw_alert_write(&al, &w, "alert");
 	sw_jw_obj_end(&w);
-	sw_step_tell(s, sw_arena_printf(s->a, "alert:%s", id), sw_arena_strndup(s->a, b.p, b.n));
+	if (any) /* programs were told of each change */
+		sw_step_tell(s, sw_arena_printf(s->a, "alert:%s", id), sw_arena_strndup(s->a, b.p, b.n));
 	sw_buf_fini(&b);
 }
 

@@ -67,6 +67,22 @@ static void waits_tell(struct step *s, struct alert_state *st, const struct deli
 	sw_buf_fini(&b);
 }
 
+void sw_waits_unknown(struct step *s, const char *channel, const char *delivery)
+{
+	struct sw_buf b = SW_BUF_INIT;
+	struct sw_jw w;
+
+	sw_jw_init(&w, &b);
+	sw_jw_obj(&w, NULL);
+	sw_jw_str(&w, "t", "probed");
+	sw_jw_str(&w, "a", s->in->aggregate + strlen("alert:"));
+	sw_jw_str(&w, "d", delivery);
+	sw_jw_bool(&w, "unknown", true);
+	sw_jw_obj_end(&w);
+	sw_step_tell(s, sw_arena_printf(s->a, "channel:%s", channel), sw_arena_strndup(s->a, b.p, b.n));
+	sw_buf_fini(&b);
+}
+
 void sw_waits_park(struct step *s, struct alert_state *st, struct delivery *q, sw_ms until, const char *down, bool soon)
 {
 	q->sending = q->free = q->probe = false;
@@ -85,10 +101,10 @@ void sw_waits_probed(struct step *s, struct alert_state *st, struct delivery *q,
 	waits_tell(s, st, q, "probed", 0, NULL, (const char *const[]){ ok ? "ok" : gone ? "gone" : NULL, ok && gone ? "gone" : NULL, NULL });
 }
 
-/* A digest of another channel is no message among others. */
-static bool waits_joins(const struct sw_engine_channel *c, const struct told *t)
+/* A digest of another channel is no message among others, and what may have arrived already has to say so itself. */
+static bool waits_joins(const struct sw_engine_channel *c, const struct told *t, const struct delivery *q)
 {
-	return c && sw_channel_digests(c) && t && t->alert && !sw_streq(t->news, "digest");
+	return c && sw_channel_digests(c) && t && t->alert && !q->repeat && !sw_streq(t->news, "digest");
 }
 
 void sw_waits_refused(struct step *s, struct alert_state *st, struct delivery *q, bool held, sw_dur wait)
@@ -101,7 +117,7 @@ void sw_waits_refused(struct step *s, struct alert_state *st, struct delivery *q
 	q->due = s->now + wait;
 	if ((critical && !q->fallback) || (held && wait > LONG_HOLD))
 		sw_waits_fall(s, st, q);
-	if (q->probe || !waits_joins(c, t))
+	if (q->probe || !waits_joins(c, t, q))
 		return;
 	if (!critical)
 		sw_waits_park(s, st, q, q->due, NULL, false);
@@ -135,7 +151,7 @@ bool sw_waits_stand(struct step *s, struct alert_state *st, struct delivery *q)
 		sw_waits_park(s, st, q, s->now, NULL, false);
 		return true;
 	}
-	if (q->free || t->critical || !waits_joins(c, t) || !(seen.waits || waits_behind(st, q)))
+	if (q->free || t->critical || !waits_joins(c, t, q) || !(seen.waits || waits_behind(st, q)))
 		return false;
 	if (seen.until - s->now > LONG_HOLD)
 		sw_waits_fall(s, st, q);

@@ -146,7 +146,7 @@ int sw_setup_new(struct worker *w, struct sw_config *cfg, struct setup **ret)
 		chans[i] = (struct sw_engine_channel){
 			.name = c->name, .fallback = c->fallback, .credential = c->credential,
 			.pace_count = c->plugin->rate.count, .pace_per = c->plugin->rate.per,
-			.digest_above = (int)c->digest_above,
+			.digest_above = (int)c->digest_above, .program = c->plugin->program,
 			.quota = c->plugin->quota ? c->plugin->quota(c->conf) : 0,
 		};
 	}
