@@ -15,6 +15,7 @@
  *   {sw}:<aggregate>    hash: fmt, v, s (JSON)       {sw}:ring:<id>:<signal>  string, 16 bytes a sample
  *   {sw}:seen:<n>       set of digests of 6 hours    {sw}:once:<digest> short ones
  *   {sw}:sha:<repo>:<sha>, {sw}:pushes:<repo>/<ref>  {sw}:rules:<hash>   {sw}:body:<id>
+ *   {sw}:ask:<action> {sw}:ask-key:<action>  what the page of a question shows, the random part of its link
  *   {sw}:chan:<credential>  pacing and hold          {sw}:acts  starts of actions   {sw}:fails  which services fail now
  *   {sw}:ctl            hash: offset, last, lineage, counter, run_id, back_at, hold, hold_by, hold_why
  *   {sw}:spool:<gateway>  offset drained

@@ -25,10 +25,16 @@ static int place_word(const char *const *words, size_t n, const char *s, int oth
 
 /* ---- from JSON ---- */
 
+/* A state that somebody broke has no order any more, but it is read. */
+static const char *place_id(const struct sw_jnode *n)
+{
+	return sw_jstr(n, "id") ? sw_jstr(n, "id") : "";
+}
+
 static void place_read_dep(struct step *s, const struct sw_jnode *n, struct deployment *d)
 {
 	*d = (struct deployment){
-		.id = sw_jstr(n, "id"), .rank_of_ev = (int)sw_jint(n, "rank", 0), .origin = sw_jstr(n, "origin"), .d = sw_jstr(n, "d"),
+		.id = place_id(n), .rank_of_ev = (int)sw_jint(n, "rank", 0), .origin = sw_jstr(n, "origin"), .d = sw_jstr(n, "d"),
 		.j = sw_jstr(n, "j"), .p = sw_jstr(n, "p"), .r = sw_jstr(n, "r"), .status = sw_status_parse(sw_jstr(n, "status")),
 		.status_at = sw_jint(n, "status_at", 0), .seen = sw_jint(n, "seen", 0), .started = sw_jint(n, "started", 0),
 		.finished = sw_jint(n, "finished", 0), .is_rollback = sw_jbool(n, "is_rollback", false),
@@ -67,7 +73,7 @@ static void place_read_watch(const struct sw_jnode *n, struct watch *w)
 static void place_read_act(const struct sw_jnode *n, struct act *x)
 {
 	*x = (struct act){
-		.id = sw_jstr(n, "id"), .action = sw_jstr(n, "action"), .dep = sw_jstr(n, "dep"), .watch = sw_jstr(n, "watch"),
+		.id = place_id(n), .action = sw_jstr(n, "action"), .dep = sw_jstr(n, "dep"), .watch = sw_jstr(n, "watch"),
 		.rule = sw_jstr(n, "rule"), .hash = sw_jstr(n, "hash"),
 		.state = (enum act_state)place_word(act_names, SW_COUNT(act_names), sw_jstr(n, "state"), ACT_UNKNOWN),
 		.rollback = sw_jbool(n, "rollback", true), .proposed = sw_jint(n, "proposed", 0), .due = sw_jint(n, "due", 0),

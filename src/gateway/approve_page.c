@@ -189,7 +189,7 @@ static void row_target(const struct html *h)
 static void row_until(const struct html *h, bool open)
 {
 	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT, left = SW_BUF_INIT;
-	sw_ms until = sw_jint(h->v->page, "until", 0);
+	sw_ms now = sw_jint(h->v->act, "deadline", 0), until = open && now ? now : sw_jint(h->v->page, "until", 0);
 
 	sw_time_print_local(until, h->v->tz_offset_s, true, &b);
 	row_begin(h, SAY_UNTIL);

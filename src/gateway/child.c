@@ -17,6 +17,7 @@
 #define LOG "gateway"
 
 #define APPROVE_PATH "/approve/"
+#define NOTHING_HERE "there is nothing here"
 
 enum { BEAT = 5000 /* ms */, DESCRIPTORS_KEPT = 64, FORM_FACTOR = 3 };
 
@@ -116,13 +117,13 @@ static void child_on_head(void *arg, struct sw_http_req *req)
 		page_on_head(req);
 		break;
 	case ROUTE_APPROVE:
-		if (g->setup->cfg->gateway.approvals) {
+		if (g->setup->cfg->gateway.approvals)
 			sw_approve_on_head(g, req, req->path + strlen(APPROVE_PATH));
-			break;
-		}
-		/* fall through */
+		else
+			sw_reply_error(req, 404, NULL, 0, NOTHING_HERE);
+		break;
 	case ROUTE_OTHER:
-		sw_reply_error(req, 404, NULL, 0, "there is nothing here");
+		sw_reply_error(req, 404, NULL, 0, NOTHING_HERE);
 		break;
 	}
 }
