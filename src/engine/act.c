@@ -93,6 +93,32 @@ static enum sw_truth act_migrations(struct step *s, const struct place_state *p,
 	return worst;
 }
 
+static const char *label_of(const struct sw_label *labels, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (sw_streq(labels[i].name, name))
+			return labels[i].value && *labels[i].value ? labels[i].value : "true";
+	return NULL;
+}
+
+/* A release, or its environment, may say by a label that it cannot be taken back; "false" and "0" say that it can. */
+static const char *act_labelled(const struct place_state *p, const struct deployment *d)
+{
+	static const struct { const char *name, *why; } labels[] = {
+		{ "no-rollback", "labelled no-rollback: a person has to decide" }, { "migrations", "labelled migrations: a person has to decide" },
+	};
+
+	for (size_t i = 0; i < SW_COUNT(labels); i++) {
+		const char *v = label_of(d->ev.labels, d->ev.n_labels, labels[i].name);
+
+		if (!v && p->conf)
+			v = label_of(p->conf->labels, p->conf->n_labels, labels[i].name);
+		if (v && !sw_streq(v, "false") && !sw_streq(v, "0"))
+			return labels[i].why;
+	}
+	return NULL;
+}
+
 /* What forbids it for good, whatever its files are; NULL: nothing. */
 static const char *act_barred(struct step *s, const struct place_state *p, const struct deployment *d, bool rollback)
 {
@@ -112,7 +138,7 @@ static const char *act_barred(struct step *s, const struct place_state *p, const
 		return "the same commit ran here before: taking it back changes nothing";
 	if (d->concurrent)
 		return "concurrent deployments: nobody knows which of them runs";
-	return NULL;
+	return act_labelled(p, d);
 }
 
 static const char *act_forbidden(struct step *s, const struct place_state *p, const struct deployment *d, bool rollback)

@@ -70,6 +70,8 @@ static const char *const known[][2] = {
 	{ "the same commit ran here before: taking it back changes nothing", "部署前运行的就是同一提交，回滚没有意义" },
 	{ "concurrent deployments: nobody knows which of them runs", "多个部署同时进行，无法确定正在运行哪一个" },
 	{ "migrations were changed: a person has to decide", "包含数据库迁移，需人工决定" },
+	{ "labelled no-rollback: a person has to decide", "标有 no-rollback，需人工决定" },
+	{ "labelled migrations: a person has to decide", "标有 migrations，需人工决定" },
 	{ "whether migrations were changed is not known: a person has to decide", "不确定是否包含数据库迁移，需人工决定" },
 	{ "3 actions were started in 10 min over all places: everything is on hold", "10 分钟内已执行 3 次操作，全部暂停" },
 	{ "it was started before", "之前已开始过" }, { "on hold", "已暂停" },
