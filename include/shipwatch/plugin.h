@@ -43,6 +43,7 @@ struct sw_proof {
 	int secret;           /* index of the secret that fitted */
 	bool ping;            /* a test of the hook: answer 200, keep nothing */
 	bool ignore;          /* known and of no interest, judged by headers alone: answer 200 */
+	bool run;             /* it tells of a run of CI, whose id belongs into the log of the gateway too */
 	const char *what;     /* host's name of the event for metrics: "push", "Pipeline Hook"; from a closed list or "other" */
 };
 

@@ -27,7 +27,7 @@ enum {
 	PACK_FROM = 1024,
 	FORM_FACTOR = 3,              /* a form body is percent-encoded */
 	DEDUPE_UNSIGNED = 10 * 60000, /* ms: nobody signed the time */
-	RUN_ID_BODY = 64 * 1024,      /* reports up to here are read for the log's ci_run_id */
+	RUN_ID_BODY = 64 * 1024,      /* bodies up to here are read for the log's ci_run_id */
 };
 
 /* A delivery between its head and its answer. */
@@ -211,13 +211,13 @@ static const char *hook_meta(struct hook *h)
 	return sw_arena_strndup(&h->arena, b.p, b.n);
 }
 
-/* For the log: a report says which run it is of; hooks of hosts are understood by the worker. */
-static const char *hook_run_id(struct hook *h, const struct sw_request *rq)
+/* For the log: which run it is of, where it tells of one. Pushes, the most and largest of all, are read by the worker alone. */
+static const char *hook_run_id(struct hook *h, const struct sw_request *rq, const struct sw_proof *proof)
 {
 	struct sw_err err;
 	struct sw_events evs;
 
-	if (strcmp(h->src->kind, "report") != 0 || rq->body_n > RUN_ID_BODY)
+	if (!proof->run || rq->body_n > RUN_ID_BODY)
 		return NULL;
 	sw_events_init(&evs, &h->g->arena);
 	if (h->src->plugin->parse(h->src->conf, rq, &evs, &err) < 0 || evs.n == 0)
@@ -304,7 +304,7 @@ static void hook_take(struct hook *h, const struct sw_request *rq, const struct 
 	e->dedupe = proof->dedupe ? sw_arena_strdup(&h->arena, proof->dedupe) : hook_digest(h, rq);
 	e->dedupe_for = proof->dedupe_for > 0 ? proof->dedupe_for : proof->dedupe ? 3 * SW_DAY : DEDUPE_UNSIGNED;
 	e->meta = hook_meta(h);
-	h->ci_run_id = hook_run_id(h, rq);
+	h->ci_run_id = hook_run_id(h, rq, proof);
 	hook_pack(h, rq);
 	sw_store_put(h->g->store, e, hook_stored, h);
 }

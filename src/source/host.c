@@ -138,10 +138,14 @@ const char *sw_host_known(const char *const *list, const char *s)
 
 void sw_host_what(const char *const *wanted, const char *const *known, const char *event, struct sw_proof *ret)
 {
+	static const char *const runs[] = { "workflow", "check_", "deployment", "status", "pipeline", "job" };
+
 	ret->what = sw_host_known(wanted, event);
 	ret->ignore = !ret->what;
 	if (!ret->what)
 		ret->what = sw_host_known(known, event);
 	if (!ret->what)
 		ret->what = "other";
+	for (size_t i = 0; !ret->ignore && i < SW_COUNT(runs); i++)
+		ret->run |= strcasestr(ret->what, runs[i]) != NULL;
 }

@@ -291,7 +291,7 @@ static int report_verify(const void *conf, const struct sw_request *rq, struct s
 	int by_body = sw_verify_hmac_hex(secrets, rq->body, rq->body_n, plain && sw_starts(plain, "sha256=") ? plain + 7 : NULL);
 
 	(void)a;
-	*ret = (struct sw_proof){ .dedupe_for = DEDUPE_SHORT, .what = "report" };
+	*ret = (struct sw_proof){ .dedupe_for = DEDUPE_SHORT, .what = "report", .run = true };
 	ret->secret = sig ? (fresh ? stamped : -1) : by_body;
 	if (ret->secret >= 0 || (c->is_unsigned && !sig && !plain))
 		return 0;

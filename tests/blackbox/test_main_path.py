@@ -200,6 +200,7 @@ class MainPath(Case):
         for what in (r"watch opened", r"verdict fail", r"action undo starts"):
             self.assertTrue(self.worker.entries(msg=what, ci_run_id=run), what)
         self.assertTrue(self.worker.entries(component="worker/intake", event_id=queued["id"], ci_run_id=run))
+        self.assertTrue(self.gateway.entries(msg="^queued from gitlab", event_id=queued["id"], ci_run_id=run))
         told = [e for e in self.worker.entries(msg="prod-health|channel |action |deployment |verdict")]
         self.assertEqual([e for e in told if not e.get("ci_run_id")], [])
 
