@@ -211,18 +211,22 @@ static const char *hook_meta(struct hook *h)
 	return sw_arena_strndup(&h->arena, b.p, b.n);
 }
 
-/* For the log: which run it is of, where it tells of one. Pushes, the most and largest of all, are read by the worker alone. */
-static const char *hook_run_id(struct hook *h, const struct sw_request *rq, const struct sw_proof *proof)
+/*
+ * For the log: which run it is of, where it tells of one. Pushes, the most and largest of all, are read by the worker alone.
+ * True: an event was made of it, so it is well-formed JSON too.
+ */
+static bool hook_run_id(struct hook *h, const struct sw_request *rq, const struct sw_proof *proof)
 {
 	struct sw_err err;
 	struct sw_events evs;
 
-	if (!proof->run || rq->body_n > RUN_ID_BODY)
-		return NULL;
+	if (!proof->run || proof->ping || proof->ignore || rq->body_n > RUN_ID_BODY)
+		return false;
 	sw_events_init(&evs, &h->g->arena);
 	if (h->src->plugin->parse(h->src->conf, rq, &evs, &err) < 0 || evs.n == 0)
-		return NULL;
-	return sw_arena_strdup(&h->arena, evs.items[0].ci_run_id);
+		return false;
+	h->ci_run_id = evs.items[0].ci_run_id ? sw_arena_strdup(&h->arena, evs.items[0].ci_run_id) : NULL;
+	return true;
 }
 
 static void hook_reply_id(struct hook *h, int status, const char *word)
@@ -304,7 +308,6 @@ static void hook_take(struct hook *h, const struct sw_request *rq, const struct 
 	e->dedupe = proof->dedupe ? sw_arena_strdup(&h->arena, proof->dedupe) : hook_digest(h, rq);
 	e->dedupe_for = proof->dedupe_for > 0 ? proof->dedupe_for : proof->dedupe ? 3 * SW_DAY : DEDUPE_UNSIGNED;
 	e->meta = hook_meta(h);
-	h->ci_run_id = hook_run_id(h, rq, proof);
 	hook_pack(h, rq);
 	sw_store_put(h->g->store, e, hook_stored, h);
 }
@@ -323,7 +326,7 @@ static void hook_judge(struct hook *h, const struct sw_request *rq, const struct
 		return;
 	}
 	r = h->src->plugin->text(rq, &h->g->arena, &json, &n, &err);
-	if (r == 0)
+	if (r == 0 && !hook_run_id(h, rq, proof))
 		r = sw_json_check(json, n, &err);
 	if (r == 0 && h->src->plugin->check && !proof->ping)
 		r = h->src->plugin->check(json, n, &err);
