@@ -343,6 +343,7 @@ static void up_role_ready(void *arg)
 {
 	struct up *u = arg;
 	struct sw_err err = SW_ERR_INIT;
+	struct stat st;
 
 	if (u->printed || !u->gateway.ready || !u->worker.ready)
 		return;
@@ -353,6 +354,8 @@ static void up_role_ready(void *arg)
 	}
 	if (u->is_demo && sw_demo_fresh(&u->demo, &err) < 0)
 		SW_WARN(LOG, "%s", err.text);
+	if (stat(u->messages, &st) == 0)
+		u->told = st.st_size; /* messages of an earlier start are not about this release */
 	up_say(u);
 }
 

@@ -73,8 +73,16 @@ class Up(Case):
             raise unittest.SkipTest("curl is not installed")
         text = "\n".join(p.log())
         command = re.search(r"^  (curl (?:.*\\\n)*.*)$", text, re.M).group(1)
+        before = self.prepared()
         out = subprocess.run(["sh", "-c", command], capture_output=True, timeout=60, check=True).stdout.decode()
         self.assertIn('"status":"queued"', out)
+        maybe = {before, self.prepared()}  # news may come at any moment, then the next one is prepared
+        if len(maybe) == 1:
+            return before
+        return wait_for(lambda: next((s for s in maybe if s in json.dumps(self.status()["places"].get("demo/prod", {}))), None), "the release is known", 30)
+
+    def prepared(self):
+        """Short sha of the release that the next curl posts."""
         with open(os.path.join(self.state, "demo", "bad-release.json"), encoding="utf-8") as f:
             return json.load(f)["short_sha"]
 
