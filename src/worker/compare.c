@@ -1,8 +1,9 @@
 /*
  * The commits of an alert by the API of its git host, for when no push told them: `sources: {…: {api, api_token}}`.
  *
- * Only the configured address is asked, never one out of an event. An answer is kept for 10 minutes (one deployment is told in
- * several messages), a refusal for one, so that a host that is ill is not asked at every message.
+ * Only the configured address is asked, never one out of an event. An answer of up to 256 KiB is kept for 10 minutes (one
+ * deployment is told in several messages; larger ones are mostly diffs, and asked for anew), a refusal for one, so that a host that is
+ * ill is not asked at every message.
  */
 #include <stdlib.h>
 #include <string.h>
