@@ -1,0 +1,98 @@
+/*
+ * The history in one SQLite file (schema.sql): written by the recorder, read by everybody else. Nothing depends on it: a file that is
+ * lost is made anew from the journal.
+ *
+ * One process writes (a lock beside the file keeps a second one out), any number read; WAL, so neither waits for the other.
+ * A broken file is moved aside ("history.db.broken-<time>") and a new one begun; a full disk or a read-only one is -ENOSPC, -EROFS: the
+ * caller says so once and tries again later.
+ */
+#ifndef SW_DASHBOARD_STORE_H
+#define SW_DASHBOARD_STORE_H
+
+#include "shipwatch/base.h"
+#include "shipwatch/err.h"
+#include "shipwatch/mem.h"
+
+struct sw_store;
+
+enum sw_store_mode { SW_STORE_READ, SW_STORE_WRITE };
+/*
+ * WRITE: made when it is absent, migrated when it is older, checked (PRAGMA quick_check). Return: 0; -EBUSY another process writes it; -EBADMSG
+ * written by a newer program, or (READ) not there yet or broken; -ENOSPC, -EROFS, -EACCES; err says it in one line.
+ */
+SW_CHECKED int sw_store_open(const char *path, enum sw_store_mode mode, struct sw_store **ret, struct sw_err *err);
+struct sw_store *sw_store_close(struct sw_store *s); /* NULL does nothing; returns NULL */
+
+/* ---- writing: the recorder (fold.c) ---- */
+
+struct sw_journal_entry { const char *id, *json; size_t n; }; /* id: of the stream, "1795857292816-0" */
+
+/* Where it stands: the id of the last entry that is in the file, "0-0" at first. In a. */
+const char *sw_store_position(struct sw_store *s, struct sw_arena *a);
+/* What a batch touched, for those who look: bits of SW_TOUCHED_*. */
+enum { SW_TOUCHED_EVENTS = 1, SW_TOUCHED_BUILDS = 2, SW_TOUCHED_DEPLOYMENTS = 4, SW_TOUCHED_WATCHES = 8, SW_TOUCHED_SAMPLES = 16, SW_TOUCHED_ALERTS = 32,
+       SW_TOUCHED_DELIVERIES = 64, SW_TOUCHED_ACTIONS = 128, SW_TOUCHED_DECISIONS = 256 };
+/*
+ * Entries in order and the new position, one transaction. An entry that cannot be understood is counted and left out. Return: 0, or
+ * -errno with err: nothing of the batch is in.
+ */
+SW_CHECKED int sw_store_apply(struct sw_store *s, const struct sw_journal_entry *e, size_t n, unsigned *ret_touched, struct sw_err *err);
+
+/* ---- reading (lists.c) ---- */
+
+enum sw_column_type { SW_COL_TEXT, SW_COL_INT, SW_COL_REAL, SW_COL_MS /* a moment */, SW_COL_BOOL, SW_COL_JSON };
+struct sw_column { const char *name; enum sw_column_type type; const char *sql; /* NULL: the name */ const char *help; };
+/* A filter that a list understands: the condition with one ?, e.g. "p.service = ?". glob: * in the value is a pattern. */
+struct sw_filter { const char *name, *sql, *help; enum sw_column_type type; const char *const *words; /* NULL, or what it may be */ };
+/*
+ * What can be listed, newest first: one row of the table in lists.c each. The API, its description and the pages all read from it, so
+ * that they cannot differ.
+ */
+struct sw_list {
+	const char *name;                   /* "events", as in /api/v1/events */
+	const char *one;                    /* "event", as the description names an item */
+	const char *help;
+	const char *from;                   /* "events e", with its joins */
+	const char *order;                  /* the moment by which it is ordered: "e.at" */
+	const char *rowid;                  /* and what tells rows of one moment apart: "e.id" */
+	const char *id;                     /* the column that names an item in a path (/api/v1/watches/<id>): "watch"; NULL: the rowid */
+	const struct sw_column *columns;
+	size_t n_columns;
+	const struct sw_filter *filters;
+	size_t n_filters;
+};
+/* events builds jobs deployments watches alerts news deliveries attempts actions decisions samples gaps; NULL-ended. */
+extern const struct sw_list *const sw_lists[];
+const struct sw_list *sw_list_find(const char *name); /* NULL: there is none */
+
+struct sw_value { const char *text; size_t n; double d; int64_t i; bool null; }; /* text of everything but null */
+struct sw_row { const struct sw_list *list; const struct sw_value *v; };         /* v: one a column */
+struct sw_rows { struct sw_row *rows; size_t n; const char *next; /* cursor of what follows; NULL: that was all */ };
+
+#define SW_QUERY_FILTERS 16
+#define SW_QUERY_LIMIT   1000 /* rows at most */
+struct sw_query {
+	const struct sw_list *list;
+	struct { const char *name, *value; } filters[SW_QUERY_FILTERS];
+	size_t n_filters;
+	const char *cursor;                 /* of an earlier answer; NULL: from the newest */
+	unsigned limit;                     /* 0: 50 */
+	bool oldest;                        /* the other way round */
+};
+/* As in sw_query with the filters given as name, value, …, NULL; a value of NULL is left out. */
+SW_CHECKED int sw_list_run(struct sw_store *s, const struct sw_query *q, struct sw_arena *a, struct sw_rows *ret, struct sw_err *err);
+/*
+ * Return: 0; -EINVAL with err ("no filter \"servce\", did you mean \"service\"?", "since: want …", a bad cursor, limit); -ETIMEDOUT after
+ * 2 s of searching; -EIO.
+ */
+/* The same, where the filters are name, value, …, NULL; those with a NULL value are left out. */
+SW_CHECKED int sw_list_get(struct sw_store *s, const char *list, unsigned limit, struct sw_arena *a, struct sw_rows *ret, struct sw_err *err, ...);
+
+const struct sw_value *sw_row_value(const struct sw_row *r, const char *column); /* asserts that there is one */
+const char *sw_row_text(const struct sw_row *r, const char *column);             /* NULL: not known */
+int64_t sw_row_int(const struct sw_row *r, const char *column, int64_t otherwise);
+double sw_row_num(const struct sw_row *r, const char *column, double otherwise);
+struct sw_jw;
+void sw_row_write(const struct sw_row *r, struct sw_jw *w);                      /* as an object; NULL values are written as null */
+
+#endif
