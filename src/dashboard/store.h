@@ -71,7 +71,7 @@ struct sw_rows { struct sw_row *rows; size_t n; const char *next; /* cursor of w
 
 #define SW_QUERY_FILTERS 16
 #define SW_QUERY_LIMIT   1000 /* rows at most */
-struct sw_query {
+struct sw_list_query {
 	const struct sw_list *list;
 	struct { const char *name, *value; } filters[SW_QUERY_FILTERS];
 	size_t n_filters;
@@ -79,8 +79,8 @@ struct sw_query {
 	unsigned limit;                     /* 0: 50 */
 	bool oldest;                        /* the other way round */
 };
-/* As in sw_query with the filters given as name, value, …, NULL; a value of NULL is left out. */
-SW_CHECKED int sw_list_run(struct sw_store *s, const struct sw_query *q, struct sw_arena *a, struct sw_rows *ret, struct sw_err *err);
+/* As in sw_list_query with the filters given as name, value, …, NULL; a value of NULL is left out. */
+SW_CHECKED int sw_list_run(struct sw_store *s, const struct sw_list_query *q, struct sw_arena *a, struct sw_rows *ret, struct sw_err *err);
 /*
  * Return: 0; -EINVAL with err ("no filter \"servce\", did you mean \"service\"?", "since: want …", a bad cursor, limit); -ETIMEDOUT after
  * 2 s of searching; -EIO.
