@@ -16,6 +16,7 @@
 #include "dashboard/inner.h"
 #include "io/listen.h"
 #include "plugins.h"
+#include "rules/rules.h"
 #include "shipwatch/clock.h"
 #include "shipwatch/log.h"
 #include "shipwatch/mem.h"
@@ -33,6 +34,7 @@ static struct dash_setup *setup_new(struct sw_config *cfg)
 	struct dash_setup *s = sw_calloc(1, sizeof *s);
 
 	s->cfg = sw_config_get(cfg);
+	s->rules = dash_rules_load(cfg);
 	s->refs = 1;
 	return s;
 }
@@ -47,6 +49,7 @@ void dash_setup_put(struct dash_setup *s)
 {
 	if (!s || --s->refs)
 		return;
+	sw_rules_put(s->rules);
 	sw_config_put(s->cfg);
 	free(s);
 }

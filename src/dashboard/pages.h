@@ -5,10 +5,11 @@
 #include "dashboard/chart.h"
 #include "dashboard/sums.h"
 #include "dashboard/web.h"
-#include "rules/rules.h"
+#include "shipwatch/clock.h"
 
-/* The rules in force; NULL: they cannot be loaded. Of the process, not of the request: names of signals and their types may be kept as long as it. */
-const struct sw_rules *page_rules(struct page *p);
+/* Of the rules in force (page_rules.c); borrowed for the request. NULL: there is none of that name, or it has none. */
+const char *page_rule_condition(struct page *p, const char *rule);
+const char **page_rule_signals(struct page *p, const char *rule);
 enum sw_vtype page_signal_type(struct page *p, const char *signal); /* SW_V_NUMBER where nobody knows */
 
 /* <section> with a heading. live: what touches it, words of data-live; NULL: nothing. */
@@ -31,10 +32,14 @@ void page_clock(struct page *p, sw_ms at);
 void page_ago(struct page *p, sw_ms at);
 /* A length as one word of it: "12 min". */
 void page_about(struct page *p, sw_dur d);
+/* A word of ours (status, verdict, state) in the reader's language. */
+const char *page_word(struct page *p, const char *word);
 /* Text from outside in one line, cut with the whole in its title; NULL or "": a dash. */
 void page_words(struct page *p, const char *s, size_t bytes);
 /* A pair of a description list; nothing when value is NULL or "". */
 void page_fact(struct page *p, const char *name, const char *value);
+/* First lines of commits and the like, which can be long: folded where they are. Nothing when it is NULL or "". */
+void page_fact_long(struct page *p, const char *text);
 void page_fact_begin(struct page *p, const char *name);
 void page_fact_end(struct page *p);
 /* <input> with its label. */
@@ -58,6 +63,9 @@ void page_builds(struct page *p, const struct sw_rows *rows);
 void page_alerts(struct page *p, const struct sw_rows *rows);
 void page_events(struct page *p, const struct sw_rows *rows);
 void page_actions(struct page *p, const struct sw_rows *rows);
+void page_watches(struct page *p, const struct sw_rows *rows);
+/* JSON as indented text. */
+void page_tree(struct page *p, const struct sw_jnode *node);
 /* Watches as lines of progress. */
 void page_open_watch(struct page *p, const struct sw_row *r);
 /* A rollback that waits for a person: what would happen, and the two buttons. */

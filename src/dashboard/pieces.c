@@ -81,6 +81,11 @@ void page_table_end(struct page *p, struct table *t)
 
 /* ---- words ---- */
 
+const char *page_word(struct page *p, const char *word)
+{
+	return word ? dash_badge_word(p, word) : "";
+}
+
 void page_place(struct page *p, const char *service, const char *environment, bool link)
 {
 	struct sw_buf *b = &p->out;
@@ -202,6 +207,23 @@ void page_fact(struct page *p, const char *name, const char *value)
 	page_fact_end(p);
 }
 
+void page_fact_long(struct page *p, const char *text)
+{
+	size_t n = text ? strlen(text) : 0, most = 240;
+
+	if (!n)
+		return;
+	if (n <= most) {
+		sw_html(&p->out, "<p class=\"said\">%s</p>\n", text);
+		return;
+	}
+	sw_buf_cat(&p->out, "<details class=\"said\"><summary>");
+	sw_html_cut(&p->out, text, most);
+	sw_buf_cat(&p->out, "</summary><p>");
+	sw_html_cut(&p->out, text, 8000);
+	sw_buf_cat(&p->out, "</p></details>\n");
+}
+
 /* ---- forms ---- */
 
 void page_field(struct page *p, const char *name, const char *label, const char *placeholder, const char *more)
@@ -266,7 +288,7 @@ const struct sw_jnode *page_json(struct page *p, const char *text, size_t n)
 
 void page_some(struct page *p, const char *list, unsigned limit, struct sw_rows *ret, ...)
 {
-	struct sw_query q = { .list = sw_list_find(list), .limit = limit };
+	struct sw_list_query q = { .list = sw_list_find(list), .limit = limit, .now = p->now };
 	struct sw_err err = SW_ERR_INIT;
 	const char *name, *value;
 	va_list ap;
@@ -306,18 +328,4 @@ bool page_one(struct page *p, const char *list, const char *id, const struct sw_
 	else if (r < 0)
 		sw_page_wrong(p, 503, W(p, "The history does not answer", "历史记录没有回应"), err.text[0] ? err.text : strerror(-r));
 	return r == 0 && *ret;
-}
-
-/* ---- rules ---- */
-
-const struct sw_rules *page_rules(struct page *p)
-{
-	return dash_visit(p)->setup->rules;
-}
-
-enum sw_vtype page_signal_type(struct page *p, const char *signal)
-{
-	const struct sw_signal_def *def = sw_rules_signal(page_rules(p), signal);
-
-	return def ? def->type : SW_V_NUMBER;
 }

@@ -202,3 +202,29 @@ void page_actions(struct page *p, const struct sw_rows *rows)
 	}
 	page_table_end(p, &t);
 }
+
+void page_watches(struct page *p, const struct sw_rows *rows)
+{
+	const char *const heads[] = { W(p, "Watch", "观察"), W(p, "Place", "位置"), W(p, "Release", "版本"), W(p, "When", "时间"), W(p, "Reason", "原因"), NULL };
+	struct table t;
+
+	page_table(p, &t, W(p, "Watches", "观察"), heads);
+	for (size_t i = 0; i < rows->n; i++) {
+		const struct sw_row *r = &rows->rows[i];
+
+		page_row(p, &t);
+		page_cell(p, &t);
+		sw_html_badge(p, sw_row_text(r, "verdict") ? sw_row_text(r, "verdict") : sw_row_text(r, "state"));
+		sw_buf_putc(&p->out, ' ');
+		page_to(p, "watches", sw_row_text(r, "watch"), sw_row_text(r, "rule"));
+		page_cell(p, &t);
+		page_place(p, sw_row_text(r, "service"), sw_row_text(r, "environment"), true);
+		page_cell(p, &t);
+		put_release(p, sw_row_text(r, "version"), sw_row_text(r, "sha"));
+		page_cell(p, &t);
+		page_ago(p, sw_row_int(r, "at", 0));
+		page_cell(p, &t);
+		page_words(p, sw_word_known(sw_row_text(r, "reason"), p->locale), 60);
+	}
+	page_table_end(p, &t);
+}
