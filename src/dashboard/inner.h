@@ -20,6 +20,7 @@ struct visit;
 /* What belongs to a configuration. Counted: requests end under the one they began with. */
 struct dash_setup {
 	struct sw_config *cfg;
+	struct sw_nets *trusted;
 	unsigned refs;
 };
 
