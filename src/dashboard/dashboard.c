@@ -141,6 +141,7 @@ static void dash_reload(void *arg)
 			SW_WARN(LOG, "listen, redis and state_dir change only by a restart");
 		dash_setup_put(d->setup);
 		d->setup = setup_new(cfg);
+		dash_live_again(d);
 		dash_recorder_signal(d, SIGHUP);
 		SW_INFO(LOG, "configuration read again");
 	} else {

@@ -22,7 +22,7 @@
 
 enum { VALUE_MAX = 4096 /* bytes of one value of a query or form */ };
 
-static const struct route *const tables[] = { sw_routes_pages, sw_routes_api, sw_routes_decide, sw_routes_sign };
+static const struct route *const tables[] = { sw_routes_pages, sw_routes_api, sw_routes_decide, sw_routes_sign, dash_routes_live };
 
 /* ---- headers ---- */
 
@@ -127,7 +127,7 @@ static bool wants_json(const struct sw_http_req *req)
 {
 	const char *auth = sw_http_header(req, "authorization");
 
-	return sw_starts(req->path, "/api/") || (auth && strncasecmp(auth, "bearer ", 7) == 0);
+	return sw_starts(req->path, "/api/") || sw_streq(req->path, "/live") || (auth && strncasecmp(auth, "bearer ", 7) == 0);
 }
 
 /* ---- a visit ---- */
