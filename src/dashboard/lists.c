@@ -31,7 +31,7 @@ const struct sw_list *sw_list_find(const char *name)
 struct bound { enum { BOUND_TEXT, BOUND_INT, BOUND_REAL } type; const char *text; int64_t i; double d; };
 
 struct search {
-	const struct sw_query *q;
+	const struct sw_list_query *q;
 	struct sw_arena *a;
 	struct sw_err *err;
 	struct sw_buf sql;
@@ -228,7 +228,7 @@ static void search_int(struct search *s, int64_t v)
 /* "<moment>.<row>" in hex, with a mark of the direction. */
 static int search_cursor(struct search *s)
 {
-	const struct sw_query *q = s->q;
+	const struct sw_list_query *q = s->q;
 	const char *text = q->cursor;
 	unsigned long long at, row;
 	int n = 0;
@@ -257,7 +257,7 @@ static int search_required(struct search *s)
 
 static int search_build(struct search *s, unsigned limit)
 {
-	const struct sw_query *q = s->q;
+	const struct sw_list_query *q = s->q;
 	const struct sw_list *l = q->list;
 	int r = 0;
 
@@ -291,7 +291,7 @@ static void search_bind(const struct search *s, struct sw_stmt *st)
 
 /* ---- rows ---- */
 
-static void row_value(struct search *s, struct sw_stmt *st, int i, enum sw_column_type type, struct sw_value *v)
+static void row_value(struct search *s, struct sw_stmt *st, int i, enum sw_column_type type, struct sw_cell *v)
 {
 	struct sw_buf b = SW_BUF_INIT;
 	struct sw_jw w;
@@ -328,7 +328,7 @@ static void row_value(struct search *s, struct sw_stmt *st, int i, enum sw_colum
 static void search_row(struct search *s, struct sw_stmt *st, struct sw_row *row)
 {
 	const struct sw_list *l = s->q->list;
-	struct sw_value *v = SW_ARENA_ARRAY(s->a, struct sw_value, l->n_columns);
+	struct sw_cell *v = SW_ARENA_ARRAY(s->a, struct sw_cell, l->n_columns);
 
 	for (size_t i = 0; i < l->n_columns; i++)
 		row_value(s, st, (int)i, l->columns[i].type, &v[i]);
@@ -362,7 +362,7 @@ static int search_read(struct search *s, struct sw_stmt *st, unsigned limit, str
 	return r;
 }
 
-int sw_list_run(struct sw_store *store, const struct sw_query *q, struct sw_arena *a, struct sw_rows *ret, struct sw_err *err)
+int sw_list_run(struct sw_store *store, const struct sw_list_query *q, struct sw_arena *a, struct sw_rows *ret, struct sw_err *err)
 {
 	struct search s = { .q = q, .a = a, .err = err };
 	unsigned limit = q->limit ? q->limit : LIMIT_USUAL;
@@ -394,7 +394,7 @@ int sw_list_run(struct sw_store *store, const struct sw_query *q, struct sw_aren
 
 int sw_list_get(struct sw_store *s, const char *list, unsigned limit, struct sw_arena *a, struct sw_rows *ret, struct sw_err *err, ...)
 {
-	struct sw_query q = { .list = sw_list_find(list), .limit = limit };
+	struct sw_list_query q = { .list = sw_list_find(list), .limit = limit };
 	const char *name;
 	va_list ap;
 
@@ -427,7 +427,7 @@ int sw_list_one(struct sw_store *s, const char *list, const char *id, struct sw_
 
 /* ---- one row ---- */
 
-const struct sw_value *sw_row_value(const struct sw_row *r, const char *column)
+const struct sw_cell *sw_row_value(const struct sw_row *r, const char *column)
 {
 	for (size_t i = 0; i < r->list->n_columns; i++)
 		if (strcmp(r->list->columns[i].name, column) == 0)
@@ -438,21 +438,21 @@ const struct sw_value *sw_row_value(const struct sw_row *r, const char *column)
 
 const char *sw_row_text(const struct sw_row *r, const char *column)
 {
-	const struct sw_value *v = sw_row_value(r, column);
+	const struct sw_cell *v = sw_row_value(r, column);
 
 	return v->null ? NULL : v->text;
 }
 
 int64_t sw_row_int(const struct sw_row *r, const char *column, int64_t otherwise)
 {
-	const struct sw_value *v = sw_row_value(r, column);
+	const struct sw_cell *v = sw_row_value(r, column);
 
 	return v->null ? otherwise : v->i;
 }
 
 double sw_row_num(const struct sw_row *r, const char *column, double otherwise)
 {
-	const struct sw_value *v = sw_row_value(r, column);
+	const struct sw_cell *v = sw_row_value(r, column);
 
 	return v->null ? otherwise : v->d;
 }
@@ -462,7 +462,7 @@ void sw_row_write(const struct sw_row *r, struct sw_jw *w)
 	sw_jw_obj(w, NULL);
 	for (size_t i = 0; i < r->list->n_columns; i++) {
 		const struct sw_column *c = &r->list->columns[i];
-		const struct sw_value *v = &r->v[i];
+		const struct sw_cell *v = &r->v[i];
 
 		if (v->null) {
 			sw_jw_null(w, c->name);

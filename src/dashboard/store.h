@@ -83,15 +83,15 @@ struct sw_list {
 extern const struct sw_list *const sw_lists[];
 const struct sw_list *sw_list_find(const char *name); /* NULL: there is none */
 
-struct sw_value { const char *text; size_t n; double d; int64_t i; bool null; }; /* text of everything but null */
-struct sw_row { const struct sw_list *list; const struct sw_value *v; };         /* v: one a column */
+struct sw_cell { const char *text; size_t n; double d; int64_t i; bool null; }; /* text of everything but null */
+struct sw_row { const struct sw_list *list; const struct sw_cell *v; };         /* v: one a column */
 struct sw_rows { struct sw_row *rows; size_t n; const char *next; /* cursor of what follows; NULL: that was all */ };
 
 #define SW_QUERY_FILTERS 16
 #define SW_QUERY_LIMIT   1000 /* rows at most */
 #define SW_QUERY_TIME    (2 * SW_SECOND)
 #define SW_QUERY_TEXT    1024 /* bytes of a value */
-struct sw_query {
+struct sw_list_query {
 	const struct sw_list *list;
 	struct { const char *name, *value; } filters[SW_QUERY_FILTERS]; /* a value of NULL is left out; the same name twice: both hold */
 	size_t n_filters;
@@ -104,14 +104,14 @@ struct sw_query {
  * Return: 0; -EINVAL with err ("no filter \"servce\", did you mean \"service\"?", "since: want …", a bad cursor, a limit above 1000, a filter
  * that is required); -ETIMEDOUT after 2 s of searching; -EBADMSG, -EIO: the file.
  */
-SW_CHECKED int sw_list_run(struct sw_store *s, const struct sw_query *q, struct sw_arena *a, struct sw_rows *ret, struct sw_err *err);
+SW_CHECKED int sw_list_run(struct sw_store *s, const struct sw_list_query *q, struct sw_arena *a, struct sw_rows *ret, struct sw_err *err);
 /* The same, where the filters are name, value, …, NULL; those with a NULL value are left out. */
 SW_CHECKED int sw_list_get(struct sw_store *s, const char *list, unsigned limit, struct sw_arena *a, struct sw_rows *ret, struct sw_err *err, ...)
 	__attribute__((sentinel));
 /* One item by the list's id; *ret NULL: there is none. Return: as above. */
 SW_CHECKED int sw_list_one(struct sw_store *s, const char *list, const char *id, struct sw_arena *a, const struct sw_row **ret, struct sw_err *err);
 
-const struct sw_value *sw_row_value(const struct sw_row *r, const char *column); /* asserts that there is one */
+const struct sw_cell *sw_row_value(const struct sw_row *r, const char *column); /* asserts that there is one */
 const char *sw_row_text(const struct sw_row *r, const char *column);             /* NULL: not known */
 int64_t sw_row_int(const struct sw_row *r, const char *column, int64_t otherwise);
 double sw_row_num(const struct sw_row *r, const char *column, double otherwise);

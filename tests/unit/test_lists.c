@@ -82,7 +82,7 @@ static void test_every_filter(void **state)
 		assert_ptr_equal(sw_list_find(l->name), l);
 		for (size_t k = 0; k <= l->n_filters; k++) {
 			for (int how = 0; how < 4; how++) {
-				struct sw_query q = { .list = l, .oldest = how & 1, .now = 1790000000000 };
+				struct sw_list_query q = { .list = l, .oldest = how & 1, .now = 1790000000000 };
 				struct sw_rows rows;
 
 				for (const char *const *r = l->required; r && *r; r++) {
