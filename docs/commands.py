@@ -9,7 +9,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PAGE = os.path.join(ROOT, "docs", "commands.md")
 # The groups of the page; a command that is in none is a mistake.
 GROUPS = [
-    ("Running it", ["up", "gateway", "worker"]),
+    ("Running it", ["up", "gateway", "worker", "dashboard"]),
     ("Configuration and rules", ["check", "test", "replay"]),
     ("What goes on", ["status", "explain", "export-test", "label", "dead", "silence"]),
     ("Stepping in", ["hold", "release", "cancel", "approve", "refuse", "ack", "deploy"]),
@@ -17,7 +17,7 @@ GROUPS = [
 ]
 MORE = {
     "explain": "How to read it: [explain.md](explain.md).", "export-test": "See [explain.md](explain.md).", "test": "See [rule-tests.md](rule-tests.md).",
-    "replay": "See [replay.md](replay.md).", "approve": "See [approval.md](approval.md).",
+    "replay": "See [replay.md](replay.md).", "approve": "See [approval.md](approval.md).", "dashboard": "See [dashboard.md](dashboard.md).",
 }
 
 

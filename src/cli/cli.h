@@ -24,6 +24,7 @@ enum { SW_EXIT_OK, SW_EXIT_WRONG, SW_EXIT_USAGE };
 
 int sw_cli_gateway(int argc, char **argv);
 int sw_cli_worker(int argc, char **argv);
+int sw_cli_dashboard(int argc, char **argv);
 int sw_cli_up(int argc, char **argv);
 int sw_cli_version(int argc, char **argv);
 int sw_cli_check(int argc, char **argv);

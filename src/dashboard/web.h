@@ -9,6 +9,7 @@
 #ifndef SW_DASHBOARD_WEB_H
 #define SW_DASHBOARD_WEB_H
 
+#include "base/html.h"
 #include "base/json.h"
 #include "bus/bus.h"
 #include "config/config.h"
@@ -25,7 +26,10 @@ struct sw_who {
 	bool session;              /* by a cookie: it can be signed out */
 };
 
-/* What is asked of Redis before a handler runs. */
+/*
+ * What is asked of Redis before a handler runs. STATUS: as `shipwatch status --json` has it (every page of HTML has it, for its banners).
+ * DEAD: an array of the newest 100, from ?from=<id of the last one seen> on; with an id in the path that one letter, whole. SILENCES: an array.
+ */
 enum { SW_NEEDS_STATUS = 1, SW_NEEDS_DEAD = 2, SW_NEEDS_SILENCES = 4 };
 
 struct page {
@@ -41,10 +45,15 @@ struct page {
 	const char *id;                    /* the rest of the path of a route that ends in a slash: "/watches/" -> "1c33c4ae924e", unescaped; else NULL */
 	/* what the route needed; NULL: Redis does not answer */
 	const struct sw_jnode *status, *dead, *silences;
+	const char *form;                  /* the body of a POST */
+	size_t form_n;
+	const char *theme;                 /* "light", "dark"; NULL: as the system has it */
 	/* the answer */
 	int http;                          /* 200 unless set */
 	const char *type;                  /* text/html; charset=utf-8 unless set */
 	const char *location;              /* 303 */
+	bool charts;                       /* said before sw_page_begin: chart.js and charts.js are wanted */
+	const char *cache;                 /* Cache-Control; no-store unless set */
 	struct sw_buf out;
 };
 
@@ -64,9 +73,7 @@ extern const struct route sw_routes_pages[], sw_routes_api[], sw_routes_decide[]
 /* ---- html.c: pieces of a page. Words in two languages are written in the source: W("Builds", "构建") ---- */
 
 #define W(p, en, zh) ((p)->locale == SW_LOCALE_ZH ? (zh) : (en))
-/* Text from anybody as characters of HTML, made harmless; NULL: nothing. */
-void sw_html_text(struct sw_buf *b, const char *s);
-void sw_html_cut(struct sw_buf *b, const char *s, size_t bytes);
+/* sw_html_text, sw_html_cut: text from anybody (base/html.h). */
 /* printf with %s escaped as text; only %s %d %u %lld %c %% and a width. What is trusted goes by sw_buf_cat. */
 void sw_html(struct sw_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* A part of a URL: percent-encoded. */

@@ -173,12 +173,13 @@ static void conn_build(struct sw_http_conn *c, const struct sw_http_answer *a, s
 	struct sw_http_server *s = c->srv;
 
 	sw_buf_printf(b, "HTTP/1.1 %d %s\r\nDate: %s\r\n", a->status, sw_http_status_text(a->status), http_server_date(s));
-	if (a->status != 204)
+	/* A 304 speaks of the body that the other side has: its length is not ours to tell. */
+	if (a->status != 204 && a->status != 304)
 		sw_buf_printf(b, "Content-Type: %s\r\nContent-Length: %zu\r\n", a->type ? a->type : "application/json", a->body_n);
 	for (size_t i = 0; i < a->n_headers; i++)
 		sw_buf_printf(b, "%s: %s\r\n", a->headers[i].name, a->headers[i].value);
 	sw_buf_cat(b, c->keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n");
-	if (a->body_n && !c->head_only && a->status != 204)
+	if (a->body_n && !c->head_only && a->status != 204 && a->status != 304)
 		sw_buf_catn(b, a->body, a->body_n);
 }
 
