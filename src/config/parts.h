@@ -60,6 +60,7 @@ void config_oncall(struct config_load *l, const struct sw_ynode *node);    /* on
 void config_gateway(struct config_load *l, const struct sw_ynode *node);   /* server.c */
 void config_dashboard(struct config_load *l, const struct sw_ynode *node); /* server.c */
 void config_redis(struct config_load *l, const struct sw_ynode *node);     /* server.c */
+void config_pushgateway(struct config_load *l, const struct sw_ynode *node); /* forward.c */
 void config_rules(struct config_load *l, const struct sw_ynode *node);     /* files.c */
 
 #endif
