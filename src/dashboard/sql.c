@@ -220,6 +220,11 @@ struct sw_stmt *sw_stmt_free(struct sw_stmt *s)
 	return NULL;
 }
 
+int sw_stmt_count(struct sw_stmt *s)
+{
+	return sqlite3_bind_parameter_count(s->st);
+}
+
 void sw_stmt_text(struct sw_stmt *s, int i, const char *text)
 {
 	(void)sqlite3_bind_text(s->st, i, text, -1, SQLITE_STATIC);

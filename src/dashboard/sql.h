@@ -38,6 +38,7 @@ int sw_sql_checkpoint(struct sw_sql *q, bool truncate, struct sw_err *err);
 
 SW_CHECKED int sw_sql_prepare(struct sw_sql *q, const char *text, struct sw_stmt **ret, struct sw_err *err);
 struct sw_stmt *sw_stmt_free(struct sw_stmt *s); /* NULL does nothing; returns NULL */
+int sw_stmt_count(struct sw_stmt *s); /* of parameters */
 /* Parameters from 1 on. NULL: null. */
 void sw_stmt_text(struct sw_stmt *s, int i, const char *text);
 void sw_stmt_textn(struct sw_stmt *s, int i, const char *text, size_t n);

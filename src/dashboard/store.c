@@ -299,3 +299,59 @@ const char *sw_store_note(const struct sw_store *s)
 {
 	return s->note;
 }
+
+/* ---- where it stands ---- */
+
+static const char *store_meta(struct sw_store *s, const char *key, struct sw_arena *a)
+{
+	const char *text, *ret = NULL;
+	struct sw_stmt *st = NULL;
+
+	if (sw_sql_prepare(s->q, "SELECT value FROM meta WHERE key = ?", &st, NULL) < 0)
+		return NULL;
+	sw_stmt_text(st, 1, key);
+	if (sw_stmt_step(st) == 1) {
+		text = sw_stmt_get_text(st, 0, NULL);
+		ret = text ? sw_arena_strdup(a, text) : NULL;
+	}
+	sw_stmt_free(st);
+	return ret;
+}
+
+const char *sw_store_position(struct sw_store *s, struct sw_arena *a)
+{
+	const char *pos = store_meta(s, "pos", a);
+
+	return pos ? pos : "0-0";
+}
+
+int64_t sw_store_position_n(struct sw_store *s)
+{
+	int64_t n = 0;
+
+	(void)!sw_sql_number(s->q, "SELECT value FROM meta WHERE key = 'pos_n'", 0, &n, NULL);
+	return n;
+}
+
+const char *sw_store_lineage(struct sw_store *s, struct sw_arena *a)
+{
+	return store_meta(s, "lineage", a);
+}
+
+int sw_store_gap(struct sw_store *s, sw_ms at, const char *after, const char *before, const char *why, struct sw_err *err)
+{
+	struct sw_stmt *st = NULL;
+	int r = sw_sql_prepare(s->q, "INSERT INTO gaps (at, after, before, why) VALUES (?, ?, ?, ?)", &st, err);
+
+	if (r < 0)
+		return r;
+	sw_stmt_int(st, 1, at);
+	sw_stmt_text(st, 2, after);
+	sw_stmt_text(st, 3, before);
+	sw_stmt_text(st, 4, why);
+	r = sw_stmt_step(st);
+	if (r < 0)
+		(void)sw_sql_error(s->q, err);
+	sw_stmt_free(st);
+	return r;
+}

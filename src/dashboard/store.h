@@ -36,6 +36,9 @@ struct sw_journal_entry { const char *id, *json; size_t n; }; /* id: of the stre
 
 /* Where it stands: the id of the last entry that is in the file, "0-0" at first. In a. */
 const char *sw_store_position(struct sw_store *s, struct sw_arena *a);
+/* Likewise: which entry of all that were ever added to the journal that is (0: none, or not known); whose journal it is (NULL: not known). */
+int64_t sw_store_position_n(struct sw_store *s);
+const char *sw_store_lineage(struct sw_store *s, struct sw_arena *a);
 /* What a batch touched, for those who look: bits of SW_TOUCHED_*. */
 enum { SW_TOUCHED_EVENTS = 1, SW_TOUCHED_BUILDS = 2, SW_TOUCHED_DEPLOYMENTS = 4, SW_TOUCHED_WATCHES = 8, SW_TOUCHED_SAMPLES = 16, SW_TOUCHED_ALERTS = 32,
        SW_TOUCHED_DELIVERIES = 64, SW_TOUCHED_ACTIONS = 128, SW_TOUCHED_DECISIONS = 256 };
@@ -44,6 +47,18 @@ enum { SW_TOUCHED_EVENTS = 1, SW_TOUCHED_BUILDS = 2, SW_TOUCHED_DEPLOYMENTS = 4,
  * -errno with err: nothing of the batch is in.
  */
 SW_CHECKED int sw_store_apply(struct sw_store *s, const struct sw_journal_entry *e, size_t n, unsigned *ret_touched, struct sw_err *err);
+/* The same, and what goes with the position. */
+struct sw_store_at {
+	const char *position;               /* NULL: the id of the last entry */
+	int64_t added;                      /* which entry of all that is; -1: not known */
+	const char *lineage;                /* NULL: as before */
+};
+SW_CHECKED int sw_store_apply_at(struct sw_store *s, const struct sw_journal_entry *e, size_t n, const struct sw_store_at *at, unsigned *ret_touched,
+                                 struct sw_err *err);
+/* Entries or rows that could not be understood since it was opened. */
+uint64_t sw_store_skipped(const struct sw_store *s);
+/* Something is missing between two entries (either may be NULL). */
+SW_CHECKED int sw_store_gap(struct sw_store *s, sw_ms at, const char *after, const char *before, const char *why, struct sw_err *err);
 
 /* ---- reading (lists.c, tables_*.c) ---- */
 
