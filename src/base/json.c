@@ -425,7 +425,7 @@ int sw_json_check(const char *text, size_t n, struct sw_err *err)
 /* ---- the tree ---- */
 
 struct tree {
-	struct sw_json j;
+	struct sw_json *j;
 	struct sw_arena *a;
 	size_t left;
 };
@@ -433,7 +433,6 @@ struct tree {
 static struct sw_jnode *tree_node(struct tree *t, enum sw_json_token tok)
 {
 	struct sw_jnode *n;
-	int64_t i;
 
 	if (!t->left)
 		return NULL;
@@ -446,16 +445,14 @@ static struct sw_jnode *tree_node(struct tree *t, enum sw_json_token tok)
 	case SW_JSON_ARRAY: n->type = SW_J_ARRAY; break;
 	case SW_JSON_STRING:
 		n->type = SW_J_STRING;
-		n->text = sw_json_text(&t->j, t->a);
+		n->text = sw_json_text(t->j, t->a);
 		n->n = strlen(n->text);
 		break;
 	case SW_JSON_NUMBER:
 		n->type = SW_J_NUMBER;
-		n->text = sw_arena_strndup(t->a, t->j.tok, t->j.tok_n);
-		n->d = sw_json_double(&t->j);
-		if (sw_json_int(&t->j, &i))
-			n->i = i;
-		else
+		n->text = sw_arena_strndup(t->a, t->j->tok, t->j->tok_n);
+		n->d = sw_json_double(t->j);
+		if (!sw_json_int(t->j, &n->i))
 			n->i = n->d >= 9.2e18 ? INT64_MAX : n->d <= -9.2e18 ? INT64_MIN : (int64_t)n->d;
 		break;
 	default: n->type = SW_J_NULL; break;
@@ -463,28 +460,27 @@ static struct sw_jnode *tree_node(struct tree *t, enum sw_json_token tok)
 	return n;
 }
 
-int sw_jtree_parse(struct sw_arena *a, const char *text, size_t n, size_t max_nodes, struct sw_jnode **ret, struct sw_err *err)
+/* The value that begins with the token at hand. Return: 0; -E2BIG; -EINVAL: the reader says why. */
+static int tree_value(struct tree *t, enum sw_json_token tok, struct sw_jnode **ret)
 {
 	struct { struct sw_jnode *node; struct sw_jnode **tail; } stack[SW_JSON_DEPTH + 1];
-	struct tree t = { .a = a, .left = max_nodes };
-	struct sw_jnode *root = NULL, *node;
+	struct sw_jnode *node;
 	const char *key = NULL;
 	unsigned depth = 0;
-	enum sw_json_token tok;
 
-	sw_json_init(&t.j, text, n);
-	while ((tok = sw_json_next(&t.j)) > SW_JSON_END) {
+	for (; tok > SW_JSON_END; tok = sw_json_next(t->j)) {
 		if (tok == SW_JSON_KEY) {
-			key = sw_json_text(&t.j, a);
+			key = sw_json_text(t->j, t->a);
 			continue;
 		}
 		if (tok == SW_JSON_OBJECT_END || tok == SW_JSON_ARRAY_END) {
-			depth--;
+			if (--depth == 0)
+				return 0;
 			continue;
 		}
-		node = tree_node(&t, tok);
+		node = tree_node(t, tok);
 		if (!node)
-			return sw_err_set(err, E2BIG, "more than %zu values in one document", max_nodes);
+			return -E2BIG;
 		node->key = key;
 		key = NULL;
 		if (depth) {
@@ -492,18 +488,60 @@ int sw_jtree_parse(struct sw_arena *a, const char *text, size_t n, size_t max_no
 			stack[depth].tail = &node->next;
 			stack[depth].node->n++;
 		} else {
-			root = node;
+			*ret = node;
 		}
 		if (tok == SW_JSON_OBJECT || tok == SW_JSON_ARRAY) {
 			depth++;
 			stack[depth].node = node;
 			stack[depth].tail = &node->child;
+		} else if (depth == 0) {
+			return 0;
 		}
 	}
-	if (tok != SW_JSON_END)
-		return sw_err_set(err, EINVAL, "not JSON: %s at byte %zu", t.j.error, (size_t)(t.j.p - t.j.begin));
+	return -EINVAL;
+}
+
+static int tree_error(const struct sw_json *j, int r, size_t max_nodes, struct sw_err *err)
+{
+	if (r == -E2BIG)
+		return sw_err_set(err, E2BIG, "more than %zu values in one document", max_nodes);
+	return sw_err_set(err, EINVAL, "not JSON: %s at byte %zu", j->error, (size_t)(j->p - j->begin));
+}
+
+int sw_jtree_parse(struct sw_arena *a, const char *text, size_t n, size_t max_nodes, struct sw_jnode **ret, struct sw_err *err)
+{
+	struct sw_jnode *root = NULL;
+	struct sw_json j;
+	struct tree t = { .j = &j, .a = a, .left = max_nodes };
+	int r;
+
+	sw_json_init(&j, text, n);
+	r = tree_value(&t, sw_json_next(&j), &root);
+	if (r == 0 && sw_json_next(&j) != SW_JSON_END)
+		r = -EINVAL;
+	if (r < 0)
+		return tree_error(&j, r, max_nodes, err);
 	*ret = root;
 	return 0;
+}
+
+int sw_jtree_next(struct sw_json *j, struct sw_arena *a, size_t max_nodes, struct sw_jnode **ret, const char **ret_raw, size_t *ret_n, struct sw_err *err)
+{
+	struct tree t = { .j = j, .a = a, .left = max_nodes };
+	enum sw_json_token tok = sw_json_next(j);
+	const char *raw = tok == SW_JSON_STRING ? j->tok - 1 : j->tok;
+	int r;
+
+	if (tok == SW_JSON_END || tok == SW_JSON_OBJECT_END || tok == SW_JSON_ARRAY_END)
+		return 0;
+	r = tok == SW_JSON_KEY ? -EINVAL : tree_value(&t, tok, ret);
+	if (r < 0)
+		return tree_error(j, r, max_nodes, err);
+	if (ret_raw) {
+		*ret_raw = raw;
+		*ret_n = (size_t)(j->p - raw);
+	}
+	return 1;
 }
 
 const struct sw_jnode *sw_jget(const struct sw_jnode *obj, const char *key)

@@ -68,6 +68,12 @@ struct sw_jnode {
 /* Parses into the arena; at most max_nodes nodes. Return: 0 and *ret; -EINVAL or -E2BIG with err. */
 SW_CHECKED int sw_jtree_parse(struct sw_arena *a, const char *text, size_t n, size_t max_nodes, struct sw_jnode **ret,
                               struct sw_err *err);
+/*
+ * The next value of a reader that stands behind a KEY or in an array, with its bytes as they were written (raw NULL: not wanted).
+ * Return: 1 and *ret; 0 at the end of what it stands in; -EINVAL or -E2BIG with err.
+ */
+SW_CHECKED int sw_jtree_next(struct sw_json *j, struct sw_arena *a, size_t max_nodes, struct sw_jnode **ret, const char **ret_raw, size_t *ret_n,
+                             struct sw_err *err);
 /* All of these take NULL and answer "not there". */
 const struct sw_jnode *sw_jget(const struct sw_jnode *obj, const char *key);
 const char *sw_jstr(const struct sw_jnode *obj, const char *key);                    /* NULL unless a STRING */

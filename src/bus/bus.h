@@ -245,8 +245,9 @@ void sw_bus_dead_add(struct sw_bus *bus, const char *kind, const char *reason, c
 /* ---- operators ---- */
 
 /* A dead letter goes: again: what it was about is tried once more (an event is taken in again, a message goes to its aggregate, an
- * undeliverable alert to its channel). Value: 0 done, 1 there is no such letter, 2 nothing of it can be tried again */
-void sw_bus_dead_end(struct sw_bus *bus, const char *id, bool again, sw_int_cb cb, void *arg);
+ * undeliverable alert to its channel). who: name of the person, for the journal; NULL: not known. Value: 0 done, 1 there is no such
+ * letter, 2 nothing of it can be tried again */
+void sw_bus_dead_end(struct sw_bus *bus, const char *id, bool again, const char *who, sw_int_cb cb, void *arg);
 
 /* who: name of the person; on everything (scope NULL) or "service" or "service/env". r: 0 or -errno */
 void sw_bus_hold(struct sw_bus *bus, const char *scope, bool on, const char *who, const char *why, sw_done_cb cb, void *arg);
@@ -257,6 +258,30 @@ typedef void (*sw_text_cb)(void *arg, int r, const char *json);
 void sw_bus_query(struct sw_bus *bus, const char *what, sw_text_cb cb, void *arg);
 /* Text of pinned rules; NULL if unknown. */
 void sw_bus_rules(struct sw_bus *bus, const char *hash, sw_text_cb cb, void *arg);
+
+/* ---- the journal: what every step took and made, what was taken in, what people decided ---- */
+
+struct sw_journal_line { const char *id, *json; size_t n; }; /* id: of the stream, "1795857292816-0" */
+/*
+ * Where the journal begins and ends: with it a reader knows what it did not see. Entries go only from the front (256 MiB stay), so
+ * before `first` there were added - length. A `last` below what was read, or another lineage: this is another Redis, or an older one.
+ */
+struct sw_journal_ends {
+	const char *first, *last;   /* "0-0": there is none */
+	int64_t length, added;      /* added: ever; -1: this Redis does not count them (before 7.0) */
+	const char *lineage;        /* "" before a worker was there */
+};
+#define SW_JOURNAL_MAX 512
+/*
+ * r: how many lines; 0 none came; -errno. ends NULL: nobody looked, what comes continues where `from` was. Strings live until the callback returns.
+ */
+typedef void (*sw_journal_cb)(void *arg, int r, const struct sw_journal_line *lines, const struct sw_journal_ends *ends);
+/*
+ * Lines after `from` ("0-0": all there are), at most count (and SW_JOURNAL_MAX; fewer where they are large). At the first call, after
+ * each new connection, while there is more than fits and once a minute ends are looked up, and it answers at once; else it waits for
+ * up to `wait` (5 s at most) for a line. On a connection of its own, opened by the first call. One call at a time.
+ */
+void sw_bus_journal(struct sw_bus *bus, const char *from, unsigned count, sw_dur wait, sw_journal_cb cb, void *arg);
 
 /* Memory only: its clock (0: the loop's again), and running what is due when it was made without a loop (loop NULL). */
 void sw_bus_mem_clock(struct sw_bus *bus, sw_ms now);

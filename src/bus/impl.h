@@ -29,10 +29,11 @@ struct bus_ops {
 	void (*bury)(struct sw_bus *bus, enum sw_stream s, const char *id, const char *reason, sw_done_cb cb, void *arg);
 	void (*give_back)(struct sw_bus *bus, enum sw_stream s, const char *id, sw_done_cb cb, void *arg);
 	void (*dead_add)(struct sw_bus *bus, const char *kind, const char *reason, const char *body, sw_done_cb cb, void *arg);
-	void (*dead_end)(struct sw_bus *bus, const char *id, bool again, sw_int_cb cb, void *arg);
+	void (*dead_end)(struct sw_bus *bus, const char *id, bool again, const char *who, sw_int_cb cb, void *arg);
 	void (*hold)(struct sw_bus *bus, const char *scope, bool on, const char *who, const char *why, sw_done_cb cb, void *arg);
 	void (*query)(struct sw_bus *bus, const char *what, sw_text_cb cb, void *arg);
 	void (*rules)(struct sw_bus *bus, const char *hash, sw_text_cb cb, void *arg);
+	void (*journal)(struct sw_bus *bus, const char *from, unsigned count, sw_dur wait, sw_journal_cb cb, void *arg);
 	const char *(*error)(const struct sw_bus *bus);
 };
 
@@ -93,6 +94,25 @@ struct reader {
 	struct sw_timer pause;     /* after a refusal */
 };
 
+/* journal.c */
+struct journal {
+	struct remote *b;
+	struct sw_link *link;      /* NULL: nobody has asked yet */
+	sw_journal_cb cb;          /* NULL: no call is under way */
+	void *arg;
+	char from[48];
+	unsigned count;
+	sw_dur wait;
+	bool asked;                /* its command is under way */
+	bool unsure;               /* ends are to be looked up before what comes can be taken for what is next */
+	bool have_ends;            /* they were, for this call */
+	char first[48], last[48], lineage[48];
+	int64_t length, added;
+	sw_dur looked;             /* when that was last */
+	size_t mean;               /* bytes of a line */
+	struct sw_timer late;      /* the connection is waited for */
+};
+
 struct enq_item;
 struct taken;
 struct intake_list { struct taken *first, **last; struct sw_defer flush; };
@@ -120,6 +140,7 @@ struct remote {
 	sw_dur tick_boot;
 	struct bus_memory memory;
 	struct reader reader;
+	struct journal journal;
 };
 
 static inline struct remote *remote_of(struct sw_bus *bus) { return (struct remote *)(void *)bus; }
@@ -167,6 +188,11 @@ void intake_cancel(struct remote *b);                /* what still waits: -ECANC
 /* query.c */
 void remote_query(struct sw_bus *bus, const char *what, sw_text_cb cb, void *arg);
 void remote_rules(struct sw_bus *bus, const char *hash, sw_text_cb cb, void *arg);
+
+/* journal.c */
+void remote_journal(struct sw_bus *bus, const char *from, unsigned count, sw_dur wait, sw_journal_cb cb, void *arg);
+void journal_init(struct remote *b);
+void journal_cancel(struct remote *b);               /* a call that waits: -ECANCELED */
 
 /* info.c: asked at every connect and once a minute; the last answer makes the connection ready. */
 void info_ask(void *remote);

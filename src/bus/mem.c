@@ -257,7 +257,8 @@ static void mem_intake(struct sw_bus *bus, const struct sw_intake *in, sw_done_c
 			mem_tell(m, in->facts[i].aggregate, in->facts[i].msg);
 		for (size_t i = 0; i < in->n_keeps; i++)
 			mem_keep_put(m, &in->keeps[i]);
-		m->journal_n += in->journal != NULL;
+		if (in->journal)
+			mem_note(m, in->journal);
 		mem_done(m, e);
 	}
 	mem_reply(m, e ? 0 : 1, cb, arg);
@@ -459,7 +460,29 @@ static bool mem_dead_again(struct mem *m, const struct mem_dead *d)
 	return true;
 }
 
-static void mem_dead_end(struct sw_bus *bus, const char *id, bool again, sw_int_cb cb, void *arg)
+static void member(struct sw_buf *b, const char *name, const char *value)
+{
+	sw_buf_printf(b, ",\"%s\":", name);
+	sw_buf_json(b, value ? value : "");
+}
+
+static void mem_dead_note(struct mem *m, const struct mem_dead *d, bool again, const char *who)
+{
+	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+	bool in = sw_streq(mem_dead_text(d, "k"), "in");
+
+	sw_buf_printf(&b, "{\"t\":\"dead\",\"do\":\"%s\"", again ? "retry" : "drop");
+	member(&b, "id", d->id);
+	member(&b, "who", who && *who ? who : "somebody");
+	sw_buf_printf(&b, ",\"at\":%lld", (long long)mem_now(m));
+	member(&b, "kind", mem_dead_text(d, "k"));
+	member(&b, in ? "source" : "aggregate", mem_dead_text(d, in ? "s" : "a"));
+	member(&b, "reason", mem_dead_text(d, "r"));
+	sw_buf_putc(&b, '}');
+	mem_note(m, sw_buf_str(&b));
+}
+
+static void mem_dead_end(struct sw_bus *bus, const char *id, bool again, const char *who, sw_int_cb cb, void *arg)
 {
 	struct mem *m = mem_of(bus);
 	struct mem_late *l = mem_late(m, mem_run_number, arg, 0);
@@ -473,6 +496,7 @@ static void mem_dead_end(struct sw_bus *bus, const char *id, bool again, sw_int_
 		l->number = d ? 2 : 1;
 		return;
 	}
+	mem_dead_note(m, d, again, who);
 	*p = d->next;
 	m->dead_n--;
 	dead_free(d);
@@ -481,9 +505,15 @@ static void mem_dead_end(struct sw_bus *bus, const char *id, bool again, sw_int_
 static void mem_hold(struct sw_bus *bus, const char *scope, bool on, const char *who, const char *why, sw_done_cb cb, void *arg)
 {
 	struct mem *m = mem_of(bus);
-	struct sw_buf b = SW_BUF_INIT;
+	struct sw_buf b = SW_BUF_INIT, note = SW_BUF_INIT;
 
-	m->journal_n++;
+	sw_buf_printf(&note, "{\"t\":\"hold\",\"on\":%s", on ? "true" : "false");
+	member(&note, "scope", scope);
+	member(&note, "who", who);
+	member(&note, "why", why);
+	sw_buf_printf(&note, ",\"at\":%lld}", (long long)mem_now(m));
+	mem_note(m, sw_buf_str(&note));
+	sw_buf_fini(&note);
 	if (!scope || !*scope) {
 		free(m->hold_by);
 		free(m->hold_why);
@@ -514,6 +544,7 @@ static void mem_free(struct sw_bus *bus)
 	struct mem_dead *d;
 
 	m->wanting = false;
+	mem_journal_fini(m);
 	for (struct mem_late *l = m->first; l; l = l->next)
 		if (l->run != mem_run_text || l->r == 0)
 			l->r = -ECANCELED;
@@ -566,6 +597,7 @@ static const struct bus_ops mem_ops = {
 	.intake = mem_intake, .load = mem_load, .commit = mem_commit, .append = mem_append,
 	.tick = mem_tick, .remember = mem_remember, .trying = mem_trying, .bury = mem_bury, .give_back = mem_give_back,
 	.dead_add = mem_dead_add, .dead_end = mem_dead_end, .hold = mem_hold, .query = mem_query, .rules = mem_rules,
+	.journal = mem_journal,
 };
 
 struct sw_bus *bus_mem_new(struct sw_loop *loop, const struct sw_bus_options *opt)

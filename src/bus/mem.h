@@ -28,16 +28,34 @@ struct mem_time { sw_ms at; int64_t n; sw_ms expires; };
 struct mem_chan { sw_ms hold_until; sw_ms sent[1000]; size_t n; int month; int64_t calls; };
 struct mem_dead { struct mem_dead *next; char id[48]; struct bus_field f[16]; size_t n; sw_ms at; };
 
+struct mem_line { struct mem_line *next; char id[48]; sw_ms ms; int64_t seq; size_t n; char json[]; };
+struct mem_journal {
+	struct mem_line *first, *last;
+	int64_t n, added;
+	size_t bytes;
+	sw_ms last_ms;
+	int64_t last_seq;
+	/* a reader */
+	sw_journal_cb cb;                  /* NULL: no call is under way */
+	void *arg;
+	char from[48];
+	unsigned count;
+	bool asked, unsure;                /* asked: ever; unsure: ends are to be told */
+	struct sw_timer late;
+};
+
 /* A reply on its way to its callback. Everything it points to is in its arena. */
 struct mem_late {
 	struct mem_late *next;
 	void (*run)(struct mem_late *l);
-	union { sw_enqueue_cb enqueue; sw_done_cb done; sw_int_cb number; sw_text_cb text; sw_load_cb load; sw_commit_cb commit; sw_tick_cb tick; } cb;
+	union { sw_enqueue_cb enqueue; sw_done_cb done; sw_int_cb number; sw_text_cb text; sw_load_cb load; sw_commit_cb commit; sw_tick_cb tick; sw_journal_cb journal; } cb;
 	void *arg;
 	int r;
 	int64_t number;
 	const char *text;
 	struct sw_loaded *loaded;
+	struct sw_journal_line *lines;
+	struct sw_journal_ends *ends;
 	struct sw_committed committed;
 	struct sw_tick tick;
 	struct sw_arena arena;
@@ -55,7 +73,8 @@ struct mem {
 	struct mem_stream streams[2];      /* by enum sw_stream */
 	struct sw_map aggs, timers, rings, seen, once, keeps, rules, chans, acts, fails, gateways, spools, workers, holds, trying;
 	struct mem_dead *dead;             /* newest first */
-	int64_t dead_n, journal_n, in_bytes;
+	struct mem_journal journal;
+	int64_t dead_n, in_bytes;
 	bool hold;
 	char *hold_by, *hold_why;
 	sw_ms hold_at;
@@ -100,6 +119,11 @@ void mem_read_more(struct sw_bus *bus);
 void mem_read_end(struct sw_bus *bus);
 void mem_read_stop(struct sw_bus *bus);
 void mem_deliver(struct mem *m);
+
+/* mem_journal.c */
+void mem_note(struct mem *m, const char *json);                       /* a line of the journal */
+void mem_journal(struct sw_bus *bus, const char *from, unsigned count, sw_dur wait, sw_journal_cb cb, void *arg);
+void mem_journal_fini(struct mem *m);                                 /* a call that waits: -ECANCELED */
 
 /* mem_commit.c */
 void mem_load(struct sw_bus *bus, const struct sw_load *l, sw_load_cb cb, void *arg);

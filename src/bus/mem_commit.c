@@ -341,7 +341,8 @@ void mem_commit(struct sw_bus *bus, const struct sw_change *c, sw_commit_cb cb, 
 	commit_rings(m, c);
 	for (size_t i = 0; i < c->n_keeps; i++)
 		mem_keep_put(m, &c->keeps[i]);
-	m->journal_n += c->journal != NULL;
+	if (c->journal)
+		mem_note(m, c->journal);
 	commit_marks(m, c, &l->committed.calls);
 	for (size_t i = 0; c->acks && c->acks[i]; i++) {
 		struct mem_entry *e = mem_pending(m, SW_STREAM_WORK, c->acks[i]);
@@ -405,7 +406,7 @@ static void query_status(struct mem *m, struct sw_buf *b)
 	sw_buf_printf(b, "{\"now\":%lld,\"in\":%lld,\"in_oldest_ms\":%lld,\"in_bytes\":%lld,\"work\":%lld,\"work_oldest_ms\":%lld,\"timers\":%zu,"
 		"\"dead\":%lld,\"journal\":%lld,\"hold\":", (long long)now, (long long)m->streams[SW_STREAM_IN].n, oldest_ms(m, SW_STREAM_IN),
 		(long long)m->in_bytes, (long long)m->streams[SW_STREAM_WORK].n, oldest_ms(m, SW_STREAM_WORK), m->timers.n_live,
-		(long long)m->dead_n, (long long)m->journal_n);
+		(long long)m->dead_n, (long long)m->journal.n);
 	if (m->hold) {
 		sw_buf_cat(b, "{\"by\":");
 		sw_buf_json(b, m->hold_by ? m->hold_by : "");

@@ -414,7 +414,7 @@ static void remote_dead_add(struct sw_bus *bus, const char *kind, const char *re
 	op_send(o, &cmd, op_done);
 }
 
-static void remote_dead_end(struct sw_bus *bus, const char *id, bool again, sw_int_cb cb, void *arg)
+static void remote_dead_end(struct sw_bus *bus, const char *id, bool again, const char *who, sw_int_cb cb, void *arg)
 {
 	struct op *o = op_new(bus, arg);
 	struct sw_cmd cmd;
@@ -423,6 +423,7 @@ static void remote_dead_end(struct sw_bus *bus, const char *id, bool again, sw_i
 	sw_cmd_script(&cmd, SW_SCRIPT_DEAD_END);
 	sw_cmd_str(&cmd, id);
 	sw_cmd_int(&cmd, again);
+	sw_cmd_str(&cmd, who);
 	op_send(o, &cmd, op_number);
 }
 
@@ -473,6 +474,7 @@ static void remote_free(struct sw_bus *bus)
 	sw_client_free(b->client);
 	enqueue_cancel(b);
 	intake_cancel(b);
+	journal_cancel(b);
 	sw_map_fini(&b->reader.known);
 	bus_memory_close(&b->memory);
 	free(b->enq);
@@ -508,6 +510,7 @@ static const struct bus_ops remote_ops = {
 	.intake = remote_intake, .load = remote_load, .commit = remote_commit, .append = remote_append,
 	.tick = remote_tick, .remember = remote_remember, .trying = remote_trying, .bury = remote_bury, .give_back = remote_give_back,
 	.dead_add = remote_dead_add, .dead_end = remote_dead_end, .hold = remote_hold, .query = remote_query, .rules = remote_rules,
+	.journal = remote_journal,
 };
 
 int bus_remote_new(struct sw_loop *loop, const struct sw_bus_options *opt, struct sw_bus **ret, struct sw_err *err)
@@ -529,6 +532,7 @@ int bus_remote_new(struct sw_loop *loop, const struct sw_bus_options *opt, struc
 	b->intakes = (struct intake_list){ .last = &b->intakes.first, .flush = { .cb = intake_flush, .arg = b } };
 	b->memory.fd = -1;
 	b->reader.b = b;
+	journal_init(b);
 	sw_timer_init(&b->minute, loop, remote_minute, b);
 	b->work = sw_link_new(b->client, remote_state, info_ask, b);
 	*ret = &b->base;

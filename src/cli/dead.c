@@ -94,7 +94,7 @@ static int dead_end(struct sw_talk *t, const char *id, bool again)
 int sw_cli_dead(int argc, char **argv)
 {
 	static const struct sw_usage usage = {
-		"dead list [--count N] | show ID | retry ID | drop ID",
+		"dead list [--count N] | show ID | retry ID [--who NAME] | drop ID [--who NAME]",
 		"What could not be handled, newest first; one of them whole. retry sends it again: an event is taken in as if it came now, an\n"
 		"alert goes to its channel. drop forgets it.\n",
 		NULL, 1, 2,
@@ -102,7 +102,8 @@ int sw_cli_dead(int argc, char **argv)
 	struct sw_talk t = { 0 };
 	int64_t count = 50;
 	const struct sw_opt opts[] = {
-		SW_OPT_TALK(&t), { "count", 'n', SW_OPT_INT, &count, "N", "at most so many (50)", NULL, 1, 1000 }, SW_OPT_JSON(&t.c), { 0 },
+		SW_OPT_TALK(&t), { "count", 'n', SW_OPT_INT, &count, "N", "at most so many (50)", NULL, 1, 1000 }, SW_OPT_JSON(&t.c),
+		SW_OPT_WHO(&t), { 0 },
 	};
 	int r, n = sw_options_read(&usage, opts, argc, argv, &r);
 	const char *what;

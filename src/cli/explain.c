@@ -10,7 +10,6 @@
 #include "shipwatch/clock.h"
 
 static const char *const truths[] = { "false", "true", "unknown" };
-static const char *const phases[] = { "grace", "watching", "following" };
 
 static const struct sw_explain_deployment *explained_deployment(const struct sw_explanation *x) { return &x->deployments[x->deployment]; }
 
@@ -257,149 +256,10 @@ static void limits_print(const struct sw_explanation *x)
 		(void)printf("\nnote: which other services failed then is not kept\n");
 }
 
-/* ---- JSON ---- */
-
-static void json_deployment(struct sw_jw *w, const struct sw_explanation *x)
-{
-	const struct sw_explain_deployment *d = explained_deployment(x);
-
-	sw_jw_str(w, "deployment", d->id);
-	sw_jw_opt(w, "sha", d->sha);
-	sw_jw_opt(w, "version", d->version);
-	sw_jw_opt(w, "user", d->user);
-	sw_jw_opt(w, "previous_sha", x->prev_sha);
-	sw_jw_opt(w, "previous_version", x->prev_version);
-	sw_jw_bool(w, "is_rollback", d->is_rollback);
-	if (d->good >= 0)
-		sw_jw_bool(w, "good", d->good == 1);
-	if (d->started)
-		sw_jw_int(w, "started", d->started);
-	sw_jw_int(w, "finished", d->finished);
-}
-
-static void json_before(struct sw_jw *w, const struct sw_explanation *x)
-{
-	sw_jw_arr(w, "before");
-	for (size_t i = 0; i < x->n_signals; i++) {
-		const struct sw_explain_signal *g = &x->signals[i];
-
-		sw_jw_obj(w, NULL);
-		sw_jw_str(w, "signal", g->name);
-		sw_jw_opt(w, "value", g->before);
-		sw_jw_opt(w, "why", g->before ? NULL : g->why);
-		sw_jw_int(w, "readings", (int64_t)g->valid);
-		sw_jw_int(w, "of", (int64_t)g->baseline);
-		sw_jw_int(w, "pseudo_deployments", g->pseudo);
-		sw_jw_int(w, "history_readings", (int64_t)g->history);
-		sw_jw_int(w, "earlier_days", (int64_t)g->n_days);
-		sw_jw_obj_end(w);
-	}
-	sw_jw_arr_end(w);
-}
-
-static void json_guards(struct sw_jw *w, const struct sw_explanation *x)
-{
-	sw_jw_arr(w, "guards");
-	for (size_t i = 0; i < x->n_guards; i++) {
-		sw_jw_obj(w, NULL);
-		sw_jw_str(w, "guard", x->guards[i].name);
-		sw_jw_str(w, "text", x->guards[i].text);
-		sw_jw_bool(w, "decided", x->guards[i].stopped);
-		sw_jw_obj_end(w);
-	}
-	sw_jw_arr_end(w);
-	sw_jw_arr(w, "actions");
-	for (size_t i = 0; i < x->n_actions; i++) {
-		sw_jw_obj(w, NULL);
-		sw_jw_str(w, "action", x->actions[i].action);
-		sw_jw_bool(w, "rollback", x->actions[i].rollback);
-		sw_jw_str(w, "state", x->actions[i].state);
-		sw_jw_opt(w, "why", x->actions[i].why);
-		if (x->actions[i].asked) {
-			sw_jw_str(w, "id", x->actions[i].id);
-			sw_jw_int(w, "asked", x->actions[i].asked);
-			sw_jw_opt(w, "ask_why", x->actions[i].ask_why);
-			sw_jw_opt(w, "decided_by", x->actions[i].decided_by);
-			if (x->actions[i].until)
-				sw_jw_int(w, "until", x->actions[i].until);
-			if (x->actions[i].decided_by) {
-				sw_jw_bool(w, "approved", x->actions[i].approved);
-				sw_jw_int(w, "decided_at", x->actions[i].decided_at);
-			}
-		}
-		sw_jw_obj_end(w);
-	}
-	sw_jw_arr_end(w);
-}
-
-static void json_rows(struct sw_jw *w, const struct sw_explanation *x)
-{
-	sw_jw_int(w, "steps_left_out", (int64_t)(x->before_rows + x->after_rows));
-	sw_jw_arr(w, "steps");
-	for (size_t i = 0; i < x->n_rows; i++) {
-		const struct sw_judged *j = &x->rows[i].j;
-
-		sw_jw_obj(w, NULL);
-		sw_jw_int(w, "at", x->rows[i].at);
-		sw_jw_str(w, "phase", phases[x->rows[i].phase]);
-		sw_jw_str(w, "truth", truths[j->truth]);
-		if (x->rows[i].requests >= 0)
-			sw_jw_num(w, "requests", x->rows[i].requests);
-		if (x->rows[i].few)
-			sw_jw_bool(w, "too_few_requests", true);
-		sw_jw_arr(w, "comparisons");
-		for (size_t k = 0; k < j->n_saw; k++) {
-			sw_jw_obj(w, NULL);
-			sw_jw_opt(w, "text", j->saw[k].text);
-			if (!sw_streq(j->saw[k].part, j->saw[k].text))
-				sw_jw_opt(w, "part", j->saw[k].part);
-			sw_jw_str(w, "truth", truths[j->saw[k].truth]);
-			sw_jw_opt(w, "value", j->saw[k].value);
-			sw_jw_opt(w, "limit", j->saw[k].limit);
-			sw_jw_opt(w, "before", j->saw[k].before);
-			sw_jw_opt(w, "note", j->saw[k].note);
-			sw_jw_obj_end(w);
-		}
-		sw_jw_arr_end(w);
-		sw_jw_obj_end(w);
-	}
-	sw_jw_arr_end(w);
-}
-
-static void json_explanation(const char *watch, const struct sw_explanation *x)
-{
-	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
-	struct sw_jw w;
-
-	sw_jw_init(&w, &b);
-	sw_jw_obj(&w, NULL);
-	sw_jw_str(&w, "watch", watch);
-	sw_jw_str(&w, "rule", x->rule);
-	sw_jw_str(&w, "if", x->cond);
-	sw_jw_str(&w, "service", x->service);
-	sw_jw_str(&w, "environment", x->environment);
-	json_deployment(&w, x);
-	sw_jw_str(&w, "state", x->state);
-	sw_jw_opt(&w, "verdict", x->verdict);
-	sw_jw_opt(&w, "reason", x->reason);
-	sw_jw_int(&w, "from", x->from);
-	sw_jw_int(&w, "until", x->until);
-	if (x->ended)
-		sw_jw_int(&w, "ended", x->ended);
-	sw_jw_int(&w, "every_ms", x->every);
-	sw_jw_int(&w, "checks", x->checks);
-	sw_jw_int(&w, "known", x->known);
-	json_before(&w, x);
-	json_guards(&w, x);
-	json_rows(&w, x);
-	sw_jw_obj_end(&w);
-	(void)printf("%s\n", sw_buf_str(&b));
-}
-
 int sw_cli_explain(int argc, char **argv)
 {
 	static const struct sw_usage usage = {
-		"explain WATCH [--all] [--json]",
+		"explain WATCH [--place SERVICE/ENV] [--all] [--json]",
 		"Why a watch ended as it did: what its condition was at every look, with values, limits and what was before, and what else decided.\n"
 		"Looks that say the same are folded. `status` and the messages name the watches.\n",
 		NULL, 1, 1,
@@ -407,7 +267,8 @@ int sw_cli_explain(int argc, char **argv)
 	struct sw_talk t = { 0 };
 	bool all = false;
 	const struct sw_opt opts[] = {
-		SW_OPT_TALK(&t), { "all", 0, SW_OPT_FLAG, &all, NULL, "every look" }, SW_OPT_JSON(&t.c), { 0 },
+		SW_OPT_TALK(&t), { "all", 0, SW_OPT_FLAG, &all, NULL, "every look" },
+		{ "place", 0, SW_OPT_TEXT, &t.place, "SERVICE/ENV", "where it was, which saves looking for it", NULL, 0, 0 }, SW_OPT_JSON(&t.c), { 0 },
 	};
 	struct sw_rules *rules = NULL;
 	struct sw_explanation x;
@@ -419,7 +280,7 @@ int sw_cli_explain(int argc, char **argv)
 	if (r == 0)
 		r = sw_find_explained(&t, argv[1], &rules, &x);
 	if (r == 0 && t.c.json) {
-		json_explanation(argv[1], &x);
+		sw_explain_json(argv[1], &x);
 	} else if (r == 0) {
 		head_print(&t, &x);
 		before_print(&t, &x);

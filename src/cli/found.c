@@ -68,8 +68,9 @@ static enum fit deployment_fits(const struct sw_jnode *d, const char *what)
 /* All that fit, at most SW_FOUND_MAX; an exact one alone. Return: how many there are, or -errno. */
 static int find(struct sw_talk *t, const char *list, found_fits fits, const char *what, struct sw_found *ret)
 {
-	struct sw_jnode *names, *place;
-	int n = 0, r = sw_talk_query(t, sw_arena_printf(&t->a, "aggregates place: %d", PLACES), &names);
+	struct sw_jnode only = { .type = SW_J_STRING, .text = sw_arena_printf(&t->a, "place:%s", t->place ? t->place : "") };
+	struct sw_jnode one = { .type = SW_J_ARRAY, .child = &only, .n = 1 }, *names = &one, *place;
+	int n = 0, r = t->place ? 0 : sw_talk_query(t, sw_arena_printf(&t->a, "aggregates place: %d", PLACES), &names);
 
 	for (const struct sw_jnode *x = names ? names->child : NULL; x && r == 0; x = x->next) {
 		const struct sw_jnode *items;

@@ -24,6 +24,9 @@ SW_CHECKED int sw_find_deployment(struct sw_talk *t, const char *what, struct sw
  */
 SW_CHECKED int sw_find_explained(struct sw_talk *t, const char *id, struct sw_rules **ret_rules, struct sw_explanation *ret);
 
+/* On stdout. */
+void sw_explain_json(const char *watch, const struct sw_explanation *x);
+
 /* "2026-11-28 04:25:25 UTC"; "90s"; in the arena. */
 const char *sw_found_time(struct sw_talk *t, sw_ms at);
 const char *sw_found_dur(struct sw_talk *t, sw_dur d);

@@ -195,7 +195,7 @@ int sw_talk_dead_end(struct sw_talk *t, const char *id, bool again)
 	int r;
 
 	t->done = false;
-	sw_bus_dead_end(t->bus, id, again, talk_number, t);
+	sw_bus_dead_end(t->bus, id, again, t->who, talk_number, t);
 	r = talk_wait(t, id);
 	return r < 0 ? r : (int)t->number;
 }

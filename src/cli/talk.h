@@ -12,6 +12,7 @@ struct sw_talk {
 	struct sw_common c;
 	const char *state_dir;
 	const char *who;           /* --who, else the name of the user */
+	const char *place;         /* "web/prod": what is looked for is there; NULL: it is looked for everywhere */
 	struct sw_config *cfg;     /* -c FILE, once it is open; NULL: not said */
 	struct sw_loop *loop;
 	struct sw_bus *bus;

@@ -2,9 +2,12 @@
 -- changes nothing. Times are ms since 1970, ratios 0..1, booleans 0 or 1, NULL is "not known".
 -- Later versions are files of their own beside this one (schema_2.sql …), run in order; PRAGMA user_version says how far.
 
-CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID; -- pos: last entry of the journal that is in here; lineage
+-- pos: last entry of the journal that is in here; pos_n: which entry of all that were ever added it is; lineage: whose journal it is;
+-- seq: of builds; skipped: entries that could not be understood.
+CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE places (id INTEGER PRIMARY KEY, service TEXT NOT NULL, environment TEXT NOT NULL, UNIQUE (service, environment));
-CREATE TABLE signals (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+-- source: health, prometheus, scrape, report, alarm, reference
+CREATE TABLE signals (id INTEGER PRIMARY KEY, name TEXT NOT NULL, source TEXT NOT NULL, UNIQUE (name, source));
 
 -- Facts as they came in: one row an event of a delivery.
 CREATE TABLE events (
@@ -13,14 +16,26 @@ CREATE TABLE events (
 	event_id TEXT NOT NULL,          -- of the delivery, as in the answer to the sender and in the log
 	n INTEGER NOT NULL,              -- which event of it
 	delivery TEXT, source TEXT NOT NULL, kind TEXT NOT NULL, status TEXT, repo TEXT, branch TEXT, tag TEXT, sha TEXT,
-	service TEXT, environment TEXT,  -- as the sender named them
-	ci_run_id TEXT, user TEXT, title TEXT, url TEXT,
-	ev TEXT NOT NULL,                -- the event in our own form (model/event.c), JSON
+	service TEXT, environment TEXT,  -- of the place that claimed it; before that as the sender named them
+	claimed INTEGER NOT NULL DEFAULT 0, -- a place did
+	ci_run_id TEXT, ci_run_alias TEXT, user TEXT, title TEXT, url TEXT,
 	UNIQUE (event_id, n)
 );
-CREATE INDEX events_at ON events (at, id);
+-- Every value that is searched for comes with the time: the newest of it are the end of a range.
+CREATE INDEX events_at ON events (at);
 CREATE INDEX events_run ON events (ci_run_id, at) WHERE ci_run_id IS NOT NULL;
-CREATE INDEX events_repo ON events (repo, branch, at);
+CREATE INDEX events_alias ON events (ci_run_alias, at) WHERE ci_run_alias IS NOT NULL;
+CREATE INDEX events_repo ON events (repo, at);
+CREATE INDEX events_branch ON events (branch, at) WHERE branch IS NOT NULL;
+CREATE INDEX events_sha ON events (sha, at) WHERE sha IS NOT NULL;
+CREATE INDEX events_service ON events (service, environment, at) WHERE service IS NOT NULL;
+CREATE INDEX events_environment ON events (environment, at) WHERE environment IS NOT NULL;
+CREATE INDEX events_kind ON events (kind, at);
+CREATE INDEX events_status ON events (status, at);
+CREATE INDEX events_source ON events (source, at);
+CREATE INDEX events_delivery ON events (delivery) WHERE delivery IS NOT NULL;
+-- The event in our own form (model/event.c): apart, so that whoever walks through events need not pass it.
+CREATE TABLE event_bodies (id INTEGER PRIMARY KEY, ev TEXT NOT NULL);
 
 -- One row a run of a pipeline (or what a report tells of one): what the trend is drawn from.
 CREATE TABLE builds (
@@ -28,43 +43,72 @@ CREATE TABLE builds (
 	run TEXT NOT NULL UNIQUE,        -- ci_run_id, else "<source>/<repo>/<pipeline_id>"
 	at INTEGER NOT NULL,             -- newest news of it
 	first INTEGER NOT NULL,          -- first heard of
-	source TEXT NOT NULL, repo TEXT, pipeline_id TEXT, ci_run_id TEXT, attempt INTEGER, name TEXT, branch TEXT, tag TEXT, sha TEXT, version TEXT,
-	service TEXT, environment TEXT,  -- of the job or report that named one
+	source TEXT NOT NULL, repo TEXT, pipeline_id TEXT, ci_run_id TEXT, ci_run_alias TEXT, attempt INTEGER, name TEXT, branch TEXT, tag TEXT, sha TEXT,
+	version TEXT, service TEXT, environment TEXT, -- of the job or report that named one
 	status TEXT NOT NULL, started INTEGER, finished INTEGER, duration_ms REAL, coverage REAL, cpu_ms REAL, max_rss_bytes REAL, exit_code INTEGER,
 	trigger TEXT,                    -- "push", "schedule", "merge_request_event"
 	merge_request INTEGER NOT NULL DEFAULT 0, user TEXT, author TEXT, title TEXT, url TEXT,
 	jobs INTEGER NOT NULL DEFAULT 0, jobs_failed INTEGER NOT NULL DEFAULT 0,
+	told_at INTEGER,                 -- when the host told of it last, by its clock
+	own INTEGER NOT NULL DEFAULT 0,  -- what the pipeline itself told, the rest is made from its jobs: 1 status, 2 duration, 4 coverage
 	seq INTEGER NOT NULL             -- rises with each change: what a Pushgateway was not told yet
 );
-CREATE INDEX builds_at ON builds (at, id);
+CREATE INDEX builds_at ON builds (at);
 CREATE INDEX builds_line ON builds (repo, branch, environment, at);
+CREATE INDEX builds_repo ON builds (repo, at);
+CREATE INDEX builds_branch ON builds (branch, at);
+CREATE INDEX builds_pipeline ON builds (pipeline_id, repo);
+CREATE INDEX builds_run ON builds (ci_run_id) WHERE ci_run_id IS NOT NULL;
+CREATE INDEX builds_alias ON builds (ci_run_alias) WHERE ci_run_alias IS NOT NULL;
+CREATE INDEX builds_sha ON builds (sha) WHERE sha IS NOT NULL;
+CREATE INDEX builds_service ON builds (service, environment, at) WHERE service IS NOT NULL;
+CREATE INDEX builds_environment ON builds (environment, at) WHERE environment IS NOT NULL;
+CREATE INDEX builds_status ON builds (status, at);
+CREATE INDEX builds_source ON builds (source, at);
 CREATE INDEX builds_seq ON builds (seq);
 CREATE TABLE jobs (
 	id INTEGER PRIMARY KEY,
 	build INTEGER NOT NULL REFERENCES builds (id) ON DELETE CASCADE,
 	job TEXT NOT NULL,               -- the host's id of it, else its name
+	job_id TEXT,                     -- NULL: not known
 	at INTEGER NOT NULL, name TEXT, stage TEXT, status TEXT NOT NULL, attempt INTEGER, started INTEGER, finished INTEGER, duration_ms REAL, coverage REAL,
-	cpu_ms REAL, max_rss_bytes REAL, exit_code INTEGER, environment TEXT, url TEXT,
+	cpu_ms REAL, max_rss_bytes REAL, exit_code INTEGER, allow_failure INTEGER NOT NULL DEFAULT 0, service TEXT, environment TEXT, url TEXT, told_at INTEGER,
 	metrics TEXT, extra TEXT,        -- JSON objects: numbers of a report; members we do not know
 	UNIQUE (build, job)
 );
+CREATE INDEX jobs_at ON jobs (at);
+CREATE INDEX jobs_name ON jobs (name, at);
+CREATE INDEX jobs_status ON jobs (status, at);
+CREATE INDEX jobs_environment ON jobs (environment, at) WHERE environment IS NOT NULL;
+-- What trends are drawn of: each repository, branch and environment ('': none) with its newest build.
+CREATE TABLE lines (
+	id INTEGER PRIMARY KEY, repo TEXT NOT NULL, branch TEXT NOT NULL, environment TEXT NOT NULL,
+	at INTEGER NOT NULL, build INTEGER NOT NULL, UNIQUE (repo, branch, environment)
+);
+CREATE INDEX lines_at ON lines (at);
 
 CREATE TABLE deployments (
 	id INTEGER PRIMARY KEY, deployment TEXT NOT NULL UNIQUE, -- "4bd6fe57b59e"
 	place INTEGER NOT NULL REFERENCES places (id),
 	at INTEGER NOT NULL,             -- finished, else started, else first heard of: what lists are ordered by
-	status TEXT NOT NULL, repo TEXT, branch TEXT, tag TEXT, sha TEXT, version TEXT, user TEXT, author TEXT, title TEXT, url TEXT, ci_run_id TEXT,
+	status TEXT NOT NULL, source TEXT, repo TEXT, branch TEXT, tag TEXT, sha TEXT, version TEXT, user TEXT, author TEXT, title TEXT, url TEXT,
+	compare_url TEXT, ci_run_id TEXT, ci_run_alias TEXT,
 	seen INTEGER, started INTEGER, finished INTEGER, prev_sha TEXT, prev_version TEXT, is_rollback INTEGER NOT NULL DEFAULT 0,
 	is_redeploy INTEGER NOT NULL DEFAULT 0, concurrent INTEGER NOT NULL DEFAULT 0, rollback_of TEXT,
 	runs INTEGER NOT NULL DEFAULT 0, -- it was the newest success when it succeeded
 	good INTEGER, said INTEGER NOT NULL DEFAULT 0, -- is it good; a person said so
-	verdict TEXT,                    -- worst of its watches: fail, inconclusive, pass…; NULL: none, or one is open
+	verdict TEXT,                    -- worst of its watches: fail, inconclusive, pass…; NULL: none, or one is open and none failed
 	d TEXT NOT NULL                  -- as it stands in the state of its place, JSON
 );
-CREATE INDEX deployments_at ON deployments (at, id);
-CREATE INDEX deployments_place ON deployments (place, at, id);
+CREATE INDEX deployments_at ON deployments (at);
+CREATE INDEX deployments_place ON deployments (place, at);
 CREATE INDEX deployments_run ON deployments (ci_run_id) WHERE ci_run_id IS NOT NULL;
-CREATE INDEX deployments_sha ON deployments (sha);
+CREATE INDEX deployments_alias ON deployments (ci_run_alias) WHERE ci_run_alias IS NOT NULL;
+CREATE INDEX deployments_sha ON deployments (sha) WHERE sha IS NOT NULL;
+CREATE INDEX deployments_repo ON deployments (repo, at);
+CREATE INDEX deployments_branch ON deployments (branch, at);
+CREATE INDEX deployments_status ON deployments (status, at);
+CREATE INDEX deployments_verdict ON deployments (verdict, at);
 
 CREATE TABLE watches (
 	id INTEGER PRIMARY KEY, watch TEXT NOT NULL UNIQUE,
@@ -76,21 +120,21 @@ CREATE TABLE watches (
 	checks INTEGER, known INTEGER,
 	explained TEXT                   -- `shipwatch explain --json` as it was after the verdict, or NULL
 );
-CREATE INDEX watches_at ON watches (at, id);
+CREATE INDEX watches_at ON watches (at);
 CREATE INDEX watches_place ON watches (place, at);
 CREATE INDEX watches_deployment ON watches (deployment);
 CREATE INDEX watches_rule ON watches (rule, at);
-CREATE INDEX watches_open ON watches (state) WHERE state <> 'done';
+CREATE INDEX watches_verdict ON watches (verdict, at);
+CREATE INDEX watches_reason ON watches (reason, at);
+CREATE INDEX watches_state ON watches (state, at);
 
--- Readings of signals, in the signal's base unit.
+-- Readings of signals, in the signal's base unit: all of a place at one time lie side by side.
 CREATE TABLE samples (
-	place INTEGER NOT NULL, signal INTEGER NOT NULL, at INTEGER NOT NULL,
-	source TEXT NOT NULL,            -- health, prometheus, scrape, report, reference
+	place INTEGER NOT NULL, at INTEGER NOT NULL, signal INTEGER NOT NULL,
 	r TEXT,                          -- NULL: ok; else absent, nan, stale, error, too_few
 	v REAL, n REAL, text TEXT,
-	PRIMARY KEY (place, signal, at)
+	PRIMARY KEY (place, at, signal)
 ) WITHOUT ROWID;
-CREATE INDEX samples_at ON samples (at);
 
 CREATE TABLE alerts (
 	id INTEGER PRIMARY KEY, alert TEXT NOT NULL UNIQUE,
@@ -100,12 +144,17 @@ CREATE TABLE alerts (
 	news TEXT NOT NULL,              -- what was told last
 	summary TEXT, watch TEXT, deployment TEXT, repo TEXT, branch TEXT, sha TEXT, ci_run_id TEXT, acked_by TEXT, acked_at INTEGER
 );
-CREATE INDEX alerts_at ON alerts (at, id);
-CREATE INDEX alerts_place ON alerts (service, environment, at);
+CREATE INDEX alerts_at ON alerts (at);
+CREATE INDEX alerts_service ON alerts (service, environment, at);
+CREATE INDEX alerts_environment ON alerts (environment, at);
 CREATE INDEX alerts_rule ON alerts (rule, at);
+CREATE INDEX alerts_severity ON alerts (severity, at);
+CREATE INDEX alerts_state ON alerts (state, at);
+CREATE INDEX alerts_repo ON alerts (repo, at);
 CREATE INDEX alerts_run ON alerts (ci_run_id) WHERE ci_run_id IS NOT NULL;
+CREATE INDEX alerts_sha ON alerts (sha) WHERE sha IS NOT NULL;
 CREATE INDEX alerts_watch ON alerts (watch) WHERE watch IS NOT NULL;
-CREATE INDEX alerts_firing ON alerts (state) WHERE state = 'firing';
+CREATE INDEX alerts_deployment ON alerts (deployment) WHERE deployment IS NOT NULL;
 -- Each change of an alert that was told.
 CREATE TABLE news (
 	id INTEGER PRIMARY KEY, news_id TEXT NOT NULL UNIQUE, -- the delivery id of messages
@@ -113,7 +162,8 @@ CREATE TABLE news (
 	body TEXT NOT NULL               -- the alert as channels were given it (model/alert.c), JSON
 );
 CREATE INDEX news_alert ON news (alert, at);
-CREATE INDEX news_at ON news (at, id);
+CREATE INDEX news_news ON news (news, at);
+CREATE INDEX news_at ON news (at);
 -- News on its way to a channel, and each try.
 CREATE TABLE deliveries (
 	id INTEGER PRIMARY KEY, news_id TEXT NOT NULL, alert TEXT NOT NULL, channel TEXT NOT NULL,
@@ -122,14 +172,19 @@ CREATE TABLE deliveries (
 	tries INTEGER NOT NULL DEFAULT 0, fallback INTEGER NOT NULL DEFAULT 0, why TEXT,
 	UNIQUE (news_id, channel)
 );
-CREATE INDEX deliveries_at ON deliveries (at, id);
-CREATE INDEX deliveries_alert ON deliveries (alert);
+CREATE INDEX deliveries_at ON deliveries (at);
+CREATE INDEX deliveries_alert ON deliveries (alert, at);
 CREATE INDEX deliveries_channel ON deliveries (channel, at);
+CREATE INDEX deliveries_state ON deliveries (state, at);
 CREATE TABLE attempts (
 	id INTEGER PRIMARY KEY, alert TEXT NOT NULL, news_id TEXT NOT NULL, channel TEXT NOT NULL, n INTEGER NOT NULL,
 	at INTEGER NOT NULL, class TEXT NOT NULL, detail TEXT, repeat INTEGER NOT NULL DEFAULT 0,
 	UNIQUE (alert, channel, n)
 );
+CREATE INDEX attempts_at ON attempts (at);
+CREATE INDEX attempts_channel ON attempts (channel, at);
+CREATE INDEX attempts_news ON attempts (news_id);
+CREATE INDEX attempts_class ON attempts (class, at);
 
 CREATE TABLE actions (
 	id INTEGER PRIMARY KEY, action_id TEXT NOT NULL UNIQUE, place INTEGER NOT NULL REFERENCES places (id),
@@ -139,14 +194,17 @@ CREATE TABLE actions (
 	why TEXT, started INTEGER, deadline INTEGER, target TEXT, asked INTEGER, proceed INTEGER, ask_why TEXT, saw TEXT, approved INTEGER, decided_by TEXT,
 	decided_at INTEGER
 );
-CREATE INDEX actions_at ON actions (at, id);
+CREATE INDEX actions_at ON actions (at);
 CREATE INDEX actions_place ON actions (place, at);
 CREATE INDEX actions_deployment ON actions (deployment);
-CREATE INDEX actions_open ON actions (state) WHERE state IN ('proposed', 'asking', 'postponed', 'started');
+CREATE INDEX actions_watch ON actions (watch);
+CREATE INDEX actions_rule ON actions (rule, at);
+CREATE INDEX actions_state ON actions (state, at);
 -- Each change of its state.
 CREATE TABLE action_steps (
 	id INTEGER PRIMARY KEY, action_id TEXT NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL, why TEXT, UNIQUE (action_id, at, state)
 );
+CREATE INDEX action_steps_at ON action_steps (at);
 
 -- What a person did: approve refuse hold release cancel label ack silence end retry drop deploy, signed_in…
 CREATE TABLE decisions (
@@ -158,7 +216,12 @@ CREATE TABLE decisions (
 	d TEXT NOT NULL,                 -- the message as it was, JSON
 	UNIQUE (entry, n)
 );
-CREATE INDEX decisions_at ON decisions (at, id);
+CREATE INDEX decisions_at ON decisions (at);
+CREATE INDEX decisions_who ON decisions (who, at);
+CREATE INDEX decisions_what ON decisions (what, at);
+CREATE INDEX decisions_target ON decisions (target, at);
+CREATE INDEX decisions_service ON decisions (service, environment, at);
 
 -- What is not in here, though it was in the journal: it was trimmed, or Redis is another one.
 CREATE TABLE gaps (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, after TEXT, before TEXT, why TEXT NOT NULL);
+CREATE INDEX gaps_at ON gaps (at);

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "engine/alert.h"
 #include "engine/flap.h"
+#include "engine/record.h"
 #include "shipwatch/err.h"
 
 #define REMINDERS_MAX  12
@@ -45,6 +46,7 @@ static int alert_news(struct step *s, struct alert_state *st, const struct sw_jn
 	}
 	st->told[st->n_told++] = (struct told){ .delivery = delivery, .news = news, .alert = al, .roles = sw_jget(m, "roles"), .at = s->now,
 	                                        .critical = sw_streq(sw_jstr(al, "severity"), "critical") };
+	sw_record_told(s, delivery, news, al);
 	if (sw_jstr(m, "with"))
 		sw_step_note(s, SW_NOTE_INFO, sw_jstr(al, "ci_run_id"), sw_jstr(al, "watch_id"), "alert %s is told with %s", delivery, sw_jstr(m, "with"));
 	else
@@ -110,6 +112,7 @@ static void alert_tell(struct step *s, struct alert_state *st, const char *news,
 	delivery = sw_arena_printf(s->a, "%s-%s-%d", firing->delivery, news, st->reminders);
 	*slot = (struct told){ .delivery = delivery, .news = news, .alert = alert_as(s, firing->alert, news, delivery, detail, answered), .roles = firing->roles,
 	                       .at = s->now, .critical = firing->critical };
+	sw_record_told(s, delivery, news, slot->alert);
 	for (const struct sw_jnode *c = st->channels ? st->channels->child : NULL; c; c = c->next) {
 		const struct sw_engine_channel *conf = sw_alert_channel(s, c->text);
 
@@ -136,10 +139,16 @@ static void alert_remind(struct step *s, struct alert_state *st)
 static void alert_ack(struct step *s, struct alert_state *st, const struct sw_jnode *m)
 {
 	const char *who = sw_jstr(m, "who") ? sw_jstr(m, "who") : "somebody";
+	struct sw_jw w;
 
 	if (st->acked_by)
 		return; /* the first one has it */
 	st->acked_by = who;
+	sw_record_begin(s, "ack", &w);
+	sw_jw_obj(&w, NULL);
+	sw_jw_str(&w, "who", who);
+	sw_jw_obj_end(&w);
+	sw_record_end(s, &w);
 	sw_step_note(s, SW_NOTE_INFO, NULL, NULL, "%s is in the hands of %s", s->in->aggregate, who);
 	if (!st->remind_due)
 		return;
@@ -166,6 +175,7 @@ static int alert_again(struct step *s, struct alert_state *st, const struct sw_j
 		t = &st->told[st->n_told++];
 		*t = (struct told){ .delivery = delivery, .news = sw_jstr(al, "news"), .at = s->now,
 		                    .critical = sw_streq(sw_jstr(al, "severity"), "critical") };
+		sw_record_told(s, delivery, t->news, al);
 	}
 	t->alert = al;
 	sw_deliveries_add(s, st, delivery, channel, false);
@@ -197,11 +207,13 @@ static int alert_message(struct step *s, struct alert_state *st, const struct sw
 int sw_alert_step(struct step *s)
 {
 	struct alert_state *st = SW_ARENA_NEW(s->a, struct alert_state);
+	const struct record_alert *seen;
 	sw_ms next, was;
 	bool more;
 	int r;
 
 	sw_alert_load(s->in->state, st);
+	seen = sw_record_alert_seen(s, st);
 	was = st->tick_due;
 	for (size_t i = 0; i < s->in->n_msgs; i++) {
 		r = alert_message(s, st, s->in->msgs[i]);
@@ -218,6 +230,7 @@ int sw_alert_step(struct step *s)
 	st->tick_due = next;
 	if (next != was)
 		sw_step_timer(s, "tick", next);
+	sw_record_alert(s, seen, st);
 	sw_alert_save(s, st);
 	return 0;
 }

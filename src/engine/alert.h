@@ -18,6 +18,7 @@ struct delivery {
 	bool free;               /* given back by the channel: it does not stand back for others */
 	bool fell;               /* its channel's fallback was told already */
 	const char *doomed;      /* why it is to go to the dead letters: one a commit */
+	const char *why;         /* of this step: what made it wait, for its record; not kept */
 	sw_ms due;               /* waiting: next try; sending: time-out; parked: when it is taken back */
 	sw_ms since;
 };

@@ -18,6 +18,7 @@
 
 #include "base/str.h"
 #include "engine/alert.h"
+#include "engine/record.h"
 #include "shipwatch/clock.h"
 #include "shipwatch/err.h"
 #include "shipwatch/job.h"
@@ -54,35 +55,6 @@ struct channel_state {
 	int64_t calls;
 	int month, warned;
 };
-
-bool sw_channel_digests(const struct sw_engine_channel *c)
-{
-	return c->pace_count > 0 && c->digest_above > 0 && !c->program;
-}
-
-int sw_channel_reserve(const struct sw_engine_channel *c)
-{
-	return sw_channel_digests(c) && c->pace_per >= SW_MINUTE / 2 ? c->pace_count / 6 : 0;
-}
-
-int sw_channel_month(const struct step *s, const struct sw_engine_channel *c)
-{
-	struct sw_buf b = SW_BUF_INIT;
-	int month = 0;
-
-	if (!c->quota)
-		return 0;
-	sw_time_print_local(s->now, s->e->tz_offset_s, true, &b); /* "2026-11-28 …" */
-	for (const char *p = sw_buf_str(&b); p < b.p + 7; p++)
-		month = *p == '-' ? month : month * 10 + (*p - '0');
-	sw_buf_fini(&b);
-	return month;
-}
-
-bool sw_channel_notable(const struct sw_engine_channel *c, int64_t calls)
-{
-	return c && c->quota && calls > 0 && calls * 100 / c->quota != (calls - 1) * 100 / c->quota;
-}
 
 static const char *channel_name(const struct step *s)
 {
@@ -178,23 +150,6 @@ static void state_save(struct step *s, const struct channel_state *st)
 	sw_buf_fini(&b);
 }
 
-bool sw_channel_look(struct step *s, const char *channel, struct channel_seen *ret)
-{
-	const char *text;
-	struct sw_jnode *n;
-
-	memset(ret, 0, sizeof *ret);
-	if (!sw_step_snap(s, sw_arena_printf(s->a, "channel:%s", channel), &text))
-		return false;
-	if (!text || sw_jtree_parse(s->a, text, strlen(text), 10000, &n, NULL) < 0)
-		return true;
-	ret->down = sw_jget(n, "down") != NULL;
-	ret->frozen = sw_jbool(n, "frozen", false);
-	ret->until = sw_jint(sw_jget(n, "waiting"), "until", 0);
-	ret->waits = sw_jint(sw_jget(n, "waiting"), "total", 0) > 0;
-	return true;
-}
-
 /* ---- what is told ---- */
 
 static void tell_alert(struct step *s, const char *alert, const char *what, const char *delivery, sw_dur wait, const char *digest)
@@ -261,6 +216,7 @@ static void channel_down(struct step *s, struct channel_state *st, const char *w
 	st->probing = 0;
 	sw_step_note(s, SW_NOTE_ERROR, NULL, NULL, "channel %s: cannot be used: %s; its messages go %s%s until it can, tried every 10 min", channel_name(s),
 	             st->down_why, c && c->fallback ? "to " : "nowhere", c && c->fallback ? c->fallback : "");
+	sw_record_channel(s, channel_name(s), st->down_why);
 	tell_health(s, st, SW_NEWS_CHANNEL_DOWN, SW_SEV_CRITICAL);
 }
 
@@ -270,6 +226,7 @@ static void channel_up(struct step *s, struct channel_state *st)
 		return;
 	sw_step_note(s, SW_NOTE_INFO, NULL, NULL, "channel %s: works again after %lld min, %lld messages wait for it", channel_name(s),
 	             (long long)((s->now - st->down_since) / SW_MINUTE), (long long)st->w.sum.total);
+	sw_record_channel(s, channel_name(s), NULL);
 	tell_health(s, st, SW_NEWS_CHANNEL_UP, SW_SEV_WARNING);
 	st->down_why = NULL;
 	st->probing = 0;
@@ -412,6 +369,20 @@ static const char *digest_json(struct step *s, const struct channel_state *st, b
 	return ret;
 }
 
+static void digest_way(struct step *s, const struct channel_state *st, const char *state, const char *why)
+{
+	sw_record_way(s, &(struct sw_record_way){ .delivery = digest_id(s, st->digests), .channel = channel_name(s), .state = state, .tries = st->tries,
+	                                          .why = why && *why ? why : NULL });
+}
+
+static void digest_told(struct step *s, const struct channel_state *st)
+{
+	struct sw_alert al;
+
+	digest_alert(s, st, &al);
+	sw_record_digest(s, &al);
+}
+
 static void digest_dead(struct step *s, struct channel_state *st, const char *why)
 {
 	const struct sw_engine_channel *c = sw_alert_channel(s, channel_name(s));
@@ -424,6 +395,7 @@ static void digest_dead(struct step *s, struct channel_state *st, const char *wh
 	             (long long)st->w.sum.total, c && c->fallback ? " and to " : "", c && c->fallback ? c->fallback : "");
 	if (c && c->fallback)
 		tell_news(s, &al, c->fallback, NULL);
+	digest_way(s, st, "dead", why);
 	st->sending = st->repeat = false;
 	st->ended = ENDED_DEAD;
 }
@@ -451,10 +423,12 @@ static void channel_sent(struct step *s, struct channel_state *st, const struct 
 	if (!st->sending || sw_jint(m, "n", 0) != st->seq)
 		return; /* an older try, or told twice */
 	st->sending = false;
+	sw_record_try(s, digest_id(s, st->digests), channel_name(s), st->seq, sw_jstr(m, "class"), detail, st->repeat);
 	switch (sw_outcome_parse(sw_jstr(m, "class"))) {
 	case SW_OK:
 		sw_step_note(s, SW_NOTE_INFO, NULL, NULL, "channel %s: sent %s with %lld messages, attempt=%d", channel_name(s), digest_id(s, st->digests),
 		             (long long)st->w.sum.total, st->tries);
+		digest_way(s, st, "sent", NULL);
 		st->ended = ENDED_SENT;
 		st->repeat = false;
 		channel_up(s, st);
@@ -498,6 +472,16 @@ static void channel_sent(struct step *s, struct channel_state *st, const struct 
 		digest_ambiguous(s, st);
 		break;
 	}
+	if (!st->ended) /* without a try that counts the next one is another digest */
+		digest_way(s, st, st->tries ? "waits" : "dropped", detail);
+}
+
+static void digest_late(struct step *s, struct channel_state *st)
+{
+	sw_record_try(s, digest_id(s, st->digests), channel_name(s), st->seq, "ambiguous", "no answer in time", st->repeat);
+	digest_ambiguous(s, st);
+	if (!st->ended)
+		digest_way(s, st, "waits", "no answer");
 }
 
 /* A person sends a dead digest again: as a message of its own. */
@@ -567,6 +551,7 @@ static void channel_expire(struct step *s, struct channel_state *st, const struc
 	sw_step_note(s, SW_NOTE_ERROR, NULL, NULL, "channel %s: %lld messages waited too long and are given up", channel_name(s), (long long)st->w.sum.total);
 	if (st->w.counted) { /* nobody else knows of these */
 		st->digests++;
+		digest_told(s, st);
 		digest_dead(s, st, "waited too long");
 	}
 	st->ended = ENDED_EXPIRED;
@@ -608,6 +593,8 @@ static void channel_begin(struct step *s, struct channel_state *st, const struct
 	io->seq = ++st->seq;
 	io->size = (enum sw_size_step)st->size;
 	io->alert_json = digest_json(s, st, false);
+	digest_told(s, st);
+	digest_way(s, st, "sending", NULL);
 	io->repeat = st->repeat;
 	s->out->pace_credential = c->credential;
 	s->out->pace_count = c->pace_count;
@@ -657,7 +644,7 @@ int sw_channel_step(struct step *s)
 			return r;
 	}
 	if (st->sending && s->now >= st->due)
-		digest_ambiguous(s, st);
+		digest_late(s, st);
 	channel_expire(s, st, c);
 	channel_go(s, st, c);
 	channel_tell(s, st);

@@ -79,7 +79,7 @@ void sw_waiter_read(const struct sw_jnode *n, struct waiter *ret);
 /* Of s at most so many bytes, counted as JSON writes them, ending with a whole character. NULL: NULL. */
 const char *sw_waiting_clip(const char *s, size_t max, struct sw_arena *a);
 
-/* ---- channel.c ---- */
+/* ---- channel_limits.c ---- */
 
 /* False: not at hand, it was noted as a need. */
 bool sw_channel_look(struct step *s, const char *channel, struct channel_seen *ret);

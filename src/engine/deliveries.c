@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "engine/alert.h"
 #include "engine/channel.h"
+#include "engine/record.h"
 #include "engine/silences.h"
 #include "shipwatch/job.h"
 
@@ -55,10 +56,13 @@ static const char *delivery_json(struct step *s, const struct sw_jnode *n)
 	return ret;
 }
 
-static void delivery_drop(struct alert_state *st, struct delivery *q)
+/* It goes: sent, merged, dropped or dead. */
+static void delivery_drop(struct step *s, struct alert_state *st, struct delivery *q, const char *how, const char *why)
 {
 	size_t i = (size_t)(q - st->queue);
 
+	sw_record_way(s, &(struct sw_record_way){ .delivery = q->delivery, .channel = q->channel, .state = how, .tries = q->tries, .fallback = q->fallback,
+	                                          .why = why });
 	memmove(q, q + 1, (st->n_queue - i - 1) * sizeof *q);
 	st->n_queue--;
 }
@@ -92,7 +96,7 @@ static void delivery_dead(struct step *s, struct alert_state *st, struct deliver
 	sw_buf_fini(&b);
 	DELIVERY_NOTE(s, st, SW_NOTE_ERROR, delivery, "channel %s: %s, alert=%s goes to the dead letters%s%s", channel, why, delivery,
 	             fallback ? " and to " : "", fallback ? fallback : "");
-	delivery_drop(st, q);
+	delivery_drop(s, st, q, "dead", why);
 	if (fallback && !fell)
 		sw_deliveries_add(s, st, delivery, fallback, true);
 }
@@ -120,15 +124,17 @@ static void delivery_again(struct step *s, struct alert_state *st, struct delive
 		return;
 	}
 	q->due = s->now + SW_MAX(wait, delivery_backoff(s, q));
+	q->why = why;
 }
 
 /* The robot does not want more for a while: waiting is no failed try. */
-static void delivery_hold(struct step *s, struct alert_state *st, struct delivery *q, sw_dur wait)
+static void delivery_hold(struct step *s, struct alert_state *st, struct delivery *q, sw_dur wait, const char *detail)
 {
 	q->sending = false;
 	if (q->tries > 0)
 		q->tries--;
 	sw_waits_refused(s, st, q, true, wait);
+	q->why = detail && *detail ? detail : q->why;
 }
 
 static void delivery_begin(struct step *s, struct alert_state *st, struct delivery *q)
@@ -197,6 +203,7 @@ static void delivery_ambiguous(struct step *s, struct alert_state *st, struct de
 	}
 	q->repeat = true;
 	q->due = s->now + SW_SECOND;
+	q->why = "no answer";
 }
 
 /* A probe is not tried again at once: it goes on waiting. True: nothing else is to be done about it. */
@@ -236,10 +243,10 @@ void sw_deliveries_channel(struct step *s, struct alert_state *st, const struct 
 	if (sw_streq(t, "merged") || sw_streq(t, "counted")) {
 		DELIVERY_NOTE(s, st, SW_NOTE_INFO, delivery, "channel %s: alert=%s is told within %s%s", channel, delivery, sw_jstr(m, "digest"),
 		              sw_streq(t, "counted") ? ", as a number" : "");
-		delivery_drop(st, q);
+		delivery_drop(s, st, q, "merged", sw_jstr(m, "digest"));
 	} else if (sw_streq(t, "expired") && q->fell) {
 		DELIVERY_NOTE(s, st, SW_NOTE_WARN, delivery, "channel %s: alert=%s waited too long, another channel had it", channel, delivery);
-		delivery_drop(st, q);
+		delivery_drop(s, st, q, "dropped", "it waited too long, another channel had it");
 	} else if (sw_streq(t, "expired")) {
 		q->parked = false;
 		delivery_dead(s, st, q, "it could not be used for too long");
@@ -263,13 +270,14 @@ void sw_deliveries_sent(struct step *s, struct alert_state *st, const struct sw_
 		sw_step_tell(s, sw_arena_printf(s->a, "channel:%s", channel), sw_arena_printf(s->a, "{\"t\":\"calls\",\"calls\":%lld}", (long long)sw_jint(m, "calls", 0)));
 	if (!q)
 		return; /* an older try, or told twice */
+	sw_record_try(s, q->delivery, channel, q->seq, sw_jstr(m, "class"), detail, q->repeat);
 	if (q->probe && delivery_probed(s, st, q, m))
 		return;
 	switch (sw_outcome_parse(sw_jstr(m, "class"))) {
 	case SW_OK:
 		DELIVERY_NOTE(s, st, SW_NOTE_INFO, q->delivery, "channel %s: sent alert=%s attempt=%d", channel, q->delivery, q->tries);
 		sw_waits_probed(s, st, q, true, true);
-		delivery_drop(st, q);
+		delivery_drop(s, st, q, "sent", NULL);
 		break;
 	case SW_RETRY:
 		if (tries && q->tries >= tries)
@@ -284,7 +292,7 @@ void sw_deliveries_sent(struct step *s, struct alert_state *st, const struct sw_
 		}
 		DELIVERY_NOTE(s, st, SW_NOTE_WARN, q->delivery, "channel %s: held for %llds, alert=%s waits: %s", channel, (long long)(wait / 1000),
 		             q->delivery, detail ? detail : "");
-		delivery_hold(s, st, q, wait);
+		delivery_hold(s, st, q, wait, detail);
 		break;
 	case SW_SHRINK:
 		delivery_shrink(s, st, q, detail);
@@ -339,8 +347,9 @@ static bool delivery_silenced(struct step *s, struct alert_state *st, struct del
 		DELIVERY_NOTE(s, st, SW_NOTE_INFO, q->delivery, "channel %s: alert=%s is held back, %s", q->channel, q->delivery, why);
 	q->silenced = true;
 	q->due = SW_MIN(until, s->now + SILENCE_LOOK);
+	q->why = why;
 	if (delivery_recovered(st))
-		delivery_drop(st, q);
+		delivery_drop(s, st, q, "dropped", sw_arena_printf(s->a, "it got better within %s", why));
 	return true;
 }
 
@@ -357,6 +366,7 @@ void sw_deliveries_begin(struct step *s, struct alert_state *st)
 			continue;
 		}
 		if (q->sending && s->now >= q->due) {
+			sw_record_try(s, q->delivery, q->channel, q->seq, "ambiguous", "no answer in time", q->repeat);
 			if (q->probe)
 				sw_waits_probed(s, st, q, false, false);
 			else

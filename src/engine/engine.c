@@ -213,14 +213,38 @@ static void step_journal(struct step *s)
 		sw_jw_arr_end(&w);
 	}
 	sw_jw_opt(&w, "start", o->start_action);
+	if (s->n_recs) {
+		sw_jw_arr(&w, "recs");
+		sw_jw_raw(&w, NULL, s->recs.p, s->recs.n);
+		sw_jw_arr_end(&w);
+	}
 	sw_jw_obj_end(&w);
 	o->journal = sw_arena_strndup(s->a, b.p, b.n);
 	sw_buf_fini(&b);
 }
 
+static int step_run(struct step *s)
+{
+	const char *aggregate = s->in->aggregate;
+
+	if (sw_starts(aggregate, "place:"))
+		return sw_place_step(s);
+	if (sw_starts(aggregate, "line:"))
+		return sw_line_step(s);
+	if (sw_starts(aggregate, "alert:"))
+		return sw_alert_step(s);
+	if (sw_starts(aggregate, "channel:"))
+		return sw_channel_step(s);
+	if (sw_starts(aggregate, "flap:"))
+		return sw_flap_step(s);
+	if (sw_streq(aggregate, SILENCES_KEY))
+		return sw_silences_step(s);
+	return sw_err_set(s->err, EBADMSG, "no such kind of aggregate: \"%.60s\"", aggregate);
+}
+
 int sw_engine_step(const struct sw_engine *e, const struct sw_step_in *in, struct sw_arena *a, struct sw_step *ret, struct sw_err *err)
 {
-	struct step s = { .e = e, .in = in, .a = a, .out = ret, .err = err, .now = in->now };
+	struct step s = { .e = e, .in = in, .a = a, .out = ret, .err = err, .now = in->now, .recs = SW_BUF_INIT };
 	int r;
 
 	memset(ret, 0, offsetof(struct sw_step, timers));
@@ -231,31 +255,18 @@ int sw_engine_step(const struct sw_engine *e, const struct sw_step_in *in, struc
 		if (last > s.now) /* our time never goes back for one aggregate */
 			s.now = last;
 	}
-	if (sw_starts(in->aggregate, "place:"))
-		r = sw_place_step(&s);
-	else if (sw_starts(in->aggregate, "line:"))
-		r = sw_line_step(&s);
-	else if (sw_starts(in->aggregate, "alert:"))
-		r = sw_alert_step(&s);
-	else if (sw_starts(in->aggregate, "channel:"))
-		r = sw_channel_step(&s);
-	else if (sw_starts(in->aggregate, "flap:"))
-		r = sw_flap_step(&s);
-	else if (sw_streq(in->aggregate, SILENCES_KEY))
-		r = sw_silences_step(&s);
-	else
-		r = sw_err_set(err, EBADMSG, "no such kind of aggregate: \"%.60s\"", in->aggregate);
-	if (r < 0)
-		return r;
-	sw_news_flush(&s);
-	if (ret->n_needs) {
+	r = step_run(&s);
+	if (r == 0)
+		sw_news_flush(&s);
+	if (r == 0 && ret->n_needs) {
 		size_t n = ret->n_needs;
 
 		memset(ret, 0, offsetof(struct sw_step, timers));
 		ret->a = a;
 		ret->n_needs = n;
-		return 0;
+	} else if (r == 0) {
+		step_journal(&s);
 	}
-	step_journal(&s);
-	return 0;
+	sw_buf_fini(&s.recs);
+	return r;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "engine/record.h"
 #include "shipwatch/err.h"
 
 struct deployment *sw_place_dep(struct place_state *p, const char *id)
@@ -231,12 +232,14 @@ static int place_message(struct step *s, struct place_state *p, const struct sw_
 int sw_place_step(struct step *s)
 {
 	struct place_state *p = sw_arena_raw(s->a, sizeof *p);
+	const struct record_place *seen;
 	sw_ms next = 0, tick;
 	int r;
 
 	if (!s->in->state && sw_heard_only(s->in))
 		return 0;
 	sw_place_read(s, p);
+	seen = sw_record_place_seen(s, p);
 	tick = p->tick_due;
 	for (size_t i = 0; i < s->in->n_msgs; i++) {
 		r = place_message(s, p, s->in->msgs[i]);
@@ -252,6 +255,7 @@ int sw_place_step(struct step *s)
 		p->tick_due = next;
 		sw_step_timer(s, "tick", next);
 	}
+	sw_record_place(s, seen, p);
 	sw_place_write(s, p);
 	return 0;
 }

@@ -136,6 +136,9 @@ struct place_state {
 /* state.c: from JSON and to JSON */
 void sw_place_read(struct step *s, struct place_state *p);
 void sw_place_write(struct step *s, struct place_state *p);
+void sw_place_write_dep(const struct deployment *d, bool whole, struct sw_jw *w); /* not whole: what identity, order and the next message need */
+void sw_place_write_watch(const struct watch *x, bool holds, struct sw_jw *w);
+void sw_place_write_act(const struct act *x, struct sw_jw *w);
 const char *sw_act_state_name(enum act_state st);
 
 /* readings.c: the newest readings of a signal */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "engine/record.h"
 #include "shipwatch/err.h"
 
 #define EACH(x, obj, key) for (const struct sw_jnode *x = sw_jget(obj, key) ? sw_jget(obj, key)->child : NULL; x; x = x->next)
@@ -45,6 +46,15 @@ static void silence_write(const struct silence *x, struct sw_jw *w)
 	sw_jw_obj_end(w);
 }
 
+static void silence_record(struct step *s, const struct silence *x)
+{
+	struct sw_jw w;
+
+	sw_record_begin(s, "sil", &w);
+	silence_write(x, &w);
+	sw_record_end(s, &w);
+}
+
 static int silence_add(struct step *s, struct silence *list, size_t *n, const struct sw_jnode *m)
 {
 	struct silence x;
@@ -70,6 +80,7 @@ static int silence_add(struct step *s, struct silence *list, size_t *n, const st
 		return 0;
 	}
 	list[(*n)++] = x;
+	silence_record(s, &x);
 	sw_step_note(s, SW_NOTE_INFO, NULL, NULL, "%s %s by %s%s%s", x.maintenance ? "maintenance" : "silence", x.id, x.who ? x.who : "somebody", x.why ? ": " : "", x.why ? x.why : "");
 	return 0;
 }
@@ -79,6 +90,7 @@ static void silence_end(struct step *s, struct silence *list, size_t n, const st
 	for (size_t i = 0; i < n; i++)
 		if (sw_streq(list[i].id, sw_jstr(m, "id")) && list[i].until > s->now) {
 			list[i].until = s->now;
+			silence_record(s, &list[i]);
 			sw_step_note(s, SW_NOTE_INFO, NULL, NULL, "silence %s ended by %s", list[i].id, sw_jstr(m, "who") ? sw_jstr(m, "who") : "somebody");
 		}
 }

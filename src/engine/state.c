@@ -164,7 +164,7 @@ static void jw_flag(struct sw_jw *w, const char *key, bool v)
 		sw_jw_bool(w, key, v);
 }
 
-static void place_write_dep(const struct deployment *d, bool whole, struct sw_jw *w)
+void sw_place_write_dep(const struct deployment *d, bool whole, struct sw_jw *w)
 {
 	struct sw_event ev = d->ev;
 
@@ -214,7 +214,7 @@ static void place_write_dep(const struct deployment *d, bool whole, struct sw_jw
 	sw_jw_obj_end(w);
 }
 
-static void place_write_watch(const struct watch *x, struct sw_jw *w)
+void sw_place_write_watch(const struct watch *x, bool holds, struct sw_jw *w)
 {
 	sw_jw_obj(w, NULL);
 	sw_jw_str(w, "id", x->id);
@@ -248,7 +248,7 @@ static void place_write_watch(const struct watch *x, struct sw_jw *w)
 	jw_flag(w, "fired", x->fired);
 	jw_flag(w, "transient", x->transient);
 	jw_time(w, "ended", x->ended);
-	if (x->n_holds && x->state != WATCH_DONE) {
+	if (holds && x->n_holds && x->state != WATCH_DONE) {
 		sw_jw_arr(w, "holds");
 		for (size_t i = 0; i < x->n_holds; i++) {
 			sw_jw_obj(w, NULL);
@@ -264,7 +264,7 @@ static void place_write_watch(const struct watch *x, struct sw_jw *w)
 	sw_jw_obj_end(w);
 }
 
-static void place_write_act(const struct act *x, struct sw_jw *w)
+void sw_place_write_act(const struct act *x, struct sw_jw *w)
 {
 	sw_jw_obj(w, NULL);
 	sw_jw_str(w, "id", x->id);
@@ -356,15 +356,15 @@ static void place_print(struct step *s, const struct place_state *p, struct sw_b
 	sw_jw_opt(&w, "failing", p->failing);
 	sw_jw_arr(&w, "deployments");
 	for (size_t i = 0; i < p->n_deps; i++)
-		place_write_dep(&p->deps[i], i + 3 > p->n_deps || place_open(p, p->deps[i].id), &w);
+		sw_place_write_dep(&p->deps[i], i + 3 > p->n_deps || place_open(p, p->deps[i].id), &w);
 	sw_jw_arr_end(&w);
 	sw_jw_arr(&w, "watches");
 	for (size_t i = 0; i < p->n_watches; i++)
-		place_write_watch(&p->watches[i], &w);
+		sw_place_write_watch(&p->watches[i], true, &w);
 	sw_jw_arr_end(&w);
 	sw_jw_arr(&w, "actions");
 	for (size_t i = 0; i < p->n_acts; i++)
-		place_write_act(&p->acts[i], &w);
+		sw_place_write_act(&p->acts[i], &w);
 	sw_jw_arr_end(&w);
 	if (p->n_rollbacks) {
 		sw_jw_arr(&w, "rollbacks");

@@ -15,6 +15,9 @@ struct step {
 	struct sw_err *err;
 	sw_ms now;
 	struct grouped *grouped;       /* news that are told at its end (news.c); NULL: none */
+	/* record.c */
+	struct sw_buf recs;            /* records, with commas */
+	size_t n_recs, recs_last, recs_lost; /* recs_last: where the newest begins */
 };
 
 void sw_step_tell(struct step *s, const char *aggregate, const char *msg);

@@ -88,6 +88,7 @@ void sw_waits_park(struct step *s, struct alert_state *st, struct delivery *q, s
 	q->sending = q->free = q->probe = false;
 	q->parked = true;
 	q->due = s->now + TAKE_BACK;
+	q->why = down ? down : "waits with its channel";
 	waits_tell(s, st, q, "wait", until, down, (const char *const[]){ soon ? "soon" : NULL, NULL });
 }
 
@@ -98,6 +99,7 @@ void sw_waits_probed(struct step *s, struct alert_state *st, struct delivery *q,
 	q->probe = q->sending = false;
 	q->parked = true;
 	q->due = s->now + TAKE_BACK;
+	q->why = ok ? NULL : "a try whether its channel works failed";
 	waits_tell(s, st, q, "probed", 0, NULL, (const char *const[]){ ok ? "ok" : gone ? "gone" : NULL, ok && gone ? "gone" : NULL, NULL });
 }
 
@@ -115,6 +117,7 @@ void sw_waits_refused(struct step *s, struct alert_state *st, struct delivery *q
 
 	wait = SW_MAX(wait, SW_SECOND);
 	q->due = s->now + wait;
+	q->why = held ? "its robot is held" : "its robot has no room";
 	if ((critical && !q->fallback) || (held && wait > LONG_HOLD))
 		sw_waits_fall(s, st, q);
 	if (q->probe || !waits_joins(c, t, q))

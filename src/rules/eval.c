@@ -133,6 +133,28 @@ static bool compares_baseline(const struct node *n)
 	return sw_baseline_in(n->arg[0]) || (n->arg[1] && sw_baseline_in(n->arg[1])) || (n->arg[2] && sw_baseline_in(n->arg[2]));
 }
 
+static double eval_num(const struct sw_value *x)
+{
+	return x && x->reading == SW_R_OK && sw_vtype_numeric(x->type) ? x->num : x && x->reading == SW_R_OK && x->type == SW_V_BOOL ? x->b : NAN;
+}
+
+/* The signal whose value this is, in its own unit. */
+static const char *eval_signal(const struct node *n)
+{
+	if (n->kind == N_WINDOW)
+		return n->window == SW_W_STDDEV || n->window == SW_W_COUNT || n->window == SW_W_RATE || n->window == SW_W_SUM ? NULL : n->list[0]->name;
+	return n->kind == N_SIGNAL && !n->part ? n->name : NULL;
+}
+
+/* With the limit on the left it reads the other way round. */
+static const char *eval_op(const struct node *n)
+{
+	static const char *const ops[] = { [C_LT] = "<", [C_LE] = "<=", [C_GT] = ">", [C_GE] = ">=", [C_EQ] = "==", [C_NE] = "!=" };
+	static const char *const turned[] = { [C_LT] = ">", [C_LE] = ">=", [C_GT] = "<", [C_GE] = "<=", [C_EQ] = "==", [C_NE] = "!=" };
+
+	return n->kind != N_COMPARE ? NULL : n->limit_first ? turned[n->op] : ops[n->op];
+}
+
 /* Notes what a comparison saw: the value, its limit, and what the value was before the deployment. */
 static void eval_saw(struct eval *v, const struct node *n, enum sw_truth t, const struct sw_value *a, const struct sw_value *b)
 {
@@ -143,13 +165,15 @@ static void eval_saw(struct eval *v, const struct node *n, enum sw_truth t, cons
 	if (v->quiet || v->n_saw == SAW_MOST)
 		return;
 	s = &v->saw[v->n_saw++];
-	*s = (struct sw_saw){ .truth = t };
+	*s = (struct sw_saw){ .truth = t, .signal = eval_signal(value), .op = eval_op(n), .value_num = eval_num(n->limit_first ? b : a),
+	                      .limit_num = eval_num(n->limit_first ? a : b), .before_num = NAN };
 	s->value = eval_word(v, n, n->limit_first ? b : a);
 	if (b)
 		s->limit = eval_print(v, n->limit_first ? a : b);
 	if (!n->measured || (value->kind == N_FIELD && !compares_baseline(n)))
 		return;
 	before = sw_eval_before(v, value);
+	s->before_num = eval_num(&before);
 	if (before.reading == SW_R_OK)
 		s->before = eval_word(v, n, &before);
 }
@@ -202,6 +226,8 @@ static void regressed_saw(struct eval *v, const struct sw_regressed_saw *x, stru
 {
 	struct sw_buf b = SW_BUF_INIT;
 
+	s->value_num = eval_num(&x->now);
+	s->before_num = eval_num(&x->before);
 	if (x->now.reading == SW_R_OK)
 		s->value = eval_print(v, &x->now);
 	if (x->before.reading == SW_R_OK)
@@ -222,10 +248,11 @@ static enum sw_truth eval_bare(struct eval *v, const struct node *n)
 	struct sw_regressed_saw saw;
 	struct sw_value x;
 
-	*s = (struct sw_saw){ 0 };
+	*s = (struct sw_saw){ .value_num = NAN, .limit_num = NAN, .before_num = NAN };
 	if (n->kind == N_CALL && n->call == F_REGRESSED) {
 		s->truth = sw_eval_regressed(v, n, &saw);
 		regressed_saw(v, &saw, s);
+		s->signal = n->ask->signal;
 		return s->truth;
 	}
 	if (n->kind == N_CALL && (n->call == F_ANY || n->call == F_ALL)) {

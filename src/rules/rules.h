@@ -97,6 +97,10 @@ struct sw_saw {
 	const char *value, *limit; /* printed, or NULL */
 	const char *before;   /* what the value was before the deployment, printed, or NULL */
 	const char *note;     /* regressed(): effect and p in words, or NULL */
+	/* for a curve: */
+	const char *signal;   /* whose value it is; NULL: of none, or of something made of several */
+	const char *op;       /* ">"; NULL: no comparison with a limit */
+	double value_num, limit_num, before_num; /* in the signal's base unit; NaN: not known, or no number */
 };
 
 struct sw_judged {

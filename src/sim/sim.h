@@ -71,6 +71,8 @@ struct sim_world {
 	struct sim_outside outside;
 	struct sw_map starts;        /* ids of actions ever started */
 	size_t dead;                 /* dead letters */
+	void (*journal)(void *arg, const char *line); /* each step's line; NULL: no matter */
+	void *journal_arg;
 	int64_t calls;               /* of the robot, with what is sent now */
 	struct sw_map robots;        /* credential → struct sim_robot */
 	uint64_t steps;

@@ -439,6 +439,8 @@ static void world_commit(struct sim_world *w, const char *aggregate, struct sim_
 		free(g->state);
 		g->state = sw_strndup(out->state, out->state_n);
 	}
+	if (w->journal)
+		w->journal(w->journal_arg, out->journal);
 	for (size_t i = 0; i < out->n_timers; i++)
 		world_timer(w, aggregate, out->timers[i].name, out->timers[i].due);
 	for (size_t i = 0; i < out->n_tells; i++)

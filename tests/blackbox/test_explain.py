@@ -147,6 +147,7 @@ class Real(Explained):
         decisive = [s for s in j["steps"] if s["phase"] != "following"][-1]
         self.assertEqual((decisive["truth"], len(decisive["comparisons"])), ("true", 2), decisive)
         self.assertLessEqual(decisive["at"], j["ended"])
+        self.curves(w, j)
 
         # both files of rules, limits, tier; and the verdict again
         text, said = self.exported(w["id"])
@@ -163,6 +164,26 @@ class Real(Explained):
         self.assertIn("does not give the verdict fail again", said)
         self.labels()
         self.replayed(w)
+
+    def curves(self, w, j):
+        """What the page of a deployment draws: readings since before it, the baseline, numbers of each comparison."""
+        curve = {c["signal"]: c for c in j["signals"]}["error_rate"]
+        self.assertEqual((curve["type"], curve["worse"]), ("ratio", "up"))
+        before = [v for at, v, *_ in curve["samples"] if at < j["finished"] and v is not None]
+        since = [v for at, v, *_ in curve["samples"] if at >= j["finished"] and v is not None]
+        self.assertTrue(before and max(before) == 0, curve)
+        self.assertGreater(max(since), 0.2)
+        self.assertEqual([at for at, *_ in curve["samples"]], sorted(at for at, *_ in curve["samples"]))
+        self.assertEqual(curve["baseline"]["step_ms"], 1000)
+        self.assertGreater(len(curve["baseline"]["points"]), 30)
+        self.assertEqual({p for p in curve["baseline"]["points"] if p is not None}, {0})
+        decided = [s for s in j["steps"] if s["phase"] != "following"][-1]["comparisons"]
+        self.assertEqual([(c["signal"], c["op"], round(c["limit_number"], 6)) for c in decided], [("error_rate", ">", 0.02), ("error_rate", ">", 0.05)])
+        self.assertGreater(decided[0]["value_number"], 0.05)
+        self.assertEqual(decided[0]["before_number"], 0)
+        self.assertIn(j["deployment"], [d["deployment"] for d in j["deployments"]])
+        self.assertEqual(json.loads(self.explained(w["id"], "--json", "--place", "web/prod-hz"))["signals"][0]["signal"], j["signals"][0]["signal"])
+        self.assertIn("there is no watch", self.run_("explain", w["id"], "--place", "web/other", want=1)[1])
 
     def labels(self):
         """A person says what it was: by commit, by id; what several fit is asked back; no watch says otherwise afterwards."""

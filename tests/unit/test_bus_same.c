@@ -234,6 +234,7 @@ static void do_dead_end(struct both *b)
 {
 	unsigned nth = rnd(4);
 	bool again = rnd(2);
+	const char *who = rnd(2) ? "ann \"o'x\" 王" : NULL;
 	char id[2][64] = { "1-1", "1-1" };
 
 	for (int k = 0; k < 2; k++) {
@@ -249,7 +250,7 @@ static void do_dead_end(struct both *b)
 		rig_reset(&list);
 	}
 	assert_int_equal(strcmp(id[0], "1-1") == 0, strcmp(id[1], "1-1") == 0);
-	BOTH(b, sw_bus_dead_end(s->bus, id[s - b->s], again, rig_int, p));
+	BOTH(b, sw_bus_dead_end(s->bus, id[s - b->s], again, who, rig_int, p));
 }
 
 static void do_rest(struct both *b)
@@ -287,6 +288,52 @@ static void do_rest(struct both *b)
 	}
 }
 
+struct followed { bool done; int r; struct sw_buf text; char from[48]; int64_t n, length, added; };
+
+static void rig_journal(void *arg, int r, const struct sw_journal_line *lines, const struct sw_journal_ends *ends)
+{
+	struct followed *f = arg;
+
+	f->done = true;
+	f->r = r;
+	for (int i = 0; i < r; i++) {
+		rig_text(&f->text, lines[i].json);
+		sw_buf_putc(&f->text, '\n');
+		assert_int_equal(lines[i].n, strlen(lines[i].json));
+		(void)snprintf(f->from, sizeof f->from, "%s", lines[i].id);
+		f->n++;
+	}
+	if (!ends)
+		return;
+	f->length = ends->length;
+	f->added = ends->added;
+}
+
+/* All lines of both, in pieces. */
+static void both_journals(struct both *b)
+{
+	struct followed f[2] = { { .from = "0-0" }, { .from = "0-0" } };
+
+	for (int i = 0; i < 2; i++)
+		do {
+			f[i].done = false;
+			sw_bus_journal(b->s[i].bus, f[i].from, 500, 0, rig_journal, &f[i]);
+			RIG_UNTIL(f[i].done);
+			assert_true(f[i].r >= 0);
+		} while (f[i].r > 0);
+	assert_true(f[0].n > 1000);
+	assert_int_equal(f[0].n, f[1].n);
+	assert_int_equal(f[0].added, f[1].added);
+	assert_int_equal(f[0].length, f[1].length);
+	for (const char *x = f[0].text.p, *y = f[1].text.p; *x || *y; x += strcspn(x, "\n") + 1, y += strcspn(y, "\n") + 1)
+		if (strcspn(x, "\n") != strcspn(y, "\n") || strncmp(x, y, strcspn(x, "\n")) != 0)
+			fail_msg("%.*s\n%.*s", (int)strcspn(x, "\n"), x, (int)strcspn(y, "\n"), y);
+	assert_non_null(strstr(f[0].text.p, "{\"t\":\"dead\",\"do\":\"retry\",\"id\":\"#\",\"who\":"));
+	assert_non_null(strstr(f[0].text.p, "{\"t\":\"dead\",\"do\":\"drop\",\"id\":\"#\",\"who\":\"ann"));
+	for (int i = 0; i < 2; i++)
+		sw_buf_fini(&f[i].text);
+}
+
 static void test_same_as_memory(void **state)
 {
 	const char *seed = getenv("SW_SEED");
@@ -322,6 +369,7 @@ static void test_same_as_memory(void **state)
 	BOTH(&b, sw_bus_tick(s->bus, rig_ticked, p));
 	for (int i = 0; i < 4; i++)
 		do_load(&b);
+	both_journals(&b);
 	print_message("# %zu work, %zu in, %d actions\n", b.s[0].rd.n[0], b.s[0].rd.n[1], b.actions);
 	assert_true(b.s[0].rd.n[0] > 1000 && b.s[0].rd.n[1] > 300);
 	for (int i = 0; i < 2; i++) {

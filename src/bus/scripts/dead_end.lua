@@ -1,5 +1,5 @@
 #!lua flags=allow-oom,no-cluster
--- A dead letter is sent again or dropped. ARGV: id, 1 (again) or 0. Reply: 0, 1: there is none, 2: it cannot be sent again.
+-- A dead letter is sent again or dropped. ARGV: id, 1 (again) or 0, who. Reply: 0, 1: there is none, 2: it cannot be sent again.
 --@include _common.lua
 --@include _parts.lua
 local id, again = ARGV[1], ARGV[2] == '1'
@@ -20,6 +20,9 @@ local has_body = f.k == 'in' and call('EXISTS', body) == 1
 local bytes = tonumber(call('HGET', CTL, 'in_bytes')) or 0
 call('XLEN', IN)
 call('XLEN', WORK)
+call('XLEN', K .. 'journal')
+local ctl = call('HMGET', CTL, 'offset', 'last')
+local function line(name, value) return ',"' .. name .. '":' .. J(value) end
 if again then
 	if f.k == 'in' and f.m and (f.b or has_body) then
 		local size = has_body and call('STRLEN', body) or #f.b
@@ -40,4 +43,7 @@ elseif has_body then
 	call('UNLINK', body)
 end
 call('XDEL', K .. 'dead', id)
+call('XADD', K .. 'journal', '*', 'j', '{"t":"dead","do":"' .. (again and 'retry' or 'drop') .. '"' .. line('id', id) ..
+	line('who', ARGV[3] ~= '' and ARGV[3] or 'somebody') .. ',"at":' .. I(now_of(ctl[1], ctl[2])) .. line('kind', f.k or '') ..
+	line(f.k == 'in' and 'source' or 'aggregate', f.k == 'in' and f.s or f.k ~= 'in' and f.a or '') .. line('reason', f.r or '') .. '}')
 return 0
