@@ -188,9 +188,10 @@ static int rule_order(const void *a, const void *b)
 
 static void rule_card(struct page *p, const struct sum_rule *s)
 {
-	const struct sw_rule *r = rule_of(p, s->rule);
+	const char *name = s->rule ? s->rule : "";
+	const struct sw_rule *r = rule_of(p, name);
 
-	sw_html(&p->out, "<article class=\"card rule\" id=\"rule-%s\"><div class=\"row\"><h2>%s</h2>", s->rule, s->rule);
+	sw_html(&p->out, "<article class=\"card rule\" id=\"rule-%s\"><div class=\"row\"><h2>%s</h2>", name, name);
 	if (r)
 		sw_html_badge(p, r->severity == SW_SEV_CRITICAL ? "critical" : r->severity == SW_SEV_WARNING ? "warning" : "info");
 	else
@@ -238,7 +239,7 @@ void page_rule_list(struct page *p)
 
 	sw_page_begin(p, "rules", W(p, "Rules", "规则"));
 	sw_html(&p->out, "<form class=\"filters\" method=\"get\" action=\"/rules\"><label><span>%s</span><input name=\"rule\" value=\"%s\"></label><button>%s</button></form>\n",
-	        W(p, "Name contains", "名称包含"), q, W(p, "Filter", "筛选"));
+	        W(p, "Name contains", "名称包含"), q ? q : "", W(p, "Filter", "筛选"));
 	sw_buf_cat(&p->out, "<div id=\"rules\" data-live=\"watches alerts\">\n");
 	if (!rules_of(p))
 		sw_html(&p->out, "<p class=\"banner bad\" role=\"alert\">%s</p>\n", W(p, "The rules of the configuration cannot be read by the dashboard; its log says why.", "看板无法读取配置中的规则，原因见其日志。"));

@@ -60,7 +60,7 @@ RULES = """
 - name: prod-errors
   on: deploy-to-prod
   where: service == "web"
-  watch: {for: 6s, every: 500ms}
+  watch: {for: 10s, every: 1s}
   if: error_rate > baseline + 2pp and error_rate > limits.errors for 3 checks
   then: [alert, rollback]
   severity: critical
@@ -68,13 +68,13 @@ RULES = """
 - name: prod-health
   on: deploy-to-prod
   where: service == "web"
-  watch: 6s
+  watch: 10s
   if: health is failing for 3 checks
   then: [alert, rollback]
 - name: pay-health
   on: deploy-to-prod
   where: service == "pay"
-  watch: 8s
+  watch: 10s
   if: health is failing for 2 checks
   then: [alert, rollback: {approve: 30m, otherwise: cancel}]
   severity: critical
@@ -84,7 +84,7 @@ RULES = """
   watch: 20m
   if: health is failing for 3 checks
   then: alert
-- {name: staging-health, on: deploy-to-staging, watch: 3s, if: health is failing for 2 checks, then: alert}
+- {name: staging-health, on: deploy-to-staging, watch: 10s, if: health is failing for 2 checks, then: alert}
 - {name: main-is-red, on: pipeline-failed, if: branch == "main", then: alert, severity: info}
 - {name: deploy-failed, on: deploy-failed, then: alert}
 - {name: nightly-is-late, on: deploy-stuck, then: alert}
@@ -192,7 +192,7 @@ class Story:
 
     def verdict(self, rule, verdict, n=1, bound=60):
         try:
-            wait_for(lambda: len([e for e in self.worker.entries(msg=r"verdict " + verdict) if rule in json.dumps(e)]) >= n, f"{rule}: {verdict}", bound)
+            wait_for(lambda: len([e for e in self.worker.entries(msg=f'rule "{rule}"(: verdict| ended:) {verdict} ')]) >= n, f"{rule}: {verdict}", bound)
         except AssertionError as e:
             raise AssertionError(f"{e}\n" + "\n".join(self.worker.log()[-25:])) from None
 
