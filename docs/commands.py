@@ -13,7 +13,7 @@ GROUPS = [
     ("Configuration and rules", ["check", "test", "replay"]),
     ("What goes on", ["status", "explain", "export-test", "label", "dead", "silence"]),
     ("Stepping in", ["hold", "release", "cancel", "approve", "refuse", "ack", "deploy"]),
-    ("Trying things", ["sign", "send", "render", "test-health", "version"]),
+    ("Trying things", ["sign", "send", "render", "test-health", "hash-password", "version"]),
 ]
 MORE = {
     "explain": "How to read it: [explain.md](explain.md).", "export-test": "See [explain.md](explain.md).", "test": "See [rule-tests.md](rule-tests.md).",

@@ -14,8 +14,9 @@ SECTIONS = [
     ("src/config/config.c", "config_keys", "The file", "One file, `shipwatch.yaml`; paths are relative to it. `${NAME}` takes the environment, "
      "`${file:/run/secrets/x}` a file. An unknown key, a wrong type or unit, or a name that does not exist is one line with its place; all of them at once."),
     ("src/config/server.c", "gateway_keys", "`gateway:`", ""),
-    ("src/config/server.c", "dashboard_keys", "`dashboard:`", "Read and checked; the dashboard itself is not in this version."),
-    ("src/config/server.c", "user_keys", "`dashboard: {users: […]}`", ""),
+    ("src/config/dashboard.c", "dashboard_keys", "`dashboard:`", "Who gets in, and as what: [dashboard.md](dashboard.md)."),
+    ("src/config/dashboard.c", "user_keys", "`dashboard: {users: […]}`", ""),
+    ("src/config/dashboard.c", "token_keys", "`dashboard: {tokens: […]}`", ""),
     ("src/config/forward.c", "pushgateway_keys", "`pushgateway:`", "Where builds and reports go as metrics, by the dashboard; see [pushgateway.md](pushgateway.md)."),
     ("src/config/sources.c", "sources_keys", "`sources:`", "By name; the kind is the name unless `kind:` is said. Every source has these:"),
     ("src/source/github.c", "github_keys", "Source `github`", "GitHub, JSON or form bodies, `X-Hub-Signature-256`."),

@@ -31,6 +31,7 @@ static const struct sw_command commands[] = {
 	{ "test-health", "is the service up, and the version the one just built", sw_cli_test_health },
 	{ "send", "a real test message by a channel", sw_cli_send },
 	{ "render", "the exact request a channel would get", sw_cli_render },
+	{ "hash-password", "a password's hash, for users of the dashboard", sw_cli_hash_password },
 	{ "version", "version, commit and time of build", sw_cli_version },
 };
 
@@ -38,7 +39,7 @@ static int usage(FILE *to, int code)
 {
 	(void)fputs("usage: shipwatch COMMAND [OPTIONS]; shipwatch COMMAND --help says more\n\n", to);
 	for (size_t i = 0; i < SW_COUNT(commands); i++)
-		(void)fprintf(to, "  %-12s %s\n", commands[i].name, commands[i].help);
+		(void)fprintf(to, "  %-13s %s\n", commands[i].name, commands[i].help);
 	(void)fputs("\nexit code: 0 well; 1 it went wrong, one line on stderr says what; 2 the command line is wrong;\n"
 	            "`test` and `replay` have 3 as well: nothing ran\n", to);
 	return code;

@@ -47,5 +47,6 @@ int sw_cli_sign(int argc, char **argv);
 int sw_cli_test_health(int argc, char **argv);
 int sw_cli_send(int argc, char **argv);
 int sw_cli_render(int argc, char **argv);
+int sw_cli_hash_password(int argc, char **argv);
 
 #endif

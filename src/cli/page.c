@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/html.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "io/http_server.h"
@@ -30,29 +31,6 @@ static const char page_head[] =
 	"pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f4f4f2;border-left:4px solid #888;padding:.7em 1em;margin:.3em 0 1.4em}"
 	"time{color:#555}</style></head><body><h1>Messages</h1>\n";
 
-/* Text from outside into HTML: nothing in it can be markup. */
-static void page_escape(struct sw_buf *out, const char *s)
-{
-	for (; *s; s++) {
-		switch (*s) {
-		case '&':
-			sw_buf_cat(out, "&amp;");
-			break;
-		case '<':
-			sw_buf_cat(out, "&lt;");
-			break;
-		case '>':
-			sw_buf_cat(out, "&gt;");
-			break;
-		case '"':
-			sw_buf_cat(out, "&quot;");
-			break;
-		default:
-			sw_buf_putc(out, *s);
-		}
-	}
-}
-
 static void page_message(struct sw_buf *out, const struct sw_jnode *m)
 {
 	time_t at = (time_t)(sw_jint(m, "at", 0) / 1000);
@@ -62,15 +40,15 @@ static void page_message(struct sw_buf *out, const struct sw_jnode *m)
 	if (localtime_r(&at, &tm))
 		(void)strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &tm);
 	sw_buf_printf(out, "<time>%s</time> ", when);
-	page_escape(out, sw_jstr(m, "service") ? sw_jstr(m, "service") : "");
+	sw_html_text(out, sw_jstr(m, "service") ? sw_jstr(m, "service") : "");
 	sw_buf_cat(out, sw_jstr(m, "environment") ? "/" : "");
-	page_escape(out, sw_jstr(m, "environment") ? sw_jstr(m, "environment") : "");
+	sw_html_text(out, sw_jstr(m, "environment") ? sw_jstr(m, "environment") : "");
 	sw_buf_cat(out, " <b>");
-	page_escape(out, sw_jstr(m, "news") ? sw_jstr(m, "news") : "");
+	sw_html_text(out, sw_jstr(m, "news") ? sw_jstr(m, "news") : "");
 	sw_buf_cat(out, "</b> to ");
-	page_escape(out, sw_jstr(m, "channel") ? sw_jstr(m, "channel") : "");
+	sw_html_text(out, sw_jstr(m, "channel") ? sw_jstr(m, "channel") : "");
 	sw_buf_cat(out, "<pre>");
-	page_escape(out, sw_jstr(m, "text") ? sw_jstr(m, "text") : "");
+	sw_html_text(out, sw_jstr(m, "text") ? sw_jstr(m, "text") : "");
 	sw_buf_cat(out, "</pre>\n");
 }
 

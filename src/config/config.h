@@ -34,11 +34,23 @@ struct sw_conf_user {
 	const char *name, *password_hash;
 	int role; /* 0 viewer, 1 operator */
 };
-struct sw_conf_dashboard { /* parsed and kept for the issue that builds it */
+struct sw_conf_token { /* of a program, for the API */
+	const char *name, *token;
+	int role;
+};
+struct sw_conf_dashboard {
 	bool set;
-	const char *listen;
+	const char *listen;           /* checked */
 	struct sw_conf_user *users;
 	size_t n_users;
+	struct sw_conf_token *tokens;
+	size_t n_tokens;
+	sw_dur session;               /* 12 h */
+	const char **trusted_proxies; /* NULL or NULL-ended, checked */
+	const char *user_header, *role_header; /* lower case; NULL: none */
+	const char **operators;       /* of those a proxy names; NULL or NULL-ended */
+	sw_dur keep, keep_samples;    /* of the history: 90 d; of readings 14 d */
+	int64_t history_max;          /* bytes, 10 GiB */
 };
 
 struct sw_conf_source {
@@ -191,6 +203,10 @@ struct sw_buf;
 void sw_config_summary(const struct sw_config *c, const struct sw_place *p, struct sw_buf *out);
 /* Seconds east of UTC of the configured zone at a moment. */
 int sw_config_tz_offset(const struct sw_config *c, sw_ms now);
+/* Only this machine reaches it: loopback, or a unix socket. */
+bool sw_config_listen_local(const char *listen);
+/* Whoever reaches the dashboard is an operator: there are neither users nor a proxy that says who it is. */
+bool sw_config_dashboard_open(const struct sw_conf_dashboard *d);
 /* The channels a place's alert goes to where the rule names none; NULL-ended, maybe empty. */
 const char *const *sw_config_place_channels(const struct sw_config *c, const struct sw_place *p);
 

@@ -58,7 +58,10 @@ void config_actions(struct config_load *l);                                /* ou
 void config_reach(struct config_load *l);                                  /* reach.c, when all the others are read */
 void config_oncall(struct config_load *l, const struct sw_ynode *node);    /* oncall.c */
 void config_gateway(struct config_load *l, const struct sw_ynode *node);   /* server.c */
-void config_dashboard(struct config_load *l, const struct sw_ynode *node); /* server.c */
+void config_dashboard(struct config_load *l, const struct sw_ynode *node); /* dashboard.c */
+/* server.c: "listen" of node is told when it is no address; is it an address or a network in CIDR form? */
+void config_listen(struct config_load *l, const struct sw_ynode *node, const char *listen);
+bool config_is_cidr(const char *s);
 void config_redis(struct config_load *l, const struct sw_ynode *node);     /* server.c */
 void config_pushgateway(struct config_load *l, const struct sw_ynode *node); /* forward.c */
 void config_rules(struct config_load *l, const struct sw_ynode *node);     /* files.c */

@@ -60,7 +60,7 @@ static bool server_is_listen(const char *s)
 	return !strpbrk(host, ":/ ");
 }
 
-static bool server_is_cidr(const char *s)
+bool config_is_cidr(const char *s)
 {
 	const char *slash = strchr(s, '/');
 	size_t n = slash ? (size_t)(slash - s) : strlen(s);
@@ -78,7 +78,7 @@ static bool server_is_cidr(const char *s)
 	return server_number(slash + 1, strlen(slash + 1), bits) >= 0;
 }
 
-static void server_listen(struct config_load *l, const struct sw_ynode *node, const char *listen)
+void config_listen(struct config_load *l, const struct sw_ynode *node, const char *listen)
 {
 	const struct sw_ynode *at = sw_yget(node, "listen");
 
@@ -106,52 +106,12 @@ void config_gateway(struct config_load *l, const struct sw_ynode *node)
 	const struct sw_ynode *proxies = sw_yget(node, "trusted_proxies");
 
 	(void)sw_keys_read(gateway_keys, node, node, NULL, l->a, g, l->d);
-	server_listen(l, node, g->listen);
+	config_listen(l, node, g->listen);
 	server_approvals(l, node);
 	for (const char **p = g->trusted_proxies; p && *p; p++)
-		if (!server_is_cidr(*p))
+		if (!config_is_cidr(*p))
 			sw_diag_error(l->d, proxies, "trusted_proxies: want addresses such as 10.0.0.0/8, got \"%s\"",
 			              *p);
-}
-
-static const char *const roles[] = { "viewer", "operator", NULL };
-
-static const struct sw_key user_keys[] = {
-	{ "name", SW_KEY_STRING, offsetof(struct sw_conf_user, name), "!", "to sign in with" },
-	{ "password_hash", SW_KEY_SECRET, offsetof(struct sw_conf_user, password_hash), "!", "as crypt(3) makes it" },
-	{ "role", SW_KEY_ENUM, offsetof(struct sw_conf_user, role), "viewer", "what the user may do", 0, 0, roles },
-	{ 0 },
-};
-
-struct dashboard {
-	const char *listen;
-	const struct sw_ynode *users;
-};
-
-static const struct sw_key dashboard_keys[] = {
-	{ "listen", SW_KEY_STRING, offsetof(struct dashboard, listen), "127.0.0.1:8081", "address:port" },
-	{ "users", SW_KEY_NODE, offsetof(struct dashboard, users), NULL, "who may sign in" },
-	{ 0 },
-};
-
-void config_dashboard(struct config_load *l, const struct sw_ynode *node)
-{
-	struct sw_conf_dashboard *out = &l->c->dashboard;
-	struct dashboard raw = { 0 };
-
-	(void)sw_keys_read(dashboard_keys, node, node, NULL, l->a, &raw, l->d);
-	out->set = node != NULL;
-	out->listen = raw.listen;
-	server_listen(l, node, raw.listen);
-	if (!raw.users || sw_yaml_is_null(raw.users))
-		return;
-	if (raw.users->type != SW_Y_LIST) {
-		sw_diag_error(l->d, raw.users, "users: want a list");
-		return;
-	}
-	out->users = SW_ARENA_ARRAY(l->a, struct sw_conf_user, raw.users->n);
-	for (const struct sw_ynode *v = raw.users->child; v; v = v->next)
-		(void)sw_keys_read(user_keys, v, v, NULL, l->a, &out->users[out->n_users++], l->d);
 }
 
 /* redis://[user:password@]host[:port][/db] */

@@ -14,6 +14,7 @@
 
 #include "base/str.h"
 #include "dashboard/inner.h"
+#include "io/client.h"
 #include "io/listen.h"
 #include "plugins.h"
 #include "shipwatch/clock.h"
@@ -32,6 +33,8 @@ static struct dash_setup *setup_new(struct sw_config *cfg)
 {
 	struct dash_setup *s = sw_calloc(1, sizeof *s);
 
+	SW_ASSERT(sw_nets_new(cfg->dashboard.trusted_proxies, &s->trusted, NULL) == 0); /* the configuration checked them */
+
 	s->cfg = sw_config_get(cfg);
 	s->refs = 1;
 	return s;
@@ -48,6 +51,7 @@ void dash_setup_put(struct dash_setup *s)
 	if (!s || --s->refs)
 		return;
 	sw_config_put(s->cfg);
+	sw_nets_free(s->trusted);
 	free(s);
 }
 
@@ -137,6 +141,7 @@ static void dash_reload(void *arg)
 			SW_WARN(LOG, "listen, redis and state_dir change only by a restart");
 		dash_setup_put(d->setup);
 		d->setup = setup_new(cfg);
+		dash_live_again(d);
 		dash_recorder_signal(d, SIGHUP);
 		SW_INFO(LOG, "configuration read again");
 	} else {
@@ -217,6 +222,9 @@ static int dash_begin(struct dash *d, struct sw_config *cfg, struct sw_err *err)
 		return sw_err_set(err, -r, "event loop: %s", strerror(-r));
 	d->setup = setup_new(cfg);
 	d->started = sw_loop_wall(d->loop);
+	address = address ? address : "127.0.0.1:8081";
+	if (sw_config_dashboard_open(&cfg->dashboard) && !sw_config_listen_local(address))
+		return sw_err_set(err, EACCES, "%s would let everybody decide: say dashboard: {users: …}, or user_header with trusted_proxies, or listen on 127.0.0.1", address);
 	if ((r = dash_state_dir(d, err)) < 0)
 		return r;
 	if ((r = dash_meters_new(d)) < 0 || (r = sw_loop_signal(d->loop, SIGTERM, dash_term, d)) < 0 ||
@@ -227,7 +235,7 @@ static int dash_begin(struct dash *d, struct sw_config *cfg, struct sw_err *err)
 		return sw_err_set(err, -r, "cannot tell who is who: %s", strerror(-r));
 	if ((r = dash_bus(d, d->opt->redis_url ? d->opt->redis_url : cfg->redis_url, err)) < 0)
 		return r;
-	return dash_listen(d, address ? address : "127.0.0.1:8081", err);
+	return dash_listen(d, address, err);
 }
 
 static void dash_notify(const struct dash *d)

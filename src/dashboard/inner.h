@@ -11,6 +11,7 @@
 
 #define DASH_FORM_MAX   (64 * 1024) /* bytes of a form */
 #define DASH_VISITS     256         /* requests under way (they wait for Redis) */
+#define DASH_VIEWERS    1000        /* live, at once; more are asked to come later */
 #define DASH_HEADERS    6           /* of an answer, beside those every answer has */
 
 struct live;
@@ -20,6 +21,7 @@ struct visit;
 /* What belongs to a configuration. Counted: requests end under the one they began with. */
 struct dash_setup {
 	struct sw_config *cfg;
+	struct sw_nets *trusted;
 	unsigned refs;
 };
 
@@ -170,7 +172,9 @@ const char *dash_auth_form(struct page *p);
 
 void dash_live_new(struct dash *d);
 void dash_live_free(struct dash *d);
-void dash_live_begin(struct page *p);
+extern const struct route dash_routes_live[];
+/* All are asked to come again: rights may have changed. */
+void dash_live_again(struct dash *d);
 /* Bits of SW_TOUCHED_*, and 1 << 30: what is live in Redis. Told to everybody soon. */
 #define DASH_TOUCHED_STATUS (1u << 30)
 void dash_live_touched(struct dash *d, unsigned bits);

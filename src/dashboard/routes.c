@@ -22,7 +22,7 @@
 
 enum { VALUE_MAX = 4096 /* bytes of one value of a query or form */ };
 
-static const struct route *const tables[] = { sw_routes_pages, sw_routes_api, sw_routes_decide, sw_routes_sign };
+static const struct route *const tables[] = { sw_routes_pages, sw_routes_api, sw_routes_decide, sw_routes_sign, dash_routes_live };
 
 /* ---- headers ---- */
 
@@ -127,7 +127,7 @@ static bool wants_json(const struct sw_http_req *req)
 {
 	const char *auth = sw_http_header(req, "authorization");
 
-	return sw_starts(req->path, "/api/") || (auth && strncasecmp(auth, "bearer ", 7) == 0);
+	return sw_starts(req->path, "/api/") || sw_streq(req->path, "/live") || (auth && strncasecmp(auth, "bearer ", 7) == 0);
 }
 
 /* ---- a visit ---- */
@@ -248,20 +248,38 @@ void dash_visits_end(struct dash *d)
 
 /* ---- who may ---- */
 
+/* This request, as a link of our own. */
+static const char *itself(struct page *p)
+{
+	return sw_arena_printf(&p->a, "%s%s%s", p->req->path, *p->req->query ? "?" : "", p->req->query);
+}
+
+/*
+ * A link in a chat: the browser keeps the session's cookie (SameSite=Strict) from a request that another site began. A page that leads to
+ * itself is a request that we began.
+ */
+static bool visit_from_elsewhere(struct visit *v)
+{
+	struct page *p = &v->p;
+	const char *site = sw_http_header(p->req, "sec-fetch-site");
+
+	if (!p->cfg->dashboard.n_users || !(sw_streq(site, "cross-site") || sw_streq(site, "same-site")) || !sw_streq(sw_http_header(p->req, "sec-fetch-mode"), "navigate"))
+		return false;
+	sw_html(&p->out, "<!DOCTYPE html>\n<html lang=\"%s\"><head><meta charset=\"utf-8\"><title>Shipwatch</title><meta http-equiv=\"refresh\" content=\"0;url=%s\"></head>"
+	                 "<body><p><a href=\"%s\">%s</a></p></body></html>\n",
+	        W(p, "en", "zh-CN"), itself(p), itself(p), W(p, "Go on", "继续"));
+	return true;
+}
+
 static const char *next_of(struct page *p)
 {
 	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
-	SW_CLEANUP(sw_buf_fini) struct sw_buf whole = SW_BUF_INIT;
+	const char *whole = itself(p);
 
-	sw_buf_cat(&whole, p->req->path);
-	if (*p->req->query) {
-		sw_buf_putc(&whole, '?');
-		sw_buf_cat(&whole, p->req->query);
-	}
 	sw_buf_cat(&b, "/sign-in");
-	if (strcmp(sw_buf_str(&whole), "/") != 0) {
+	if (strcmp(whole, "/") != 0) {
 		sw_buf_cat(&b, "?next=");
-		sw_pct_encode(&b, sw_buf_str(&whole), whole.n);
+		sw_pct_encode(&b, whole, strlen(whole));
 	}
 	return sw_arena_strdup(&p->a, sw_buf_str(&b));
 }
@@ -292,7 +310,8 @@ static bool visit_may(struct visit *v)
 		dash_header(p, "WWW-Authenticate", "Bearer realm=\"shipwatch\"");
 		visit_wrong(v, 401, "", "sign in, or send Authorization: Bearer with a token");
 	} else if (get) {
-		dash_see(p, next_of(p));
+		if (!visit_from_elsewhere(v))
+			dash_see(p, next_of(p));
 	} else {
 		visit_wrong(v, 401, W(p, "Not signed in", "未登录"), W(p, "Your session is over. Nothing was done; please sign in and try again.", "会话已结束，未执行任何操作。请登录后重试。"));
 	}

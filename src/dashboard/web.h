@@ -24,6 +24,8 @@ struct sw_who {
 	enum sw_role role;
 	const char *csrf;          /* token of the forms of this session, "" without one */
 	bool session;              /* by a cookie: it can be signed out */
+	bool token;                /* a program's */
+	const char *id;            /* of the session */
 };
 
 /*

@@ -1,6 +1,7 @@
 /* The page on which a person decides, as HTML: one column, no script, words of two languages, everything from outside escaped. */
 #include <string.h>
 
+#include "base/html.h"
 #include "base/str.h"
 #include "gateway/approve.h"
 #include "model/words.h"
@@ -103,25 +104,9 @@ static const char *word(const struct html *h, enum say w)
 	return says[w][h->v->locale];
 }
 
-/* Text of anybody: cut, without what cannot be seen, as characters of HTML. */
 static void put(const struct html *h, const char *s)
 {
-	SW_CLEANUP(sw_buf_fini) struct sw_buf clean = SW_BUF_INIT;
-
-	if (!s)
-		return;
-	sw_utf8_clean(&clean, s, sw_utf8_cut(s, strlen(s), WORDS_MAX), true);
-	for (size_t i = 0; i < clean.n; i++)
-		switch (clean.p[i]) {
-		case '&': sw_buf_cat(h->b, "&amp;"); break;
-		case '<': sw_buf_cat(h->b, "&lt;"); break;
-		case '>': sw_buf_cat(h->b, "&gt;"); break;
-		case '"': sw_buf_cat(h->b, "&quot;"); break;
-		case '\'': sw_buf_cat(h->b, "&#39;"); break;
-		default: sw_buf_putc(h->b, clean.p[i]);
-		}
-	if (strlen(s) > WORDS_MAX)
-		sw_buf_cat(h->b, "…");
+	sw_html_cut(h->b, s, WORDS_MAX);
 }
 
 static const char *page(const struct html *h, const char *key)

@@ -245,7 +245,7 @@ static int child_begin(struct gateway *g, struct sw_config *cfg, const struct ch
 	sw_timer_init(&g->beat, g->loop, child_beat, g);
 	sw_timer_set(&g->beat, 0);
 	g->started = sw_loop_wall(g->loop);
-	g->failures = sw_failures_new();
+	g->failures = sw_failures_new(SW_FAILURES_MAX);
 	sw_random(g->dummy, sizeof g->dummy);
 	r = sw_store_new(g, g->opt->redis_url, start->state_dir, cfg->gateway.spool_max, start->processes, &g->store, err);
 	if (r < 0)

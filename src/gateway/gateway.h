@@ -4,7 +4,7 @@
  *   parent (gateway.c: sockets, children, signals)
  *     └─ one child a core (child.c: loop, HTTP server)
  *           on_head, on_request ─▶ hooks.c: verify ─▶ check ─▶ pack ─▶ store.c: Redis, or the spool while it is away ─▶ answer
- *                                   └ auth.c: who posts, how often without a right        pages.c: /health /metrics
+ *                                   └ io/client.c: who posts, how often without a right        pages.c: /health /metrics
  *           approve.c: people decide about rollbacks (approve_form.c: what they say, approve_page.c: what they see)
  */
 #ifndef SW_GATEWAY_GATEWAY_H

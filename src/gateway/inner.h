@@ -5,6 +5,7 @@
 #include "bus/bus.h"
 #include "bus/spool.h"
 #include "gateway/gateway.h"
+#include "io/client.h"
 #include "io/http_server.h"
 #include "io/loop.h"
 #include "io/metrics.h"
@@ -13,24 +14,7 @@
 
 #define GATEWAY_PROCESSES 16 /* at most */
 
-/* ---- auth.c: addresses and failed authentications ---- */
-
-struct sw_nets;
-/* Addresses and networks in CIDR form. Return: 0, or -EINVAL with err. */
-SW_CHECKED int sw_nets_new(const char *const *texts, struct sw_nets **ret, struct sw_err *err);
-void sw_nets_free(struct sw_nets *n);
-bool sw_nets_has(const struct sw_nets *n, const unsigned char ip[16]);
-bool sw_ip_parse(const char *text, size_t n, unsigned char ip[16]);
-void sw_ip_print(const unsigned char ip[16], char *out, size_t size);
-/* Who really asks: the last address of X-Forwarded-For that is none of ours, if who speaks to us is; a unix socket is ours. */
-void sw_client_ip(const struct sw_http_req *req, const struct sw_nets *trusted, unsigned char ip[16]);
-
-struct sw_failures;
-struct sw_failures *sw_failures_new(void);
-void sw_failures_free(struct sw_failures *f);
-#define SW_FAILURES_MAX 30               /* in a minute; from then on 429 until it is over */
-/* One more failure. Return: 0, or after how many seconds it may try again. */
-unsigned sw_failures_add(struct sw_failures *f, const unsigned char ip[16], sw_dur now);
+#define SW_FAILURES_MAX 30 /* failed authentications of one address in a minute; from then on 429 until it is over */
 
 /* ---- meters.c ---- */
 

@@ -15,7 +15,7 @@
 
 static void conn_event(evutil_socket_t fd, short what, void *arg);
 
-static void conn_want(struct sw_http_conn *c, short want)
+void http_conn_want(struct sw_http_conn *c, short want)
 {
 	if (c->want == want)
 		return;
@@ -29,12 +29,13 @@ static void conn_want(struct sw_http_conn *c, short want)
 		http_conn_close(c);
 }
 
-static void conn_state(struct sw_http_conn *c, enum http_state state, sw_dur deadline)
+void http_conn_state(struct sw_http_conn *c, enum http_state state, sw_dur deadline)
 {
 	struct sw_http_server *s = c->srv;
 
 	s->stats.conns_idle += (state == HTTP_IDLE) - (c->state == HTTP_IDLE);
 	s->stats.requests += (state == HTTP_REPLY) - (c->state == HTTP_REPLY);
+	s->stats.streams += (state == HTTP_STREAM) - (c->state == HTTP_STREAM);
 	c->state = state;
 	c->deadline = deadline;
 }
@@ -78,7 +79,7 @@ void http_req_unref(struct sw_http_req *req)
 	free(req);
 }
 
-static void conn_drop_req(struct sw_http_conn *c)
+void http_conn_drop_req(struct sw_http_conn *c)
 {
 	struct sw_http_req *req = SW_TAKE(c->req);
 
@@ -104,14 +105,14 @@ struct sw_http_conn *http_conn_new(struct sw_http_server *s, int fd, const struc
 
 void http_conn_start(struct sw_http_conn *c)
 {
-	conn_want(c, EV_READ);
+	http_conn_want(c, EV_READ);
 }
 
 void http_conn_close(struct sw_http_conn *c)
 {
 	if (c->state == HTTP_CLOSED)
 		return;
-	conn_state(c, HTTP_CLOSED, 0);
+	http_conn_state(c, HTTP_CLOSED, 0);
 	if (c->want)
 		(void)event_del(&c->ev);
 	c->want = 0;
@@ -119,32 +120,34 @@ void http_conn_close(struct sw_http_conn *c)
 	c->fd = -1;
 	conn_drop_in(c);
 	sw_buf_fini(&c->out);
-	conn_drop_req(c);
+	http_conn_drop_req(c);
+	if (c->stream)
+		http_stream_closed(c);
 	http_server_closed(c);
 }
 
 /* The answer is on its way as far as we are concerned. */
-static void conn_answered(struct sw_http_conn *c)
+void http_conn_answered(struct sw_http_conn *c)
 {
 	struct sw_http_server *s = c->srv;
 	sw_dur now = sw_loop_mono(s->loop);
 
 	sw_buf_fini(&c->out);
 	c->out_sent = 0;
-	conn_drop_req(c);
+	http_conn_drop_req(c);
 	if (c->linger && !c->eof) {
 		/* Closing with bytes unread would send a reset, and that can take the answer away from the sender. */
 		(void)shutdown(c->fd, SHUT_WR);
 		conn_drop_in(c);
-		conn_state(c, HTTP_LINGER, now + s->lim.linger);
-		conn_want(c, EV_READ);
+		http_conn_state(c, HTTP_LINGER, now + s->lim.linger);
+		http_conn_want(c, EV_READ);
 	} else if (!c->keep_alive || c->eof || s->stopping) {
 		http_conn_close(c);
 	} else {
 		conn_drop_in(c);
 		c->gate = (struct sw_gate){ 0 };
-		conn_state(c, HTTP_IDLE, now + s->lim.idle);
-		conn_want(c, EV_READ);
+		http_conn_state(c, HTTP_IDLE, now + s->lim.idle);
+		http_conn_want(c, EV_READ);
 	}
 }
 
@@ -156,7 +159,7 @@ static void conn_write(struct sw_http_conn *c)
 		if (k < 0 && errno == EINTR)
 			continue;
 		if (k < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-			conn_want(c, EV_WRITE);
+			http_conn_want(c, EV_WRITE);
 			return;
 		}
 		if (k < 0) {
@@ -165,20 +168,26 @@ static void conn_write(struct sw_http_conn *c)
 		}
 		c->out_sent += (size_t)k;
 	}
-	conn_answered(c);
+	http_conn_answered(c);
+}
+
+void http_conn_head(struct sw_http_conn *c, const struct sw_http_answer *a, int64_t length, struct sw_buf *b)
+{
+	sw_buf_printf(b, "HTTP/1.1 %d %s\r\nDate: %s\r\n", a->status, sw_http_status_text(a->status), http_server_date(c->srv));
+	/* A 304 speaks of the body that the other side has: its length is not ours to tell. */
+	if (a->status != 204 && a->status != 304)
+		sw_buf_printf(b, "Content-Type: %s\r\n", a->type ? a->type : "application/json");
+	if (a->status != 204 && a->status != 304 && length >= 0)
+		sw_buf_printf(b, "Content-Length: %lld\r\n", (long long)length);
+	for (size_t i = 0; i < a->n_headers; i++)
+		sw_buf_printf(b, "%s: %s\r\n", a->headers[i].name, a->headers[i].value);
+	sw_buf_cat(b, c->keep_alive ? "Connection: keep-alive\r\n" : "Connection: close\r\n");
 }
 
 static void conn_build(struct sw_http_conn *c, const struct sw_http_answer *a, struct sw_buf *b)
 {
-	struct sw_http_server *s = c->srv;
-
-	sw_buf_printf(b, "HTTP/1.1 %d %s\r\nDate: %s\r\n", a->status, sw_http_status_text(a->status), http_server_date(s));
-	/* A 304 speaks of the body that the other side has: its length is not ours to tell. */
-	if (a->status != 204 && a->status != 304)
-		sw_buf_printf(b, "Content-Type: %s\r\nContent-Length: %zu\r\n", a->type ? a->type : "application/json", a->body_n);
-	for (size_t i = 0; i < a->n_headers; i++)
-		sw_buf_printf(b, "%s: %s\r\n", a->headers[i].name, a->headers[i].value);
-	sw_buf_cat(b, c->keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n");
+	http_conn_head(c, a, (int64_t)a->body_n, b);
+	sw_buf_cat(b, "\r\n");
 	if (a->body_n && !c->head_only && a->status != 204 && a->status != 304)
 		sw_buf_catn(b, a->body, a->body_n);
 }
@@ -196,19 +205,19 @@ static void conn_answer(struct sw_http_conn *c, const struct sw_http_answer *a, 
 		c->req->status = a->status;
 	sw_buf_reset(&s->build);
 	conn_build(c, a, &s->build);
-	conn_state(c, HTTP_WRITE, now + s->lim.write);
+	http_conn_state(c, HTTP_WRITE, now + s->lim.write);
 	if (s->h.on_answer)
 		s->h.on_answer(s->h.arg, c->req, a->status, why, now - c->since);
 	k = send(c->fd, s->build.p, s->build.n, MSG_NOSIGNAL);
 	if (k < 0 && errno != EAGAIN && errno != EINTR) {
 		http_conn_close(c);
 	} else if (k >= 0 && (size_t)k == s->build.n) {
-		conn_answered(c);
+		http_conn_answered(c);
 	} else {
 		size_t sent = k > 0 ? (size_t)k : 0;
 
 		sw_buf_catn(&c->out, s->build.p + sent, s->build.n - sent);
-		conn_want(c, EV_WRITE);
+		http_conn_want(c, EV_WRITE);
 	}
 	if (s->build.cap > HTTP_SCRATCH)
 		sw_buf_fini(&s->build);
@@ -235,10 +244,19 @@ static void conn_refuse(struct sw_http_conn *c, int status, const char *why)
 	sw_buf_fini(&b);
 }
 
+void http_req_back(struct sw_http_req *req)
+{
+	struct sw_http_server *s = req->srv;
+
+	http_req_unref(req);
+	SW_ASSERT(s->open_requests > 0);
+	if (--s->open_requests == 0 && s->freed)
+		free(s);
+}
+
 void sw_http_reply(struct sw_http_req *req, const struct sw_http_answer *a)
 {
 	struct sw_http_conn *c = req->conn;
-	struct sw_http_server *s = req->srv;
 	bool handed = req->handed;
 
 	SW_ASSERT(req->refs > 0 && (!req->status || !c));
@@ -247,12 +265,8 @@ void sw_http_reply(struct sw_http_req *req, const struct sw_http_answer *a)
 		c->linger = true;
 	if (c)
 		conn_answer(c, a, NULL);
-	if (!handed)
-		return;
-	http_req_unref(req);
-	SW_ASSERT(s->open_requests > 0);
-	if (--s->open_requests == 0 && s->freed)
-		free(s);
+	if (handed)
+		http_req_back(req);
 }
 
 /* The body is whole: p lies in the scratch buffer or in what was kept. */
@@ -269,7 +283,7 @@ static void conn_complete(struct sw_http_conn *c, const char *p, size_t n)
 	req->handed = true;
 	req->refs += 2; /* the handler's, and ours for the next lines */
 	s->open_requests++;
-	conn_state(c, HTTP_REPLY, sw_loop_mono(s->loop) + s->lim.reply);
+	http_conn_state(c, HTTP_REPLY, sw_loop_mono(s->loop) + s->lim.reply);
 	s->h.on_request(s->h.arg, req);
 	req->body = NULL;
 	http_req_unref(req);
@@ -290,7 +304,7 @@ static void conn_body_begins(struct sw_http_conn *c, const char *rest, size_t re
 		conn_complete(c, rest, rest_n);
 		return;
 	}
-	conn_state(c, HTTP_BODY, c->since + s->lim.request);
+	http_conn_state(c, HTTP_BODY, c->since + s->lim.request);
 	/* rest may lie in the kept head: that goes only after it was copied. */
 	c->in = NULL;
 	c->in_n = c->in_cap = 0;
@@ -327,13 +341,14 @@ static void conn_head_done(struct sw_http_conn *c, const char *p, size_t n)
 	}
 	c->req = req;
 	c->keep_alive = s->head.keep_alive;
+	c->old = s->head.minor == 0;
 	c->head_only = strcmp(req->method, "HEAD") == 0;
 	req->conn = c;
 	req->addr = &c->addr;
 	req->arrived = sw_loop_wall(s->loop);
 	req->started = c->since;
 	req->body_max = s->lim.body_max;
-	conn_state(c, HTTP_BODY, c->since + s->lim.request);
+	http_conn_state(c, HTTP_BODY, c->since + s->lim.request);
 	if (s->h.on_head)
 		s->h.on_head(s->h.arg, req);
 	if (c->state != HTTP_BODY)
@@ -365,7 +380,7 @@ static void conn_head_bytes(struct sw_http_conn *c, size_t n)
 		c->since = sw_loop_mono(s->loop);
 	}
 	if (c->state == HTTP_IDLE)
-		conn_state(c, HTTP_HEAD, c->since + s->lim.head);
+		http_conn_state(c, HTTP_HEAD, c->since + s->lim.head);
 	c->keep_alive = c->linger = c->head_only = false;
 	r = sw_gate_check(&c->gate, &lim, p, n, &s->head, &why);
 	if (r == 0) {
@@ -394,7 +409,7 @@ static size_t conn_recv(struct sw_http_conn *c, void *p, size_t n, int flags)
 	if (k == 0 && (c->state == HTTP_REPLY || c->state == HTTP_WRITE)) {
 		/* A sender may close its half and still read the answer. */
 		c->eof = true;
-		conn_want(c, c->want & EV_WRITE);
+		http_conn_want(c, c->want & EV_WRITE);
 		return 0;
 	}
 	http_conn_close(c);
@@ -436,13 +451,16 @@ static void conn_readable(struct sw_http_conn *c)
 	case HTTP_WRITE:
 		/* A next request waits in the kernel until this one is answered. */
 		if (conn_recv(c, s->scratch, 1, MSG_PEEK))
-			conn_want(c, 0);
+			http_conn_want(c, 0);
 		break;
 	case HTTP_LINGER:
 		k = conn_recv(c, s->scratch, sizeof s->scratch, 0);
 		c->lingered += (int64_t)k;
 		if (k && c->lingered > s->lim.linger_bytes)
 			http_conn_close(c);
+		break;
+	case HTTP_STREAM:
+		http_stream_readable(c);
 		break;
 	case HTTP_CLOSED:
 		break;
@@ -453,7 +471,9 @@ static void conn_event(evutil_socket_t fd, short what, void *arg)
 {
 	struct sw_http_conn *c = arg;
 
-	if (what & EV_WRITE)
+	if ((what & EV_WRITE) && c->state == HTTP_STREAM)
+		http_stream_writable(c);
+	else if (what & EV_WRITE)
 		conn_write(c);
 	else if (what & EV_READ)
 		conn_readable(c);
@@ -478,6 +498,7 @@ void http_conn_expired(struct sw_http_conn *c)
 	case HTTP_IDLE:
 	case HTTP_WRITE:
 	case HTTP_LINGER:
+	case HTTP_STREAM:
 	case HTTP_CLOSED:
 		http_conn_close(c);
 		break;

@@ -10,7 +10,7 @@
 
 #define HTTP_SCRATCH (64 * 1024)
 
-enum http_state { HTTP_HEAD, HTTP_BODY, HTTP_REPLY, HTTP_WRITE, HTTP_LINGER, HTTP_IDLE, HTTP_CLOSED };
+enum http_state { HTTP_HEAD, HTTP_BODY, HTTP_REPLY, HTTP_WRITE, HTTP_LINGER, HTTP_IDLE, HTTP_STREAM, HTTP_CLOSED };
 
 struct sw_http_conn {
 	struct sw_http_server *srv;
@@ -18,7 +18,7 @@ struct sw_http_conn {
 	int fd;
 	enum http_state state;
 	short want;               /* what ev is registered for */
-	bool keep_alive, linger, head_only, eof;
+	bool keep_alive, linger, head_only, eof, old /* HTTP/1.0 */;
 	struct event ev;
 	struct sw_http_addr addr;
 	sw_dur deadline;          /* of the state */
@@ -30,6 +30,7 @@ struct sw_http_conn {
 	size_t out_sent;
 	int64_t lingered;
 	struct sw_http_req *req;  /* one reference */
+	struct sw_http_stream *stream; /* in state STREAM */
 };
 
 struct http_listener { struct sw_http_server *srv; int fd; struct event ev; struct http_listener *next; };
@@ -64,6 +65,18 @@ void http_conn_start(struct sw_http_conn *c);
 void http_conn_close(struct sw_http_conn *c);       /* memory goes at the end of the turn */
 void http_conn_expired(struct sw_http_conn *c);     /* its deadline passed */
 void http_req_unref(struct sw_http_req *req);
+void http_req_back(struct sw_http_req *req);        /* the handler's reference is given back */
+void http_conn_want(struct sw_http_conn *c, short want);
+void http_conn_state(struct sw_http_conn *c, enum http_state state, sw_dur deadline);
+void http_conn_answered(struct sw_http_conn *c);    /* all is written: next request, or the end */
+void http_conn_drop_req(struct sw_http_conn *c);
+/* Status line and headers, without the empty line behind them; length < 0: of a stream. */
+void http_conn_head(struct sw_http_conn *c, const struct sw_http_answer *a, int64_t length, struct sw_buf *b);
+
+/* http_stream.c */
+void http_stream_writable(struct sw_http_conn *c);
+void http_stream_readable(struct sw_http_conn *c);
+void http_stream_closed(struct sw_http_conn *c);    /* the connection is closed by somebody else than the stream's owner */
 
 /* http_server.c */
 /* A connected, non-blocking socket becomes a connection. */

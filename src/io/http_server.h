@@ -92,7 +92,7 @@ void sw_http_server_stop(struct sw_http_server *s, sw_dur deadline, sw_loop_cb d
 /* Everything open is closed; requests still with the handler stay valid until they are answered. Not from within a callback. */
 void sw_http_server_free(struct sw_http_server *s);
 
-struct sw_http_stats { unsigned conns, conns_idle, requests /* with the handler */; int64_t held_bytes; uint64_t accepted; };
+struct sw_http_stats { unsigned conns, conns_idle, requests /* with the handler */, streams; int64_t held_bytes; uint64_t accepted; };
 void sw_http_server_stats(const struct sw_http_server *s, struct sw_http_stats *ret);
 
 struct sw_http_answer {
@@ -107,5 +107,26 @@ struct sw_http_answer {
 /* The request is no longer the handler's afterwards. */
 void sw_http_reply(struct sw_http_req *req, const struct sw_http_answer *a);
 const char *sw_http_status_text(int status);
+
+/*
+ * An answer in pieces, for as long as there are some: head (its body is not looked at), any number of send, end.
+ *
+ * gone: the other side left, took nothing for limits.write, or the server ends; the stream is not the owner's any more. Never called from
+ * within the owner's own calls, nor after end or cut. room: nothing waits any more, after something did. Either may be NULL.
+ */
+struct sw_http_stream;
+struct sw_http_stream_owner { void (*gone)(void *arg); void (*room)(void *arg); void *arg; };
+/*
+ * Instead of sw_http_reply, for a request that on_request was given. most: bytes that may wait for a slow reader. NULL: there is nobody to
+ * send to (gone already, or HEAD); the request is answered, gone is not called.
+ */
+struct sw_http_stream *sw_http_stream_begin(struct sw_http_req *req, const struct sw_http_answer *head, size_t most, const struct sw_http_stream_owner *owner);
+/* One piece. Return: false when that was too much, or the other side left: the stream is gone then, without a call of gone. */
+SW_CHECKED bool sw_http_stream_send(struct sw_http_stream *st, const void *p, size_t n);
+/* That was all; what waits is still sent. The stream is no longer the owner's. */
+void sw_http_stream_end(struct sw_http_stream *st);
+/* At once and without a proper end, so that nobody takes what came for the whole. */
+void sw_http_stream_cut(struct sw_http_stream *st);
+size_t sw_http_stream_pending(const struct sw_http_stream *st);
 
 #endif

@@ -89,7 +89,7 @@ static void test_client(void **state)
 
 static void test_failures(void **state)
 {
-	struct sw_failures *f = sw_failures_new();
+	struct sw_failures *f = sw_failures_new(SW_FAILURES_MAX);
 	unsigned char a[16], b[16], six[16], neighbour[16];
 
 	ip_of("198.51.100.7", a);
@@ -111,7 +111,7 @@ static void test_failures(void **state)
 /* A flood from everywhere takes no more memory, and whoever insists is still counted. */
 static void test_flood(void **state)
 {
-	struct sw_failures *f = sw_failures_new();
+	struct sw_failures *f = sw_failures_new(SW_FAILURES_MAX);
 	unsigned char a[16], ip[16];
 	unsigned wait = 0;
 

@@ -75,7 +75,7 @@ static const char whole[] =
     "alerts: [oncall]\n"
     "log_url: \"https://kibana.example.com/app/discover#/?q=ci_run_id:{ci_run_id}\"\n"
     "gateway:   {listen: \"0.0.0.0:8080\", body_max: 25MiB, trusted_proxies: [10.0.0.0/8], approvals: true}\n"
-    "dashboard: {listen: \"127.0.0.1:8081\", users: [{name: lin, password_hash: \"${HASH}\", role: operator}]}\n"
+    "dashboard: {listen: \"127.0.0.1:8081\", users: [{name: lin, password_hash: \"$y$j9T$SJROcExH0mDdJh/5Na/kA/$.PZ/IfLd1UF/HZ5CiN.y3jxj8wPLWsPIVjG0Tdy3YJB\", role: operator}]}\n"
     "sources:\n"
     "  github: {secrets: [\"${GITHUB_WEBHOOK_SECRET}\"]}\n"
     "  gitlab: {tokens: [\"${GITLAB_WEBHOOK_TOKEN}\"], signing_tokens: [\"${GITLAB_SIGNING}\"], silent_after: 24h}\n"
@@ -267,6 +267,25 @@ static void test_mistakes(void **state)
 		  { "f:4:21: body_max: want a size with its unit, such as 25MiB, got \"25\"" } },
 		{ SRC CHN SVC "dashboard: {users: [{name: a, role: admin}]}\n",
 		  { "f:4:21: \"password_hash\" is missing", "f:4:37: role: want viewer or operator, got \"admin\"" } },
+		{ SRC CHN SVC "dashboard: {listen: \"0.0.0.0:8081\"}\n",
+		  { "f:4:21: listen: \"0.0.0.0:8081\" would let everybody decide: say users, or user_header with trusted_proxies, or listen on 127.0.0.1" } },
+		{ SRC CHN SVC "dashboard: {listen: \"[::]:8081\", tokens: [{name: ci, token: short}]}\n",
+		  { "f:4:21: listen: \"[::]:8081\" would let everybody decide: say users, or user_header with trusted_proxies, or listen on 127.0.0.1",
+		    "f:4:61: token: want 16 bytes and more without blanks, such as `openssl rand -hex 24` prints" } },
+		{ SRC CHN SVC "dashboard: {user_header: X-Forwarded-User}\n",
+		  { "f:4:26: user_header: anybody could send it: say trusted_proxies, whose it counts from" } },
+		{ SRC CHN SVC "dashboard: {user_header: Cookie, trusted_proxies: [10.0.0.0/8, nix]}\n",
+		  { "f:4:26: user_header: want the name of a header such as X-Forwarded-User, got \"Cookie\"",
+		    "f:4:51: trusted_proxies: want addresses such as 10.0.0.0/8, got \"nix\"" } },
+		{ SRC CHN SVC "dashboard: {role_header: X-Role, operators: [lin]}\n",
+		  { "f:4:26: role_header: goes with user_header", "f:4:45: operators: goes with user_header; users have a role of their own",
+		    "f:4:45: operators: say them, or role_header, not both" } },
+		{ SRC CHN SVC "dashboard: {users: [{name: a, password_hash: secret}]}\n",
+		  { "f:4:46: password_hash: want what `shipwatch hash-password` prints ($y$…), not the password itself" } },
+		{ SRC CHN SVC "dashboard: {users: [{name: a, password_hash: $6$rounds=9000000$x$abcdefghijklmnopqrstuvw}]}\n",
+		  { "f:4:46: password_hash: more than 5000000 rounds: signing in would take seconds" } },
+		{ SRC CHN SVC "dashboard: {users: [{name: a, password_hash: $y$j9T$abc}]}\n", { "f:4:46: password_hash: cut: the end of the hash is missing" } },
+		{ SRC CHN SVC "dashboard: {session: 1s}\n", { "f:4:22: session: want 1m to 90d, got \"1s\"" } },
 		{ SRC CHN SVC "heartbeat: {every: 1m}\n", { "f:4:12: \"url\" is missing" } },
 		{ SRC CHN SVC "reference: www.example.com\n",
 		  { "f:4:12: reference: want an address that begins with http:// or https://, got "

@@ -94,6 +94,7 @@
 		if (source || !window.EventSource || !parts().length) return;
 		source = new EventSource("/live" + (last ? "?last=" + encodeURIComponent(last) : ""));
 		source.onopen = function () { pause = 1000; say(true); };
+		source.addEventListener("hello", function (e) { last = e.lastEventId; });
 		source.addEventListener("touched", function (e) {
 			last = e.lastEventId;
 			// Not all of them in the same moment.

@@ -4,6 +4,8 @@
  * The table counts in windows of a minute and never grows: four places for each hash, the one with the oldest window gives way.
  * An IPv6 sender owns a /64 at least, so that is what is counted. Only failures count: who is authentic is never refused.
  */
+#include "io/client.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
@@ -11,7 +13,6 @@
 #include <string.h>
 
 #include "base/hmac.h"
-#include "gateway/inner.h"
 #include "shipwatch/mem.h"
 
 enum { WAYS = 4, ROWS = 1024 };
@@ -165,12 +166,13 @@ void sw_client_ip(const struct sw_http_req *req, const struct sw_nets *trusted, 
 }
 
 struct failure { unsigned char ip[16]; sw_dur since; unsigned n; };
-struct sw_failures { uint64_t seed; struct failure rows[ROWS][WAYS]; };
+struct sw_failures { uint64_t seed; unsigned most; struct failure rows[ROWS][WAYS]; };
 
-struct sw_failures *sw_failures_new(void)
+struct sw_failures *sw_failures_new(unsigned most)
 {
 	struct sw_failures *f = sw_calloc(1, sizeof *f);
 
+	f->most = most;
 	sw_random(&f->seed, sizeof f->seed);
 	return f;
 }
@@ -187,18 +189,43 @@ static uint64_t failure_hash(uint64_t h, const unsigned char ip[16])
 	return h ^ (h >> 29);
 }
 
-unsigned sw_failures_add(struct sw_failures *f, const unsigned char ip[16], sw_dur now)
+/* The row of a key, and in it its place, if it has one of this minute. */
+static struct failure *failure_row(struct sw_failures *f, const unsigned char ip[16], sw_dur now, unsigned char key[16], struct failure **hit)
 {
-	unsigned char key[16];
-	struct failure *row, *hit = NULL;
+	struct failure *row;
 
 	memcpy(key, ip, 16);
 	if (!ip_is_v4(key))
 		memset(key + 8, 0, 8);
 	row = f->rows[failure_hash(f->seed, key) % ROWS];
-	for (unsigned i = 0; i < WAYS && !hit; i++)
+	*hit = NULL;
+	for (unsigned i = 0; i < WAYS && !*hit; i++)
 		if (row[i].n && memcmp(row[i].ip, key, 16) == 0)
-			hit = &row[i];
+			*hit = &row[i];
+	if (*hit && now - (*hit)->since >= SW_MINUTE)
+		(*hit)->n = 0;
+	return row;
+}
+
+static unsigned failure_wait(const struct failure *x, sw_dur now)
+{
+	return (unsigned)((x->since + SW_MINUTE - now + SW_SECOND - 1) / SW_SECOND);
+}
+
+unsigned sw_failures_over(struct sw_failures *f, const unsigned char ip[16], sw_dur now)
+{
+	unsigned char key[16];
+	struct failure *hit;
+
+	(void)failure_row(f, ip, now, key, &hit);
+	return hit && hit->n >= f->most ? failure_wait(hit, now) : 0;
+}
+
+unsigned sw_failures_add(struct sw_failures *f, const unsigned char ip[16], sw_dur now)
+{
+	unsigned char key[16];
+	struct failure *hit, *row = failure_row(f, ip, now, key, &hit);
+
 	if (!hit) {
 		hit = row;
 		for (unsigned i = 1; i < WAYS; i++)
@@ -206,14 +233,22 @@ unsigned sw_failures_add(struct sw_failures *f, const unsigned char ip[16], sw_d
 				hit = &row[i];
 		hit->n = 0;
 	}
-	if (!hit->n || now - hit->since >= SW_MINUTE) {
+	if (!hit->n) {
 		memcpy(hit->ip, key, 16);
 		hit->since = now;
-		hit->n = 0;
 	}
-	if (hit->n <= SW_FAILURES_MAX)
+	if (hit->n <= f->most)
 		hit->n++;
-	if (hit->n <= SW_FAILURES_MAX)
-		return 0;
-	return (unsigned)((hit->since + SW_MINUTE - now + SW_SECOND - 1) / SW_SECOND);
+	return hit->n <= f->most ? 0 : failure_wait(hit, now);
+}
+
+void sw_failures_key(const char *name, unsigned char key[16])
+{
+	unsigned char digest[SW_SHA256_BYTES];
+
+	/* As an IPv6 address, of which the first half counts. */
+	sw_sha256(name, strlen(name), digest);
+	memset(key, 0, 16);
+	memcpy(key, digest, 8);
+	key[0] |= 1;
 }
