@@ -110,6 +110,14 @@ static const char *news_compare(struct step *s, const struct news *n)
 	return sw_arena_printf(s->a, "%s/%scompare/%s...%s", ev->repo_url, sw_streq(ev->source_kind, "gitlab") ? "-/" : "", n->al.prev_sha, to);
 }
 
+/* The page that shows how it came to that: of the watch, else of the alert. */
+static const char *news_page(struct step *s, const struct news *n)
+{
+	if (!s->e->public_url)
+		return NULL;
+	return sw_arena_printf(s->a, "%s/%s/%s", s->e->public_url, n->al.watch_id ? "watches" : "alerts", n->al.watch_id ? n->al.watch_id : n->alert_id);
+}
+
 /* with: the delivery that tells of it already; NULL: it is told itself. */
 static void news_emit(struct step *s, const struct news *n, enum sw_alert_news what, const char *detail, const char *with)
 {
@@ -119,6 +127,7 @@ static void news_emit(struct step *s, const struct news *n, enum sw_alert_news w
 
 	al.news = what;
 	al.links[SW_LINK_COMPARE] = news_compare(s, n);
+	al.links[SW_LINK_DASHBOARD] = news_page(s, n);
 	al.delivery = sw_arena_printf(s->a, "%s-%s%s%s", n->alert_id, sw_news_name(what), detail ? "-" : "", detail ? detail : "");
 	sw_jw_init(&w, &b);
 	sw_jw_obj(&w, NULL);

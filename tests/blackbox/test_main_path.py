@@ -175,7 +175,7 @@ class MainPath(Case):
         wait_for(lambda: self.redis("XLEN", "{sw}:work") == 0 and self.redis("XLEN", "{sw}:in") == 0, "the streams are empty", LONG)
 
     def test_webhook_to_rollback(self):
-        self.up()
+        self.up(more="public_url: https://shipwatch.example.com\ndashboard: {}\n")
         self.deploy_good()
         queued = self.deploy_bad()
         self.taken_back()
@@ -194,6 +194,7 @@ class MainPath(Case):
         self.assertIn("13800001111", first["mentioned"])
         self.assertNotIn("](http://evil.example.com)", first["text"])
         self.assertFalse(first["all"])
+        self.assertRegex(first["text"], r"https://shipwatch\.example\.com/watches/[0-9a-f]{12}\b")
         # one id from the webhook to the rollback
         run = self.robots.hooks()[0]["run"]
         self.assertTrue(run)
