@@ -114,7 +114,7 @@ static int silence_end(struct sw_talk *t, const char *id)
 static const char *silence_wrong(int n, char **argv, const struct sw_silence_cmd *o)
 {
 	if (strcmp(argv[1], "add") == 0)
-		return n != 1 ? "add takes no further word" : sw_silence_wrong(o, SILENCE_TEXT);
+		return n != 1 ? "add takes no further word" : sw_silence_wrong(o);
 	if (strcmp(argv[1], "list") == 0)
 		return n != 1 ? "list takes no further word" : NULL;
 	if (strcmp(argv[1], "end") == 0)

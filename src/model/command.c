@@ -110,14 +110,14 @@ const char *sw_command_silence_end(struct sw_arena *a, const struct sw_decider *
 	return command_end(&m, a, by);
 }
 
-const char *sw_silence_wrong(const struct sw_silence_cmd *s, size_t text_most)
+const char *sw_silence_wrong(const struct sw_silence_cmd *s)
 {
 	static const char *const severities[] = { "info", "warning", "critical" };
 	const char *texts[] = { s->service, s->env, s->rule, s->severity, s->why };
 	bool known = !s->severity;
 
 	for (size_t i = 0; i < SW_COUNT(texts); i++)
-		if (texts[i] && strlen(texts[i]) > text_most)
+		if (texts[i] && strlen(texts[i]) > SILENCE_TEXT)
 			return "a text has at most 200 bytes";
 	for (size_t i = 0; i < SW_COUNT(severities); i++)
 		known |= sw_streq(severities[i], s->severity);

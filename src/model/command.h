@@ -23,11 +23,15 @@ const char *sw_command_hold(struct sw_arena *a, const struct sw_decider *by, boo
 const char *sw_command_cancel(struct sw_arena *a, const struct sw_decider *by, const char *watch);
 const char *sw_command_ack(struct sw_arena *a, const struct sw_decider *by);
 const char *sw_command_label(struct sw_arena *a, const struct sw_decider *by, const char *deployment, bool good);
+#define SILENCES_KEY    "silences:all"  /* their aggregate */
+#define SILENCES_MOST   200
+#define SILENCE_TEXT    200             /* bytes of a matcher or a reason */
+#define SILENCE_LONGEST (30 * SW_DAY)
 /* To the silences: matchers may be NULL, not all of them. */
 struct sw_silence_cmd { const char *id, *service, *env, *rule, *severity, *why; sw_ms until; bool maintenance; };
 const char *sw_command_silence(struct sw_arena *a, const struct sw_decider *by, const struct sw_silence_cmd *s);
 const char *sw_command_silence_end(struct sw_arena *a, const struct sw_decider *by, const char *id);
-/* What is wrong with a silence that somebody wants, in a few words; NULL: nothing. text_most: bytes of a text. */
-const char *sw_silence_wrong(const struct sw_silence_cmd *s, size_t text_most);
+/* What is wrong with a silence that somebody wants, in a few words; NULL: nothing. */
+const char *sw_silence_wrong(const struct sw_silence_cmd *s);
 
 #endif
