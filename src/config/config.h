@@ -49,6 +49,8 @@ struct sw_conf_dashboard {
 	const char **trusted_proxies; /* NULL or NULL-ended, checked */
 	const char *user_header, *role_header; /* lower case; NULL: none */
 	const char **operators;       /* of those a proxy names; NULL or NULL-ended */
+	sw_dur keep, keep_samples;    /* of the history: 90 d; of readings 14 d */
+	int64_t history_max;          /* bytes, 10 GiB */
 };
 
 struct sw_conf_source {

@@ -41,6 +41,9 @@ static const struct sw_key dashboard_keys[] = {
 	{ "role_header", SW_KEY_STRING, DASH(role_header), NULL, "header in which it says the role: viewer or operator" },
 	{ "operators", SW_KEY_STRINGS, DASH(operators), NULL, "of those a proxy names: who is an operator; the others are viewers" },
 	{ "tokens", SW_KEY_NODE, offsetof(struct dashboard, tokens), NULL, "for programs that use the API" },
+	{ "keep", SW_KEY_DUR, DASH(keep), "90d", "how long the history is kept", SW_HOUR, 3650 * SW_DAY },
+	{ "keep_samples", SW_KEY_DUR, DASH(keep_samples), "14d", "how long readings of signals are kept", SW_HOUR, 3650 * SW_DAY },
+	{ "history_max", SW_KEY_SIZE, DASH(history_max), "10GiB", "largest file of the history: past it the oldest goes, however young", 16 << 20, (int64_t)1 << 44 },
 	{ 0 },
 };
 

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "dashboard/dashboard.h"
+#include "dashboard/recorder.h"
 #include "dashboard/web.h"
 #include "io/loop.h"
 #include "io/metrics.h"
@@ -40,6 +41,7 @@ struct dash_child {
 
 struct dash_meters {
 	struct sw_metrics *all;
+	struct sw_recorder_meters recorder_own; /* counted by the recorder, told here */
 	struct sw_metric *requests, *seconds, *conns, *viewers, *told, *cut, *redis_up, *history, *recorder, *restarts, *signins, *decisions, *limited;
 };
 

@@ -26,6 +26,7 @@
 #include "dashboard/store_inner.h"
 #include "shipwatch/clock.h"
 
+#define WAL_MOST    ((off_t)64 << 20)
 #define CHECK_LIMIT (30 * SW_SECOND) /* of the check at start: about 10 GB from a fast disk */
 
 static const char writer_set[] =
@@ -194,29 +195,37 @@ static int store_try(struct sw_store *s, const char *const *steps, struct sw_err
 }
 
 /* The file and its log are kept for who wants to look; the name tells when. */
-static int store_aside(struct sw_store *s, const char *why, struct sw_err *err)
+static int store_aside(const char *path, const char *why, struct sw_buf *ret_note, struct sw_err *err)
 {
 	static const char *const parts[] = { "", "-wal" };
-	struct sw_buf to = SW_BUF_INIT, note = SW_BUF_INIT;
+	struct sw_buf to = SW_BUF_INIT;
+	sw_ms now = sw_clock_wall();
 	char *from;
 	int r = 0;
 
 	for (size_t i = 0; i < SW_COUNT(parts) && r == 0; i++) {
-		from = store_beside(s->path, parts[i]);
+		from = store_beside(path, parts[i]);
 		sw_buf_reset(&to);
-		sw_buf_printf(&to, "%s.broken-%lld%s", s->path, (long long)sw_clock_wall(), parts[i]);
+		sw_buf_printf(&to, "%s.broken-%lld%s", path, (long long)now, parts[i]);
 		if (rename(from, to.p) < 0 && errno != ENOENT)
-			r = sw_err_set(err, errno, "%s is broken (%s), and cannot be moved aside: %s", s->path, why, strerror(errno));
+			r = sw_err_set(err, errno, "%s is broken (%s), and cannot be moved aside: %s", path, why, strerror(errno));
 		else if (i == 0)
-			sw_buf_printf(&note, "was broken (%s): moved to %s, begun anew", why, store_name(to.p));
+			sw_buf_printf(ret_note, "was broken (%s): moved to %s, begun anew", why, store_name(to.p));
 		free(from);
 	}
-	from = store_beside(s->path, "-shm");
+	from = store_beside(path, "-shm");
 	(void)unlink(from);
 	free(from);
 	sw_buf_fini(&to);
-	free(s->note);
-	s->note = sw_buf_take(&note);
+	return r;
+}
+
+int sw_store_aside(const char *path, const char *why, struct sw_err *err)
+{
+	struct sw_buf note = SW_BUF_INIT;
+	int r = store_aside(path, why, &note, err);
+
+	sw_buf_fini(&note);
 	return r;
 }
 
@@ -260,7 +269,13 @@ int sw_store_open_with(const char *path, enum sw_store_mode mode, const char *co
 	if (r == 0) {
 		r = store_try(s, steps, &own);
 		if (r == -EBADMSG && mode == SW_STORE_WRITE) {
-			r = store_aside(s, own.text, &own);
+			struct sw_buf note = SW_BUF_INIT;
+			char why[sizeof own.text];
+
+			(void)snprintf(why, sizeof why, "%s", own.text);
+			r = store_aside(path, why, &note, &own);
+			free(s->note);
+			s->note = sw_buf_take(&note);
 			if (r == 0)
 				r = store_try(s, steps, &own);
 		} else if ((r == -EACCES || r == -EROFS || r == -EIO) && mode == SW_STORE_READ && !store_folder_writable(path)) {
@@ -341,7 +356,7 @@ const char *sw_store_lineage(struct sw_store *s, struct sw_arena *a)
 int sw_store_gap(struct sw_store *s, sw_ms at, const char *after, const char *before, const char *why, struct sw_err *err)
 {
 	struct sw_stmt *st = NULL;
-	int r = sw_sql_prepare(s->q, "INSERT INTO gaps (at, after, before, why) VALUES (?, ?, ?, ?)", &st, err);
+	int r = sw_sql_prepare(s->q, "INSERT INTO gaps (at, after, before, why) SELECT ?1, ?2, ?3, ?4 WHERE NOT EXISTS (SELECT 1 FROM gaps WHERE after IS ?2 AND before IS ?3)", &st, err);
 
 	if (r < 0)
 		return r;
@@ -354,4 +369,13 @@ int sw_store_gap(struct sw_store *s, sw_ms at, const char *after, const char *be
 		(void)sw_sql_error(s->q, err);
 	sw_stmt_free(st);
 	return r;
+}
+
+void sw_store_checkpoint(struct sw_store *s)
+{
+	SW_CLEANUP(sw_freep) char *path = store_beside(s->path, "-wal");
+	struct stat st;
+
+	/* Emptying it waits for readers; the usual way never does. */
+	(void)sw_sql_checkpoint(s->q, stat(path, &st) == 0 && st.st_size > WAL_MOST, NULL);
 }

@@ -60,6 +60,20 @@ uint64_t sw_store_skipped(const struct sw_store *s);
 /* Something is missing between two entries (either may be NULL). */
 SW_CHECKED int sw_store_gap(struct sw_store *s, sw_ms at, const char *after, const char *before, const char *why, struct sw_err *err);
 
+/* How long things stay (prune.c). */
+struct sw_keeping { sw_dur keep, keep_samples; int64_t bytes_max; /* 0: no matter */ };
+/*
+ * One slice of what is too old or too much goes: some thousand rows. *ret_cut: because of the size what is older than this went, though it is kept
+ * longer else; 0: not so. Return: 1 there may be more; 0 nothing is left to do; -errno with err.
+ */
+SW_CHECKED int sw_store_prune(struct sw_store *s, const struct sw_keeping *k, sw_ms now, sw_ms *ret_cut, struct sw_err *err);
+/* Bytes of the file that are in use. */
+int64_t sw_store_bytes(struct sw_store *s);
+/* What stands in the log goes into the file; the log is cut when it is above a limit. */
+void sw_store_checkpoint(struct sw_store *s);
+/* A file that turned out to be broken while it was used: close it, then move it aside. Return: 0, or -errno with err. */
+SW_CHECKED int sw_store_aside(const char *path, const char *why, struct sw_err *err);
+
 /* ---- reading (lists.c, tables_*.c) ---- */
 
 enum sw_column_type { SW_COL_TEXT, SW_COL_INT, SW_COL_REAL, SW_COL_MS /* a moment */, SW_COL_BOOL, SW_COL_JSON };

@@ -1,0 +1,554 @@
+/*
+ * The recorder: journal ──batch──▶ history, with the position in the same transaction.
+ *
+ *            ┌───────────── a batch is in ─────────────┐
+ *   CLOSED ──open──▶ ASKING ──lines──▶ writing ────────┘
+ *     ▲  └─later─┐     │  └─ Redis away: again, soon
+ *     └──────────┴─────┴──── disk full, read-only: later, 1 s to 30 s; broken: moved aside; removed: begun anew
+ *
+ * 1. What is in the file and how far it is read are one transaction: killed anywhere, it goes on where it was, and nothing is in twice.
+ * 2. What cannot be known any more is a row of gaps: lines that were trimmed before they were read; another Redis, whose journal is then
+ *    read from its beginning.
+ * 3. One line of the log for each change: it cannot be written, why; it can again.
+ */
+#include "dashboard/recorder.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "bus/bus.h"
+#include "dashboard/after.h"
+#include "dashboard/store.h"
+#include "io/loop.h"
+#include "plugins.h"
+#include "shipwatch/clock.h"
+#include "shipwatch/log.h"
+
+#define LOG "recorder"
+
+enum { LATER_LEAST = 1000, LATER_MOST = 30000, AWAY_WAIT = 500, LOOK_EVERY = 1000 /* ms */ };
+#define WAIT         (5 * SW_SECOND)
+#define TIDY_FIRST   (20 * SW_SECOND)
+#define TIDY_EVERY   (3 * SW_MINUTE)
+#define TIDY_SLICE   50                /* ms between two slices */
+#define TIDY_BEHIND  (10 * SW_SECOND)  /* while it is catching up */
+
+struct recorder {
+	struct sw_loop *loop;
+	struct sw_config *cfg;
+	const struct sw_recorder_options *opt;
+	const struct sw_recorder_meters *m;
+	struct sw_bus *bus;
+	struct sw_store *store;        /* NULL: closed */
+	struct sw_after *after;
+	char path[4096], pos[64];
+	int64_t pos_n;                 /* which entry of all pos is */
+	struct sw_timer again, tidy;
+	sw_dur later, looked;
+	bool asking, stopping, caught_up;
+	char trouble[600];             /* what was told last; "": all is well */
+	sw_dur trouble_since;
+	unsigned bits;                 /* not told yet */
+	uint64_t skipped;              /* as it was counted last */
+	uint64_t records;              /* since it began to catch up */
+	sw_dur behind_since;
+	bool cut_told;
+};
+
+static void recorder_step(struct recorder *r);
+
+/* ---- counting and telling ---- */
+
+void sw_recorder_meters_new(struct sw_metrics *all, unsigned part, struct sw_recorder_meters *m)
+{
+	m->all = all;
+	m->part = part;
+	m->lag = sw_metric_gauge(all, "shipwatch_history_lag_seconds", "How old the newest entry of the journal is that the history has, while there are newer ones.",
+	                         NULL, 1, true);
+	m->records = sw_metric_counter(all, "shipwatch_history_records_total", "Entries of the journal that were recorded.", NULL, 1);
+	m->skipped = sw_metric_counter(all, "shipwatch_history_skipped_total", "Entries or parts of entries that could not be understood.", NULL, 1);
+	m->gaps = sw_metric_counter(all, "shipwatch_history_gaps_total", "Times that something is missing in the history.", NULL, 1);
+	m->bytes = sw_metric_gauge(all, "shipwatch_history_bytes", "Size of the history.", NULL, 1, true);
+	m->pruned = sw_metric_counter(all, "shipwatch_history_pruned_slices_total", "Slices of the history that went for their age or its size.", NULL, 1);
+	m->written = sw_metric_gauge(all, "shipwatch_history_written", "Whether the history can be written.", NULL, 1, true);
+}
+
+static void count(struct sw_metric *f, double v)
+{
+	if (f && v > 0)
+		sw_metric_add(f, NULL, v);
+}
+
+static void gauge(struct sw_metric *f, double v)
+{
+	if (f)
+		sw_metric_set(f, NULL, v);
+}
+
+/* The pipe is full: what is new is told with the next. Nobody there: there is no parent any more. */
+static void recorder_tell(struct recorder *r, unsigned bits)
+{
+	r->bits |= bits;
+	if (!r->bits || r->opt->notify_fd < 0)
+		return;
+	if (write(r->opt->notify_fd, &r->bits, sizeof r->bits) == (ssize_t)sizeof r->bits)
+		r->bits = 0;
+	else if (errno == EPIPE)
+		sw_loop_stop(r->loop);
+}
+
+static void recorder_touched(void *arg, unsigned bits)
+{
+	recorder_tell(arg, bits);
+}
+
+/* ---- the file ---- */
+
+static void recorder_close(struct recorder *r)
+{
+#ifdef SW_HAS_AFTER
+	if (r->after && r->store)
+		sw_after_store(r->after, NULL);
+#endif
+	r->store = sw_store_close(r->store);
+	gauge(r->m->written, 0);
+}
+
+static void recorder_later(struct recorder *r)
+{
+	r->later = SW_MIN(SW_MAX(2 * r->later, (sw_dur)LATER_LEAST), (sw_dur)LATER_MOST);
+	sw_timer_set(&r->again, r->later);
+}
+
+/* Said once; tried again more and more seldom. */
+static void recorder_trouble(struct recorder *r, int code, const char *what)
+{
+	gauge(r->m->written, 0);
+	if (!sw_streq(r->trouble, what)) {
+		if (code == -EBUSY || code == -EPROTO)
+			SW_ERROR(LOG, "%s; nothing is recorded, trying again until that changes", what);
+		else
+			SW_ERROR(LOG, "%s; nothing is recorded until it can be written, pages go on with what there is", what);
+		if (!r->trouble[0])
+			r->trouble_since = sw_loop_mono(r->loop);
+		(void)snprintf(r->trouble, sizeof r->trouble, "%s", what);
+	}
+	recorder_later(r);
+}
+
+static void recorder_well(struct recorder *r)
+{
+	struct sw_buf b = SW_BUF_INIT;
+
+	r->later = 0;
+	gauge(r->m->written, 1);
+	if (!r->trouble[0])
+		return;
+	sw_dur_print((sw_loop_mono(r->loop) - r->trouble_since) / 1000 * 1000, &b);
+	SW_INFO(LOG, "the history is written again, after %s", sw_buf_str(&b));
+	sw_buf_fini(&b);
+	r->trouble[0] = '\0';
+}
+
+static void recorder_opened(struct recorder *r)
+{
+	struct sw_arena a = { 0 };
+
+	(void)snprintf(r->pos, sizeof r->pos, "%s", sw_store_position(r->store, &a));
+	sw_arena_fini(&a);
+	r->pos_n = sw_store_position_n(r->store);
+	r->skipped = 0;
+	r->caught_up = false;
+	r->records = 0;
+	r->behind_since = sw_loop_mono(r->loop);
+	if (sw_store_note(r->store))
+		SW_WARN(LOG, "%s %s", r->path, sw_store_note(r->store));
+	if (strcmp(r->pos, "0-0") == 0)
+		SW_INFO(LOG, "history %s: new, reading the journal from its beginning", r->path);
+	else
+		SW_INFO(LOG, "history %s: going on after %s", r->path, r->pos);
+	gauge(r->m->bytes, (double)sw_store_bytes(r->store));
+#ifdef SW_HAS_AFTER
+	if (r->after)
+		sw_after_store(r->after, r->store);
+#endif
+}
+
+static bool recorder_open(struct recorder *r)
+{
+	struct sw_err err = SW_ERR_INIT;
+	int code;
+
+	if (mkdir(r->opt->state_dir, 0750) < 0 && errno != EEXIST)
+		code = sw_err_set(&err, errno, "state_dir %s: %s", r->opt->state_dir, strerror(errno));
+	else
+		code = sw_store_open(r->path, SW_STORE_WRITE, &r->store, &err);
+	if (code < 0) {
+		r->store = NULL;
+		recorder_trouble(r, code, err.text);
+		return false;
+	}
+	recorder_well(r);
+	recorder_opened(r);
+	return true;
+}
+
+/* Its file was removed, or another lies there: begun anew. */
+static bool recorder_gone(struct recorder *r)
+{
+	sw_dur now = sw_loop_mono(r->loop);
+
+	if (now - r->looked < LOOK_EVERY)
+		return false;
+	r->looked = now;
+	if (!sw_store_gone(r->store))
+		return false;
+	SW_WARN(LOG, "history %s was removed or replaced, going on with what lies there", r->path);
+	recorder_close(r);
+	return true;
+}
+
+/* ---- gaps ---- */
+
+/* <0: a is before b. Ids of a stream: "<ms>-<n>". */
+static int id_compare(const char *a, const char *b)
+{
+	uint64_t a1 = 0, a2 = 0, b1 = 0, b2 = 0;
+
+	(void)sscanf(a, "%" SCNu64 "-%" SCNu64, &a1, &a2);
+	(void)sscanf(b, "%" SCNu64 "-%" SCNu64, &b1, &b2);
+	return a1 != b1 ? (a1 < b1 ? -1 : 1) : a2 != b2 ? (a2 < b2 ? -1 : 1) : 0;
+}
+
+static bool recorder_gap(struct recorder *r, const char *after, const char *before, const char *why)
+{
+	struct sw_err err = SW_ERR_INIT;
+	sw_ms now = sw_bus_now(r->bus);
+	int code = sw_store_gap(r->store, now ? now : sw_clock_wall(), after, before, why, &err);
+
+	if (code < 0) {
+		recorder_trouble(r, code, err.text);
+		return false;
+	}
+	SW_WARN(LOG, "a gap in the history: %s", why);
+	count(r->m->gaps, 1);
+	return true;
+}
+
+/* Another Redis, or an older one: its journal is read from its beginning; what is known already changes nothing. */
+static bool recorder_other(struct recorder *r, const struct sw_journal_ends *e, const char *why)
+{
+	struct sw_store_at at = { .position = "0-0", .added = 0, .lineage = e->lineage };
+	struct sw_err err = SW_ERR_INIT;
+	unsigned bits;
+	int code;
+
+	if (!recorder_gap(r, r->pos, e->first, why))
+		return false;
+	code = sw_store_apply_at(r->store, NULL, 0, &at, &bits, &err);
+	if (code < 0) {
+		recorder_trouble(r, code, err.text);
+		return false;
+	}
+	(void)snprintf(r->pos, sizeof r->pos, "0-0");
+	r->pos_n = 0;
+	return true;
+}
+
+/* Is this the journal we know, and what is gone of it? Return: 1 go on; 0 it is read anew from where r->pos says; -1 trouble. */
+static int recorder_ends(struct recorder *r, const struct sw_journal_ends *e)
+{
+	SW_CLEANUP(sw_arena_fini) struct sw_arena a = { 0 };
+	const char *known = sw_store_lineage(r->store, &a);
+	bool begun = strcmp(r->pos, "0-0") != 0;
+	int64_t before = e->added >= 0 ? e->added - e->length : 0;
+	char why[160];
+
+	if (begun && known && *known && *e->lineage && !sw_streq(known, e->lineage))
+		return recorder_other(r, e, "this is another Redis, or it lost what it had; its journal is read from its beginning") ? 0 : -1;
+	if (begun && id_compare(e->last, r->pos) < 0)
+		return recorder_other(r, e, "Redis is older than what was read from it; its journal is read from its beginning") ? 0 : -1;
+	if (before > r->pos_n) {
+		(void)snprintf(why, sizeof why, "%" PRId64 " entries of the journal were trimmed before they were read", before - r->pos_n);
+		if (!recorder_gap(r, begun ? r->pos : NULL, e->first, why))
+			return -1;
+		r->pos_n = before;
+	} else if (e->added < 0 && begun && id_compare(e->first, r->pos) > 0) {
+		if (!recorder_gap(r, r->pos, e->first, "entries of the journal may have been trimmed before they were read"))
+			return -1;
+	}
+	return 1;
+}
+
+/* ---- following ---- */
+
+static void recorder_lag(struct recorder *r)
+{
+	int64_t at = strtoll(r->pos, NULL, 10), now = sw_bus_now(r->bus);
+
+	gauge(r->m->lag, r->caught_up || now <= at ? 0 : (double)(now - at) / 1000);
+}
+
+static void recorder_caught_up(struct recorder *r, bool is)
+{
+	if (is && !r->caught_up && r->records > 2 * SW_JOURNAL_MAX)
+		SW_INFO(LOG, "caught up: %" PRIu64 " entries in %lld ms", r->records, (long long)(sw_clock_mono() - r->behind_since));
+	if (!is && r->caught_up) {
+		r->behind_since = sw_loop_mono(r->loop);
+		r->records = 0;
+	}
+	r->caught_up = is;
+	recorder_lag(r);
+}
+
+/* False: the batch is not in. */
+static bool recorder_write(struct recorder *r, const struct sw_journal_line *lines, int n, const char *lineage)
+{
+	struct sw_journal_entry e[SW_JOURNAL_MAX];
+	struct sw_store_at at = { .added = r->pos_n + n, .lineage = lineage && *lineage ? lineage : NULL };
+	struct sw_err err = SW_ERR_INIT;
+	unsigned bits = 0;
+	int code;
+
+	SW_ASSERT(n <= SW_JOURNAL_MAX);
+	for (int i = 0; i < n; i++)
+		e[i] = (struct sw_journal_entry){ lines[i].id, lines[i].json, lines[i].n };
+	code = sw_store_apply_at(r->store, e, (size_t)n, &at, &bits, &err);
+	if (code == -EBADMSG) {
+		SW_ERROR(LOG, "%s", err.text);
+		recorder_close(r);
+		if (sw_store_aside(r->path, err.text, &err) < 0)
+			recorder_trouble(r, code, err.text);
+		else
+			recorder_later(r);
+		return false;
+	}
+	if (code < 0) {
+		recorder_trouble(r, code, err.text);
+		return false;
+	}
+	recorder_well(r);
+	if (n)
+		(void)snprintf(r->pos, sizeof r->pos, "%s", lines[n - 1].id);
+	r->pos_n += n;
+	r->records += (uint64_t)n;
+	count(r->m->records, n);
+	count(r->m->skipped, (double)(sw_store_skipped(r->store) - r->skipped));
+	if (sw_store_skipped(r->store) != r->skipped && r->skipped == 0)
+		SW_WARN(LOG, "an entry of the journal between %s and %s is not understood, it is left out", n ? lines[0].id : "", r->pos);
+	r->skipped = sw_store_skipped(r->store);
+	recorder_tell(r, bits);
+#ifdef SW_HAS_AFTER
+	if (r->after)
+		sw_after_touched(r->after, bits, n < SW_JOURNAL_MAX);
+#endif
+	return true;
+}
+
+static void recorder_lines(void *arg, int n, const struct sw_journal_line *lines, const struct sw_journal_ends *ends)
+{
+	struct recorder *r = arg;
+	bool first;
+
+	r->asking = false;
+	if (n == -ECANCELED || r->stopping)
+		return;
+	if (!r->store || (n >= 0 && recorder_gone(r))) {
+		if (!sw_timer_armed(&r->again))
+			sw_timer_set(&r->again, 0);
+		return;
+	}
+	if (n < 0) { /* the bus tells of Redis itself */
+		gauge(r->m->lag, 0);
+		sw_timer_set(&r->again, AWAY_WAIT);
+		return;
+	}
+	first = ends != NULL;
+	switch (first ? recorder_ends(r, ends) : 1) {
+	case 0: recorder_step(r); return;
+	case 1: break;
+	default: return;
+	}
+	if ((n > 0 || (first && *ends->lineage)) && !recorder_write(r, lines, n, first ? ends->lineage : NULL))
+		return;
+	recorder_caught_up(r, n == 0 || (ends && id_compare(r->pos, ends->last) >= 0) || (!ends && n < SW_JOURNAL_MAX));
+	recorder_step(r);
+}
+
+static void recorder_step(struct recorder *r)
+{
+	if (r->asking || r->stopping)
+		return;
+	if (!r->store && !recorder_open(r))
+		return;
+	r->asking = true;
+	sw_bus_journal(r->bus, r->pos, SW_JOURNAL_MAX, WAIT, recorder_lines, r);
+}
+
+static void recorder_again(void *arg)
+{
+	recorder_step(arg);
+}
+
+/* ---- keeping it tidy ---- */
+
+static void recorder_cut(struct recorder *r, sw_ms cut)
+{
+	struct sw_buf b = SW_BUF_INIT;
+
+	if (cut && !r->cut_told) {
+		sw_time_print(cut, &b);
+		SW_WARN(LOG, "the history is as large as history_max lets it be: what is older than %s goes before its time", sw_buf_str(&b));
+		sw_buf_fini(&b);
+	}
+	r->cut_told |= cut != 0;
+}
+
+static void recorder_tidy(void *arg)
+{
+	struct recorder *r = arg;
+	const struct sw_conf_dashboard *c = &r->cfg->dashboard;
+	struct sw_keeping keep = { c->keep, c->keep_samples, c->history_max };
+	struct sw_err err = SW_ERR_INIT;
+	sw_ms now = sw_bus_now(r->bus), cut = 0;
+	int more;
+
+	if (!r->store || r->trouble[0] || !now) {
+		sw_timer_set(&r->tidy, TIDY_EVERY);
+		return;
+	}
+	if (!r->caught_up && r->records) { /* first things first */
+		sw_store_checkpoint(r->store);
+		sw_timer_set(&r->tidy, TIDY_BEHIND);
+		return;
+	}
+	more = sw_store_prune(r->store, &keep, now, &cut, &err);
+	if (more < 0) {
+		SW_WARN(LOG, "what is too old cannot be removed: %s", err.text);
+		more = 0;
+	}
+	recorder_cut(r, cut);
+	count(r->m->pruned, more);
+	if (!more) {
+		sw_store_checkpoint(r->store);
+		gauge(r->m->bytes, (double)sw_store_bytes(r->store));
+	}
+	sw_timer_set(&r->tidy, more ? TIDY_SLICE : TIDY_EVERY);
+}
+
+/* ---- the process ---- */
+
+static void recorder_stop(void *arg)
+{
+	struct recorder *r = arg;
+
+	r->stopping = true;
+	sw_loop_stop(r->loop);
+}
+
+static void recorder_reload(void *arg)
+{
+	struct recorder *r = arg;
+	struct sw_plugins plugins = { sw_sources, sw_signals, sw_channels, sw_actions };
+	struct sw_config *cfg = NULL;
+	struct sw_arena a = { 0 };
+	struct sw_diags d;
+
+	sw_diags_init(&d, &a);
+	/* The parent told of mistakes, and would not have sent the signal with any. */
+	if (r->opt->config_path && sw_config_load(r->opt->config_path, &plugins, &sw_yenv_process, &cfg, &d) == 0) {
+		sw_config_put(r->cfg);
+		r->cfg = SW_TAKE(cfg);
+		r->cut_told = false;
+#ifdef SW_HAS_AFTER
+		if (r->after)
+			sw_after_config(r->after, r->cfg);
+#endif
+		sw_timer_set(&r->tidy, TIDY_SLICE);
+	}
+	sw_config_put(cfg);
+	sw_arena_fini(&a);
+}
+
+static void recorder_redis(void *arg, bool up, const char *why)
+{
+	struct recorder *r = arg;
+
+	if (r->stopping)
+		return;
+	if (up)
+		SW_DEBUG(LOG, "Redis is reached");
+	else
+		SW_WARN(LOG, "Redis is not reached (%s), trying again", why ? why : "");
+}
+
+static int recorder_begin(struct recorder *r, struct sw_config *cfg, struct sw_err *err)
+{
+	struct sw_bus_options bo = { .url = r->opt->redis_url ? r->opt->redis_url : cfg->redis_url, .connections = 1, .on_state = recorder_redis, .arg = r };
+	int code;
+
+	if (!r->opt->state_dir)
+		return sw_err_set(err, EINVAL, "no state_dir: the history lies there");
+	if (!bo.url)
+		return sw_err_set(err, EINVAL, "no Redis: redis: {url: …} says which");
+	if (snprintf(r->path, sizeof r->path, "%s/history.db", r->opt->state_dir) >= (int)sizeof r->path)
+		return sw_err_set(err, ENAMETOOLONG, "state_dir %.60s…: %s", r->opt->state_dir, strerror(ENAMETOOLONG));
+	/* Past a limit of the size of files a write is refused; it would end the process else. */
+	(void)signal(SIGXFSZ, SIG_IGN);
+	if ((code = sw_loop_new(&r->loop)) < 0 || (code = sw_loop_signal(r->loop, SIGTERM, recorder_stop, r)) < 0 ||
+	    (code = sw_loop_signal(r->loop, SIGINT, recorder_stop, r)) < 0 || (code = sw_loop_signal(r->loop, SIGHUP, recorder_reload, r)) < 0)
+		return sw_err_set(err, -code, "event loop: %s", strerror(-code));
+	sw_timer_init(&r->again, r->loop, recorder_again, r);
+	sw_timer_init(&r->tidy, r->loop, recorder_tidy, r);
+	code = sw_bus_new(r->loop, &bo, &r->bus, err);
+#ifdef SW_HAS_AFTER
+	if (code == 0) {
+		static struct sw_after_options ao;
+
+		ao = (struct sw_after_options){ .config_path = r->opt->config_path, .redis_url = r->opt->redis_url, .touched = recorder_touched, .arg = r };
+		code = sw_after_new(r->loop, cfg, &ao, &r->after);
+	}
+#else
+	(void)recorder_touched;
+#endif
+	return code;
+}
+
+int sw_recorder_run(struct sw_config *cfg, const struct sw_recorder_options *opt)
+{
+	static const struct sw_recorder_meters none;
+	struct recorder r = { .opt = opt, .m = opt->meters ? opt->meters : &none, .cfg = sw_config_get(cfg), .looked = -LOOK_EVERY };
+	struct sw_err err = SW_ERR_INIT;
+	int code;
+
+	if (r.m->all)
+		sw_metrics_become(r.m->all, r.m->part);
+	code = recorder_begin(&r, cfg, &err);
+	if (code == 0) {
+		sw_timer_set(&r.tidy, TIDY_FIRST);
+		recorder_step(&r);
+		code = sw_loop_run(r.loop);
+	} else {
+		SW_ERROR(LOG, "cannot start: %s", err.text);
+	}
+	r.stopping = true;
+	sw_timer_stop(&r.again);
+	sw_timer_stop(&r.tidy);
+	recorder_close(&r);
+#ifdef SW_HAS_AFTER
+	sw_after_free(r.after);
+#endif
+	if (r.bus)
+		sw_bus_free(r.bus);
+	if (r.loop)
+		sw_loop_free(r.loop);
+	sw_config_put(r.cfg);
+	return code;
+}
