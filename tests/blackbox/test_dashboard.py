@@ -318,7 +318,7 @@ class Answers(Dash):
         self.assertEqual(status(plain("GET", "/" + "x" * 16400)), 431)
         self.assertEqual(status(plain("GET", "/", **{"X": "y" * 16400})), 431)
         self.assertEqual(status(plain("GET", "/?" + "x" * 4000)), 200)
-        self.assertEqual(status(plain("GET", "/", **{"Content-Length": "5"}) + b"hello"), 413)
+        self.assertEqual(status(plain("GET", "/", **{"Content-Length": "5"}) + b"hello"), 400)
         self.assertEqual(status(b"NONSENSE\r\n\r\n"), 400)
         for path in ("/hold%2f", "/%00", "/assets/", "/assets/../x", "//", "/sign-in/", "/watches/%ff"):
             self.assertIn(v.get(path).status, (404, 405), path)
