@@ -197,6 +197,13 @@ static bool ack_look(struct deed *d)
 		dash_deed_say(d, 404, W(p, "That alert is not kept any more.", "该告警已不再保存。"));
 		return false;
 	}
+	if (sw_jstr(d->state, "acked_by")) {
+		const char *by = sw_jstr(d->state, "acked_by");
+		bool mine = sw_streq(by, d->by.who);
+
+		dash_deed_say(d, mine ? 200 : 409, sw_arena_printf(&p->a, W(p, "%s has it in hand already.", "%s 已认领该告警。"), by));
+		return false;
+	}
 	d->msg = sw_command_ack(&p->a, &d->by);
 	return true;
 }
@@ -211,7 +218,7 @@ static void ack(struct page *p)
 		return;
 	}
 	d->look = ack_look;
-	d->done = W(p, "The alert is in your hands; everybody who got it is told.", "您已认领该告警，并已告知收到它的人。");
+	d->done = W(p, "The alert is in your hands; nobody is reminded of it any more.", "您已认领该告警，不再提醒其他人。");
 	dash_deed_at(d, sw_arena_printf(&p->a, "alert:%s", id));
 }
 
