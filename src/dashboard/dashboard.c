@@ -17,6 +17,7 @@
 #include "io/client.h"
 #include "io/listen.h"
 #include "plugins.h"
+#include "rules/rules.h"
 #include "shipwatch/clock.h"
 #include "shipwatch/log.h"
 #include "shipwatch/mem.h"
@@ -36,6 +37,7 @@ static struct dash_setup *setup_new(struct sw_config *cfg)
 	SW_ASSERT(sw_nets_new(cfg->dashboard.trusted_proxies, &s->trusted, NULL) == 0); /* the configuration checked them */
 
 	s->cfg = sw_config_get(cfg);
+	s->rules = dash_rules_load(cfg);
 	s->refs = 1;
 	return s;
 }
@@ -50,6 +52,7 @@ void dash_setup_put(struct dash_setup *s)
 {
 	if (!s || --s->refs)
 		return;
+	sw_rules_put(s->rules);
 	sw_config_put(s->cfg);
 	sw_nets_free(s->trusted);
 	free(s);

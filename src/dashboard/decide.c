@@ -126,7 +126,7 @@ static void decide(struct page *p)
 	d->look = decide_look;
 	d->came = decided;
 	d->most = DECIDE_WAIT;
-	place_of(p, "actions", "action", id, &service, &environment);
+	place_of(p, "actions", "action_id", id, &service, &environment);
 	dash_deed_find(d, "actions", id, service, environment);
 }
 

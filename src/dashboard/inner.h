@@ -16,12 +16,14 @@
 #define DASH_HEADERS    6           /* of an answer, beside those every answer has */
 
 struct live;
+struct sw_rules;
 struct auth;
 struct visit;
 
 /* What belongs to a configuration. Counted: requests end under the one they began with. */
 struct dash_setup {
 	struct sw_config *cfg;
+	struct sw_rules *rules;      /* in force; NULL: they cannot be loaded */
 	struct sw_nets *trusted;
 	unsigned refs;
 };
@@ -71,6 +73,8 @@ struct dash {
 	sw_dur status_at;
 };
 
+/* The rules of a configuration, logged when they are wrong; NULL then. (page_rules.c) */
+struct sw_rules *dash_rules_load(const struct sw_config *cfg);
 struct dash_setup *dash_setup_get(struct dash_setup *s);
 void dash_setup_put(struct dash_setup *s);
 
