@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -51,6 +52,8 @@ struct recorder {
 	char path[4096], pos[64];
 	int64_t pos_n;                 /* which entry of all pos is */
 	struct sw_timer again, tidy;
+	struct event *signals;
+	int signal_fd;
 	sw_dur later, looked;
 	bool asking, stopping, caught_up;
 	char trouble[600];             /* what was told last; "": all is well */
@@ -445,17 +448,8 @@ static void recorder_tidy(void *arg)
 
 /* ---- the process ---- */
 
-static void recorder_stop(void *arg)
+static void recorder_reload(struct recorder *r)
 {
-	struct recorder *r = arg;
-
-	r->stopping = true;
-	sw_loop_stop(r->loop);
-}
-
-static void recorder_reload(void *arg)
-{
-	struct recorder *r = arg;
 	struct sw_plugins plugins = { sw_sources, sw_signals, sw_channels, sw_actions };
 	struct sw_config *cfg = NULL;
 	struct sw_arena a = { 0 };
@@ -475,6 +469,40 @@ static void recorder_reload(void *arg)
 	}
 	sw_config_put(cfg);
 	sw_arena_fini(&a);
+}
+
+static void recorder_signal(evutil_socket_t fd, short what, void *arg)
+{
+	struct recorder *r = arg;
+	struct signalfd_siginfo si;
+
+	(void)what;
+	while (read(fd, &si, sizeof si) == (ssize_t)sizeof si) {
+		if (si.ssi_signo == SIGHUP) {
+			recorder_reload(r);
+		} else {
+			r->stopping = true;
+			sw_loop_stop(r->loop);
+		}
+	}
+}
+
+/* By a descriptor: the loop of the process that forked us has the handlers of libevent, of which there is one set a process. */
+static int recorder_signals(struct recorder *r)
+{
+	static const int handled[] = { SIGTERM, SIGINT, SIGHUP };
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	for (size_t i = 0; i < SW_COUNT(handled); i++)
+		(void)sigaddset(&set, handled[i]);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	r->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (r->signal_fd < 0)
+		return -errno;
+	r->signals = event_new(r->loop->base, r->signal_fd, EV_READ | EV_PERSIST, recorder_signal, r);
+	SW_ASSERT(r->signals && event_add(r->signals, NULL) == 0);
+	return 0;
 }
 
 static void recorder_redis(void *arg, bool up, const char *why)
@@ -502,8 +530,7 @@ static int recorder_begin(struct recorder *r, struct sw_config *cfg, struct sw_e
 		return sw_err_set(err, ENAMETOOLONG, "state_dir %.60s…: %s", r->opt->state_dir, strerror(ENAMETOOLONG));
 	/* Past a limit of the size of files a write is refused; it would end the process else. */
 	(void)signal(SIGXFSZ, SIG_IGN);
-	if ((code = sw_loop_new(&r->loop)) < 0 || (code = sw_loop_signal(r->loop, SIGTERM, recorder_stop, r)) < 0 ||
-	    (code = sw_loop_signal(r->loop, SIGINT, recorder_stop, r)) < 0 || (code = sw_loop_signal(r->loop, SIGHUP, recorder_reload, r)) < 0)
+	if ((code = sw_loop_new(&r->loop)) < 0 || (code = recorder_signals(r)) < 0)
 		return sw_err_set(err, -code, "event loop: %s", strerror(-code));
 	sw_timer_init(&r->again, r->loop, recorder_again, r);
 	sw_timer_init(&r->tidy, r->loop, recorder_tidy, r);
@@ -524,7 +551,7 @@ static int recorder_begin(struct recorder *r, struct sw_config *cfg, struct sw_e
 int sw_recorder_run(struct sw_config *cfg, const struct sw_recorder_options *opt)
 {
 	static const struct sw_recorder_meters none;
-	struct recorder r = { .opt = opt, .m = opt->meters ? opt->meters : &none, .cfg = sw_config_get(cfg), .looked = -LOOK_EVERY };
+	struct recorder r = { .opt = opt, .m = opt->meters ? opt->meters : &none, .cfg = sw_config_get(cfg), .looked = -LOOK_EVERY, .signal_fd = -1 };
 	struct sw_err err = SW_ERR_INIT;
 	int code;
 
@@ -547,6 +574,10 @@ int sw_recorder_run(struct sw_config *cfg, const struct sw_recorder_options *opt
 #endif
 	if (r.bus)
 		sw_bus_free(r.bus);
+	if (r.signals)
+		event_free(r.signals);
+	if (r.signal_fd >= 0)
+		(void)close(r.signal_fd);
 	if (r.loop)
 		sw_loop_free(r.loop);
 	sw_config_put(r.cfg);

@@ -20,6 +20,7 @@
 struct sw_sql {
 	sqlite3 *db;
 	sw_dur limit, until; /* limit 0: none; until: of the statement under way, 0: none is */
+	int last;            /* errno of the last failure */
 };
 
 /* One of the library's with what we need to know of it. */
@@ -38,8 +39,11 @@ static int sql_io(int system)
 	}
 }
 
-static int sql_errno(struct sw_sql *q, int code)
+/* Right after the call: what the system said is told by errno, which the library keeps for itself in one of its ways only. */
+static int sql_what(struct sw_sql *q, int code)
 {
+	int system = errno;
+
 	switch (code & 0xff) {
 	case SQLITE_OK: case SQLITE_ROW: case SQLITE_DONE: return 0;
 	case SQLITE_NOMEM: abort(); /* as everywhere: what was not committed is read again */
@@ -50,16 +54,25 @@ static int sql_errno(struct sw_sql *q, int code)
 	case SQLITE_BUSY: case SQLITE_LOCKED: return -EBUSY;
 	case SQLITE_INTERRUPT: return -ETIMEDOUT;
 	case SQLITE_CONSTRAINT: case SQLITE_MISMATCH: case SQLITE_TOOBIG: return -EEXIST;
-	case SQLITE_CANTOPEN: case SQLITE_IOERR: return sql_io(sqlite3_system_errno(q->db));
+	case SQLITE_CANTOPEN: case SQLITE_IOERR: return sql_io(sqlite3_system_errno(q->db) ? sqlite3_system_errno(q->db) : system);
 	default: return -EIO;
 	}
 }
 
+static int sql_errno(struct sw_sql *q, int code)
+{
+	int r = sql_what(q, code);
+
+	if (r < 0)
+		q->last = r;
+	return r;
+}
+
 int sw_sql_error(struct sw_sql *q, struct sw_err *err)
 {
-	int r = sql_errno(q, sqlite3_extended_errcode(q->db));
+	int r = q->last ? q->last : -EIO;
 
-	return sw_err_set(err, r ? -r : EIO, "%s", r == -ENOSPC ? "the disk is full" : sqlite3_errmsg(q->db));
+	return sw_err_set(err, -r, "%s", r == -ENOSPC ? "the disk is full" : r == -EROFS ? "it can only be read" : sqlite3_errmsg(q->db));
 }
 
 static int sql_progress(void *arg)
@@ -101,11 +114,13 @@ int sw_sql_open(const char *path, enum sw_sql_mode mode, struct sw_sql **ret, st
 		path = uri.p;
 		flags |= SQLITE_OPEN_URI;
 	}
+	errno = 0;
 	r = sqlite3_open_v2(path, &q->db, flags, NULL);
 	sw_buf_fini(&uri);
 	if (r != SQLITE_OK) {
 		if (!q->db)
 			abort();
+		(void)sql_errno(q, r);
 		r = sw_sql_error(q, err);
 		sw_sql_close(q);
 		return r;
@@ -147,12 +162,13 @@ void sw_sql_limit(struct sw_sql *q, sw_dur limit)
 static void sql_begin(struct sw_sql *q)
 {
 	q->until = q->limit ? sw_clock_mono() + q->limit : 0;
+	errno = 0;
 }
 
 int sw_sql_exec(struct sw_sql *q, const char *text, struct sw_err *err)
 {
 	sql_begin(q);
-	return sqlite3_exec(q->db, text, NULL, NULL, NULL) == SQLITE_OK ? 0 : sw_sql_error(q, err);
+	return sql_errno(q, sqlite3_exec(q->db, text, NULL, NULL, NULL)) == 0 ? 0 : sw_sql_error(q, err);
 }
 
 int sw_sql_number(struct sw_sql *q, const char *text, int64_t otherwise, int64_t *ret, struct sw_err *err)
@@ -191,8 +207,9 @@ int sw_sql_checkpoint(struct sw_sql *q, bool truncate, struct sw_err *err)
 	int in_log = 0, moved = 0, r;
 
 	q->until = 0;
+	errno = 0;
 	r = sqlite3_wal_checkpoint_v2(q->db, NULL, truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, &in_log, &moved);
-	if (r != SQLITE_OK)
+	if (sql_errno(q, r) < 0)
 		return sw_sql_error(q, err);
 	return moved < in_log ? -EBUSY : 0;
 }
@@ -204,7 +221,7 @@ int sw_sql_prepare(struct sw_sql *q, const char *text, struct sw_stmt **ret, str
 	sqlite3_stmt *st = NULL;
 
 	sql_begin(q);
-	if (sqlite3_prepare_v3(q->db, text, -1, SQLITE_PREPARE_PERSISTENT, &st, NULL) != SQLITE_OK)
+	if (sql_errno(q, sqlite3_prepare_v3(q->db, text, -1, SQLITE_PREPARE_PERSISTENT, &st, NULL)) < 0)
 		return sw_sql_error(q, err);
 	*ret = sw_malloc(sizeof **ret);
 	**ret = (struct sw_stmt){ .q = q, .st = st };
@@ -257,6 +274,7 @@ int sw_stmt_step(struct sw_stmt *s)
 	if (!s->running)
 		sql_begin(s->q);
 	s->running = true;
+	errno = 0;
 	r = sqlite3_step(s->st);
 	if (r == SQLITE_ROW)
 		return 1;
