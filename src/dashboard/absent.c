@@ -41,6 +41,7 @@ static void overview(struct page *p)
 		sw_buf_putc(&p->out, ' ');
 	}
 	sw_html_time(p, p->now);
+	sw_page_csrf(p);
 	sw_buf_cat(&p->out, "</p></section>\n");
 	sw_page_end(p);
 }
@@ -49,4 +50,14 @@ const struct route sw_routes_pages[] = { { "GET", "/", SW_ROLE_VIEWER, SW_NEEDS_
 
 #ifndef SW_HAS_API
 const struct route sw_routes_api[] = { { 0 } };
+#endif
+
+#ifndef SW_HAS_HISTORY
+void api_export(struct page *p);
+void api_export(struct page *p)
+{
+	p->http = 503;
+	p->type = "application/json";
+	sw_buf_cat(&p->out, "{\"error\":\"this program was built without an export\"}\n");
+}
 #endif

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "dashboard/dashboard.h"
+#include "dashboard/recorder.h"
 #include "dashboard/web.h"
 #include "io/loop.h"
 #include "io/metrics.h"
@@ -42,6 +43,7 @@ struct dash_child {
 
 struct dash_meters {
 	struct sw_metrics *all;
+	struct sw_recorder_meters recorder_own; /* counted by the recorder, told here */
 	struct sw_metric *requests, *seconds, *conns, *viewers, *told, *cut, *redis_up, *history, *recorder, *restarts, *signins, *decisions, *limited;
 };
 
@@ -85,6 +87,7 @@ struct visit {
 	struct visit *next, **prev;  /* of the process' */
 	unsigned waiting;            /* answers of Redis still to come */
 	bool later, json;            /* its handler answers by itself; errors are wanted as JSON */
+	bool running, over;          /* the handler is at work; it has answered */
 	struct sw_header headers[DASH_HEADERS];
 	size_t n_headers;
 	sw_dur began;

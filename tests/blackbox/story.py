@@ -3,6 +3,7 @@ letter, a silence, hostile words; with gateway, worker, dashboard and Redis as t
 
   story.py [PORT]      plays it and goes on serving the dashboard until it is interrupted
 """
+import hashlib
 import json
 import os
 import subprocess
@@ -61,7 +62,7 @@ RULES = """
   on: deploy-to-prod
   where: service == "web"
   watch: {for: 10s, every: 1s}
-  if: error_rate > baseline + 2pp and error_rate > limits.errors for 3 checks
+  if: error_rate > baseline + 2pp or error_rate > limits.errors for 3 checks
   then: [alert, rollback]
   severity: critical
   runbook: https://wiki.example.com/web-errors
@@ -97,7 +98,7 @@ LONG_BRANCH = "feature/JIRA-12345-a-branch-name-that-nobody-should-ever-give-but
 
 
 def sha(n):
-    return "%040x" % (0x9e3779b97f4a7c15 * (n + 1) * 0x1000003 % (1 << 160))
+    return hashlib.sha1(b"story %d" % n).hexdigest()
 
 
 def hook(kind, job, project="web", env="prod-hz", commit="", title="", user=("Lin Wei", "lin.wei"), status="success", ref="main"):
@@ -243,9 +244,9 @@ class Story:
 
     def trouble(self):
         """A letter that nobody can read, and two decisions."""
-        self.gitlab(json.dumps({"object_kind": "deployment", "status": ["no"], "project": 7, "reason": "<script>window.owned = 4</script>"}).encode())
-        self.shipwatch("silence", "add", "--service", "shop", "--for", "2h", "--why", "load test <b>until noon</b>", "--by", "Wang Fang")
-        self.shipwatch("hold", "shop/prod", "--why", "stock taking", "--by", "Zhao Lei")
+        self.gitlab(json.dumps([{"object_kind": "deployment", "reason": "<script>window.owned = 4</script>"}]).encode())
+        self.shipwatch("silence", "add", "--service", "shop", "--for", "2h", "--why", "load test <b>until noon</b>", "--who", "Wang Fang")
+        self.shipwatch("hold", "shop/prod", "--why", "stock taking", "--who", "Zhao Lei")
 
     def play(self):
         self.builds()

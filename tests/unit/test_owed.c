@@ -180,7 +180,7 @@ static void test_text(void **state)
 	sw_push_text(&s, &b);
 	(void)snprintf(want, sizeof want, "sha=\"%s\"} 1\n", longest);
 	assert_non_null(strstr(s.p, want));
-	(void)strcpy(longest + PUSH_LABEL - 1, "\xc3\xbc");
+	memcpy(longest + PUSH_LABEL - 1, "\xc3\xbc", 3);
 	sw_buf_reset(&s);
 	sw_push_text(&s, &b);
 	longest[PUSH_LABEL - 1] = '\0';
