@@ -12,7 +12,7 @@ TYPES = {
 # file, table (as it is declared), heading, text
 SECTIONS = [
     ("src/config/config.c", "config_keys", "The file", "One file, `shipwatch.yaml`; paths are relative to it. `${NAME}` takes the environment, "
-     "`${file:/run/secrets/x}` a file. An unknown key, a wrong type or unit, or a name that does not exist is one line with its place; all of them at once."),
+     "`${file:/run/secrets/x}` a file, `${cred:NAME}` a credential of systemd. An unknown key, a wrong type or unit, or a name that does not exist is one line with its place; all of them at once."),
     ("src/config/server.c", "gateway_keys", "`gateway:`", ""),
     ("src/config/server.c", "dashboard_keys", "`dashboard:`", "Read and checked; the dashboard itself is not in this version."),
     ("src/config/server.c", "user_keys", "`dashboard: {users: […]}`", ""),
