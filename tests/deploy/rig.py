@@ -29,9 +29,9 @@ def yaml():
     return module
 
 
-def run(*args, **kw):
+def run(*args, bound=120, **kw):
     """Runs a program with its output as one text; (exit code, text)."""
-    p = subprocess.run(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False, **kw)
+    p = subprocess.run(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=bound, check=False, **kw)
     return p.returncode, p.stdout.decode("utf-8", "replace")
 
 
