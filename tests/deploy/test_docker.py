@@ -81,6 +81,7 @@ class Compose(unittest.TestCase):
             self.assertEqual(set(), set(s["networks"]) - set(c["networks"]))
             self.assertEqual(set(), set(s.get("depends_on", {})) - set(c["services"]))
             self.assertEqual(set(), set(s.get("secrets", [])) - set(c["secrets"]))
+            self.assertEqual("shipwatch:latest" == s["image"], "build" in s, "%s: an image of ours is made, another is not" % name)
             self.assertNotIn("latest", s["image"].replace("shipwatch:latest", ""), name)
 
     def test_options_are_the_programs(self):
