@@ -12,7 +12,7 @@ TYPES = {
 # file, table (as it is declared), heading, text
 SECTIONS = [
     ("src/config/config.c", "config_keys", "The file", "One file, `shipwatch.yaml`; paths are relative to it. `${NAME}` takes the environment, "
-     "`${file:/run/secrets/x}` a file. An unknown key, a wrong type or unit, or a name that does not exist is one line with its place; all of them at once."),
+     "`${file:/run/secrets/x}` a file, `${cred:NAME}` a credential of systemd. An unknown key, a wrong type or unit, or a name that does not exist is one line with its place; all of them at once."),
     ("src/config/server.c", "gateway_keys", "`gateway:`", ""),
     ("src/config/dashboard.c", "dashboard_keys", "`dashboard:`", "Who gets in, and as what: [dashboard.md](dashboard.md)."),
     ("src/config/dashboard.c", "user_keys", "`dashboard: {users: […]}`", ""),
@@ -114,4 +114,5 @@ def main():
         f.write("\n".join(out))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -200,6 +200,19 @@ static bool yaml_is_name(const char *s)
 	return s[strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")] == '\0';
 }
 
+/* ${cred:NAME}: what systemd's LoadCredential= handed to this service; the folder is another for each unit, the name is not. */
+static void yaml_expand_credential(struct yaml_reader *y, const struct sw_ynode *at, const char *name, struct sw_buf *out)
+{
+	const char *dir = y->env->get ? y->env->get(y->env->arg, "CREDENTIALS_DIRECTORY") : NULL;
+
+	if (!*name || *name == '.' || strchr(name, '/'))
+		sw_diag_error(y->d, at, "${cred:%s}: want the name of a credential, as LoadCredential=NAME:… has it", name);
+	else if (!dir || *dir != '/')
+		sw_diag_error(y->d, at, "${cred:%s}: no credentials here: CREDENTIALS_DIRECTORY is not set (systemd sets it where LoadCredential= is)", name);
+	else
+		yaml_expand_file(y, at, sw_arena_printf(y->a, "%s/%s", dir, name), out);
+}
+
 static void yaml_expand_one(struct yaml_reader *y, const struct sw_ynode *at, const char *what, struct sw_buf *out)
 {
 	const char *v;
@@ -208,9 +221,13 @@ static void yaml_expand_one(struct yaml_reader *y, const struct sw_ynode *at, co
 		yaml_expand_file(y, at, what + 5, out);
 		return;
 	}
+	if (sw_starts(what, "cred:") && y->env->files) {
+		yaml_expand_credential(y, at, what + 5, out);
+		return;
+	}
 	if (!y->env->get || !yaml_is_name(what)) {
 		sw_diag_error(y->d, at, "${%s}: %s", what,
-		              y->env->get ? "want ${NAME} or ${file:PATH}; write $${ for a plain ${"
+		              y->env->get ? "want ${NAME}, ${file:PATH} or ${cred:NAME}; write $${ for a plain ${"
 		                          : "not possible here");
 		return;
 	}

@@ -58,7 +58,7 @@ void sw_diags_sort(struct sw_diags *d); /* by file, line, col; stable */
 struct sw_yenv {
 	const char *(*get)(void *arg, const char *name); /* NULL: not set */
 	void *arg;
-	bool files; /* ${file:…}, relative to the folder of the YAML file */
+	bool files; /* ${file:…}, relative to the folder of the YAML file; ${cred:…}, in the folder that get("CREDENTIALS_DIRECTORY") names */
 };
 extern const struct sw_yenv sw_yenv_process; /* getenv and files */
 

@@ -12,7 +12,7 @@ int sw_cli_worker(int argc, char **argv)
 		NULL, 0, 0,
 	};
 	struct sw_common c = { .level = SW_LOG_INFO, .format = SW_LOG_JSON };
-	struct sw_worker_options o = { .notify_fd = -1 };
+	struct sw_worker_options o = { .notify_fd = -1, .version = SW_VERSION, .commit = SW_COMMIT, .built = SW_BUILT };
 	int64_t notify = -1;
 	const struct sw_opt opts[] = {
 		SW_OPT_CONFIG(&c), SW_OPT_REDIS(&c),

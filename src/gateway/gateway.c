@@ -14,9 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,6 +23,7 @@
 #include "base/str.h"
 #include "gateway/inner.h"
 #include "io/listen.h"
+#include "io/notify.h"
 #include "plugins.h"
 #include "shipwatch/clock.h"
 #include "shipwatch/log.h"
@@ -47,6 +46,7 @@ struct parent {
 	int ready[2];                /* a child writes a byte when it listens */
 	unsigned n_ready;
 	sw_dur stop_at;              /* 0: not stopping */
+	sw_dur alive_every, alive_at; /* a sign of life for whoever started us; 0: not wanted */
 	bool failed;                 /* a child could not even start: its reason holds for all and is told */
 };
 
@@ -114,28 +114,6 @@ static int parent_state_dir(struct parent *p)
 	}
 	p->state_dir = dir;
 	return 0;
-}
-
-static void parent_notify(const struct parent *p)
-{
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	size_t n = path ? strlen(path) : 0;
-	int fd;
-
-	if (p->opt.notify_fd >= 0)
-		(void)!write(p->opt.notify_fd, "READY=1\n", 8);
-	if (n < 2 || n >= sizeof sa.sun_path)
-		return;
-	memcpy(sa.sun_path, path, n);
-	/* "@name" is the abstract namespace. */
-	if (sa.sun_path[0] == '@')
-		sa.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return;
-	(void)sendto(fd, "READY=1", 7, MSG_NOSIGNAL, (struct sockaddr *)&sa, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
-	(void)close(fd);
 }
 
 static int child_main(struct parent *p, unsigned k, pid_t parent)
@@ -237,6 +215,7 @@ static void parent_stop(struct parent *p)
 	if (p->stop_at)
 		return;
 	SW_INFO(LOG, "stopping");
+	sw_notify("STOPPING=1");
 	p->stop_at = sw_clock_mono() + p->opt.grace + KILL_AFTER;
 	for (unsigned i = 0; i < p->n; i++)
 		p->children[i].again = 0;
@@ -269,7 +248,8 @@ static void parent_ready_bytes(struct parent *p)
 
 		sw_listen_name(p->children[0].listen_fd, at, sizeof at);
 		SW_INFO(LOG, "listening on %s with %u processes", at, p->n);
-		parent_notify(p);
+		sw_notify_ready(p->opt.notify_fd);
+		p->alive_at = p->alive_every ? sw_clock_mono() + p->alive_every : 0;
 	}
 }
 
@@ -280,6 +260,8 @@ static sw_dur parent_wait(const struct parent *p, sw_dur now)
 
 	if (p->n_ready < p->n)
 		until = SW_MIN(until, now + 5);
+	if (p->alive_at)
+		until = SW_MIN(until, p->alive_at);
 	for (unsigned i = 0; i < p->n; i++)
 		if (p->children[i].again)
 			until = SW_MIN(until, p->children[i].again);
@@ -304,6 +286,10 @@ static void parent_run(struct parent *p)
 				parent_reaped(p, pid, status);
 		parent_ready_bytes(p);
 		now = sw_clock_mono();
+		if (p->alive_at && now >= p->alive_at) {
+			sw_notify("WATCHDOG=1");
+			p->alive_at = now + p->alive_every;
+		}
 		if (p->failed)
 			parent_stop(p);
 		if (p->stop_at && now >= p->stop_at)
@@ -366,6 +352,7 @@ int sw_gateway_run(struct sw_config *cfg, const struct sw_gateway_options *opt)
 	p->cfg = sw_config_get(cfg);
 	p->opt = *opt;
 	p->opt.redis_url = opt->redis_url ? opt->redis_url : cfg->redis_url;
+	p->alive_every = sw_notify_watchdog();
 	p->opt.grace = opt->grace > 0 ? opt->grace : 10 * SW_SECOND;
 	p->opt.version = opt->version ? opt->version : "unknown";
 	p->opt.commit = opt->commit ? opt->commit : "unknown";

@@ -65,7 +65,7 @@ struct worker {
 	bool reading, owed;            /* owed: a read callback came, sw_bus_read_more has not been called */
 	bool stopping;
 
-	struct sw_timer tick, beat, deadline, minute;
+	struct sw_timer tick, beat, deadline, minute, alive;
 	struct sw_defer more;
 	sw_dur tick_at;                /* when the next tick is due, by sw_clock_mono; 0: one is under way */
 	sw_dur careful_until;          /* a worker died not long ago: what may have killed it goes by way of the stream */

@@ -10,13 +10,12 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/hmac.h"
 #include "base/str.h"
+#include "io/notify.h"
 #include "shipwatch/clock.h"
 #include "worker/inner.h"
 
@@ -99,6 +98,7 @@ static void worker_stop(void *arg)
 		return;
 	}
 	SW_INFO(LOG, "stopping: %zu entries and %zu requests in hand", w->in_flight, w->ios);
+	sw_notify("STOPPING=1");
 	w->stopping = true;
 	sw_bus_read_end(w->bus);
 	sw_timer_stop(&w->tick);
@@ -178,25 +178,21 @@ void sw_worker_wake_at(struct worker *w, sw_ms due)
 
 static void worker_ready(struct worker *w)
 {
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	int fd;
-
 	w->ready_told = true;
 	SW_INFO(LOG, "ready: consumer %s, %zu places, %zu rules", w->consumer, w->setup->cfg->places.n, w->setup->rules->n);
-	if (w->opt->notify_fd >= 0)
-		(void)!write(w->opt->notify_fd, "READY=1\n", 8);
-	if (!path || !*path || strlen(path) >= sizeof sa.sun_path)
+	sw_notify_ready(w->opt->notify_fd);
+}
+
+/* A sign of life for whoever started us: that the loop turns. */
+static void worker_alive(void *arg)
+{
+	struct worker *w = arg;
+	sw_dur every = sw_notify_watchdog();
+
+	if (!every)
 		return;
-	memcpy(sa.sun_path, path, strlen(path));
-	if (sa.sun_path[0] == '@')
-		sa.sun_path[0] = 0;
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return;
-	(void)sendto(fd, "READY=1", 7, MSG_NOSIGNAL, (struct sockaddr *)&sa,
-	             (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path)));
-	(void)close(fd);
+	sw_notify("WATCHDOG=1");
+	sw_timer_set(&w->alive, every);
 }
 
 static void worker_watchful(struct worker *w, const struct sw_tick *t)
@@ -424,6 +420,7 @@ void sw_worker_init(struct worker *w, const struct sw_worker_options *opt)
 	sw_timer_init(&w->beat, w->loop, worker_beat, w);
 	sw_timer_init(&w->minute, w->loop, worker_minute, w);
 	sw_timer_init(&w->deadline, w->loop, worker_late, w);
+	sw_timer_init(&w->alive, w->loop, worker_alive, w);
 	w->meters = sw_meters_new(opt);
 	worker_name(w);
 }
@@ -439,6 +436,7 @@ void sw_worker_begin(struct worker *w)
 	sw_actor_recover(w);
 	sw_timer_set(&w->beat, 100);
 	sw_timer_set(&w->minute, SW_MINUTE);
+	worker_alive(w);
 }
 
 void sw_worker_fini(struct worker *w)
@@ -458,6 +456,7 @@ void sw_worker_fini(struct worker *w)
 	sw_timer_stop(&w->beat);
 	sw_timer_stop(&w->minute);
 	sw_timer_stop(&w->deadline);
+	sw_timer_stop(&w->alive);
 	w->setup = sw_setup_put(w->setup);
 	sw_pinned_fini(w);
 	sw_kept_fini(w);

@@ -98,9 +98,14 @@ static void test_refused(void **state)
 		{ "a: b\xff\n", "f:1:5: not YAML: invalid leading UTF-8 octet" },
 		{ "a: \"\\0\"\n", "f:1:4: a NUL character" },
 		{ "a: ${NOPE}\n", "f:1:4: ${NOPE}: this variable is not set" },
-		{ "a: ${x y}\n", "f:1:4: ${x y}: want ${NAME} or ${file:PATH}; write $${ for a plain ${" },
+		{ "a: ${x y}\n", "f:1:4: ${x y}: want ${NAME}, ${file:PATH} or ${cred:NAME}; write $${ for a plain ${" },
 		{ "a: '${TOKEN'\n", "f:1:4: a ${ without its }" },
 		{ "a: ${file:/nonexistent/x}\n", "f:1:4: /nonexistent/x: No such file or directory" },
+		{ "a: ${cred:token}\n", "f:1:4: ${cred:token}: no credentials here: CREDENTIALS_DIRECTORY is not set (systemd sets it where "
+		                        "LoadCredential= is)" },
+		{ "a: ${cred:../token}\n", "f:1:4: ${cred:../token}: want the name of a credential, as LoadCredential=NAME:… has it" },
+		{ "a: ${cred:a/b}\n", "f:1:4: ${cred:a/b}: want the name of a credential, as LoadCredential=NAME:… has it" },
+		{ "a: ${cred:}\n", "f:1:4: ${cred:}: want the name of a credential, as LoadCredential=NAME:… has it" },
 	};
 
 	for (size_t i = 0; i < SW_COUNT(cases); i++) {
@@ -195,6 +200,38 @@ static void test_files(void **state)
 	sw_arena_fini(&a);
 }
 
+static const char *env_with_credentials(void *arg, const char *name)
+{
+	return strcmp(name, "CREDENTIALS_DIRECTORY") == 0 ? arg : NULL;
+}
+
+static void test_credentials(void **state)
+{
+	char dir[] = "/tmp/sw-yaml-XXXXXX", line[64] = "a: Basic ${cred:hook-token}!\n";
+	struct sw_yenv env = { .get = env_with_credentials, .arg = dir, .files = true };
+	struct sw_arena a = { 0 };
+	struct sw_diags d;
+	struct sw_ynode *root;
+	const char *secret;
+
+	assert_non_null(mkdtemp(dir));
+	secret = sw_arena_printf(&a, "%s/hook-token", dir);
+	test_write(secret, "s3cret\n", 0400);
+	sw_diags_init(&d, &a);
+	assert_int_equal(sw_yaml_parse(&a, "f", line, strlen(line), &env, &root, &d), 0);
+	assert_string_equal(sw_yget(root, "a")->text, "Basic s3cret!");
+	assert_true(sw_yget(root, "a")->from_env);
+	unlink(secret);
+	assert_int_equal(sw_yaml_parse(&a, "f", line, strlen(line), &env, &root, &d), -EINVAL);
+	assert_true(sw_ends(d.first->text, "/hook-token: No such file or directory"));
+	rmdir(dir);
+	/* where files may not be read, neither may these */
+	env.files = false;
+	sw_diags_init(&d, &a);
+	assert_int_equal(sw_yaml_parse(&a, "f", line, strlen(line), &env, &root, &d), -EINVAL);
+	sw_arena_fini(&a);
+}
+
 static void test_diags(void **state)
 {
 	struct sw_arena a = { 0 };
@@ -228,7 +265,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_tree),  cmocka_unit_test(test_refused), cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_files), cmocka_unit_test(test_diags),
+		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_credentials), cmocka_unit_test(test_diags),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
