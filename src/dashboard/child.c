@@ -139,6 +139,8 @@ static void recorder_start(void *arg)
 		(void)sigaddset(&block, held[i]);
 	/* A signal between fork and the child's own handlers must not reach the parent's. */
 	(void)sigprocmask(SIG_BLOCK, &block, &before);
+	/* SQLite does not bear a fork while a database is open: the child would think that it has the parent's locks. */
+	dash_store_close(d);
 	c->started = sw_clock_mono();
 	c->pid = fork();
 	if (c->pid == 0)

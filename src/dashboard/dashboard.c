@@ -7,15 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/str.h"
 #include "dashboard/inner.h"
 #include "io/client.h"
 #include "io/listen.h"
+#include "io/notify.h"
 #include "plugins.h"
 #include "rules/rules.h"
 #include "shipwatch/clock.h"
@@ -93,6 +92,12 @@ void dash_store_look(struct dash *d)
 	(void)snprintf(d->store_why, sizeof d->store_why, "%s", err.text);
 }
 
+void dash_store_close(struct dash *d)
+{
+	d->store = sw_store_close(d->store);
+	d->store_at = 0;
+}
+
 /* ---- signals ---- */
 
 static void dash_stopped(void *arg)
@@ -108,6 +113,7 @@ static void dash_term(void *arg)
 		return;
 	SW_INFO(LOG, "stopping");
 	d->stopping = true;
+	sw_notify("STOPPING=1");
 	dash_recorder_signal(d, SIGTERM);
 	dash_live_free(d);
 	sw_http_server_stop(d->http, d->opt->grace, dash_stopped, d);
@@ -221,6 +227,18 @@ static int dash_listen(struct dash *d, const char *address, struct sw_err *err)
 	return 0;
 }
 
+/* A sign of life for whoever started us: that the loop turns. */
+static void dash_alive(void *arg)
+{
+	struct dash *d = arg;
+	sw_dur every = sw_notify_watchdog();
+
+	if (!every)
+		return;
+	sw_notify("WATCHDOG=1");
+	sw_timer_set(&d->alive, every);
+}
+
 static int dash_begin(struct dash *d, struct sw_config *cfg, struct sw_err *err)
 {
 	const char *address = d->opt->listen ? d->opt->listen : cfg->dashboard.listen;
@@ -230,6 +248,7 @@ static int dash_begin(struct dash *d, struct sw_config *cfg, struct sw_err *err)
 		return sw_err_set(err, -r, "event loop: %s", strerror(-r));
 	d->setup = setup_new(cfg);
 	d->started = sw_loop_wall(d->loop);
+	sw_timer_init(&d->alive, d->loop, dash_alive, d);
 	address = address ? address : "127.0.0.1:8081";
 	if (sw_config_dashboard_open(&cfg->dashboard) && !sw_config_listen_local(address))
 		return sw_err_set(err, EACCES, "%s would let everybody decide: say dashboard: {users: …}, or user_header with trusted_proxies, or listen on 127.0.0.1", address);
@@ -246,28 +265,6 @@ static int dash_begin(struct dash *d, struct sw_config *cfg, struct sw_err *err)
 	return dash_listen(d, address, err);
 }
 
-static void dash_notify(const struct dash *d)
-{
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	size_t n = path ? strlen(path) : 0;
-	int fd;
-
-	if (d->opt->notify_fd >= 0)
-		(void)!write(d->opt->notify_fd, "READY=1\n", 8);
-	if (n < 2 || n >= sizeof sa.sun_path)
-		return;
-	memcpy(sa.sun_path, path, n);
-	/* "@name" is the abstract namespace. */
-	if (sa.sun_path[0] == '@')
-		sa.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return;
-	(void)sendto(fd, "READY=1", 7, MSG_NOSIGNAL, (struct sockaddr *)&sa, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
-	(void)close(fd);
-}
-
 static void dash_fini(struct dash *d)
 {
 	d->stopping = true;
@@ -281,7 +278,7 @@ static void dash_fini(struct dash *d)
 	if (d->http)
 		sw_http_server_free(d->http);
 	dash_auth_free(d);
-	d->store = sw_store_close(d->store);
+	dash_store_close(d);
 	dash_setup_put(d->setup);
 	if (d->meters.all)
 		sw_metrics_free(d->meters.all);
@@ -305,7 +302,8 @@ int sw_dashboard_run(struct sw_config *cfg, const struct sw_dashboard_options *o
 	r = dash_begin(&d, cfg, &err);
 	if (r == 0) {
 		dash_recorder_begin(&d);
-		dash_notify(&d);
+		sw_notify_ready(d.opt->notify_fd);
+		dash_alive(&d);
 		r = sw_loop_run(d.loop);
 		SW_INFO(LOG, "stopped");
 	} else {

@@ -60,6 +60,7 @@ struct dash {
 	dev_t store_dev;
 	ino_t store_ino;
 	struct dash_child recorder;
+	struct sw_timer alive;       /* for the watchdog */
 	struct dash_meters meters;
 	struct live *live;
 	struct auth *auth;
@@ -145,6 +146,7 @@ void dash_recorder_end(struct dash *d, sw_dur wait);
 
 /* Opens the history when it is there and not yet open, or another file took its place; at most once a second. */
 void dash_store_look(struct dash *d);
+void dash_store_close(struct dash *d); /* it is opened again when somebody looks */
 
 /* ---- assets.c: files that the build put in ---- */
 
