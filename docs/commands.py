@@ -13,11 +13,12 @@ GROUPS = [
     ("Configuration and rules", ["check", "test", "replay"]),
     ("What goes on", ["status", "explain", "export-test", "label", "dead", "silence"]),
     ("Stepping in", ["hold", "release", "cancel", "approve", "refuse", "ack", "deploy"]),
-    ("Trying things", ["sign", "send", "render", "test-health", "version"]),
+    ("In CI jobs", ["report", "test-health"]),
+    ("Trying things", ["sign", "send", "render", "version"]),
 ]
 MORE = {
     "explain": "How to read it: [explain.md](explain.md).", "export-test": "See [explain.md](explain.md).", "test": "See [rule-tests.md](rule-tests.md).",
-    "replay": "See [replay.md](replay.md).", "approve": "See [approval.md](approval.md).",
+    "replay": "See [replay.md](replay.md).", "report": "See [ci.md](ci.md).", "approve": "See [approval.md](approval.md).",
 }
 
 
