@@ -31,7 +31,7 @@ def shipwatch(Map o = [:]) {
         fi
         case $SW_RESULT in
         SUCCESS) ended=0 ;;
-        ABORTED) ended=143 ;;
+        ABORTED) ended=143; set -- "$@" --field cancelled=true ;;
         *) ended=1 ;;
         esac
         [ "$SW_PHASE" = started ] || set -- "$@" --exit-code $ended

@@ -51,11 +51,17 @@ static const char *gitlab_exit(const char *value, sw_ci_get get, struct sw_arena
 	return strcmp(value, "success") == 0 ? "0" : strcmp(value, "failed") == 0 ? "1" : strcmp(value, "canceled") == 0 ? "143" : NULL;
 }
 
+static const char *gitlab_cancelled(const char *value, sw_ci_get get, struct sw_arena *a)
+{
+	return strcmp(value, "canceled") == 0 ? "true" : NULL;
+}
+
 static const struct row gitlab_rows[] = {
 	{ "pipeline_id", "CI_PIPELINE_ID", NULL },
 	{ "job_id", "CI_JOB_ID", NULL },
 	{ "job_name", "CI_JOB_NAME", NULL },
 	{ "exit_code", "CI_JOB_STATUS", gitlab_exit },
+	{ "cancelled", "CI_JOB_STATUS", gitlab_cancelled },
 	{ "started_at", "CI_JOB_STARTED_AT", NULL },
 	{ "repo", "CI_PROJECT_PATH", NULL },
 	{ "ref", "CI_MERGE_REQUEST_REF_PATH", NULL },

@@ -12,8 +12,9 @@
 #include "plugins.h"
 #include "source/host.h"
 
-/* Fields of the schema that are numbers; everything else is written as a text. */
+/* Fields of the schema that are numbers, or true and false; everything else is written as a text. */
 static const char *const numbers[] = { "exit_code", "attempt", "duration_ms", "cpu_ms", "max_rss_bytes", "coverage_pct", NULL };
+static const char *const bools[] = { "cancelled", NULL };
 static const char *const ids[] = { "pipeline_id", "job_id", "job_name", NULL };
 
 static bool listed(const char *const *list, const char *name)
@@ -32,6 +33,11 @@ static bool is_number(const char *s)
 	sw_json_init(&j, s, strlen(s));
 	return sw_json_next(&j) == SW_JSON_NUMBER && isfinite(sw_json_double(&j)) && sw_json_next(&j) == SW_JSON_END && s[0] != ' ' &&
 	       s[strlen(s) - 1] != ' ';
+}
+
+static bool is_bool(const char *s)
+{
+	return strcmp(s, "true") == 0 || strcmp(s, "false") == 0;
 }
 
 static struct sw_field *find(struct sw_field *list, size_t n, const char *name)
@@ -108,6 +114,8 @@ int sw_fields_given(struct sw_fields *f, const char *text, bool metric, struct s
 		if (metric)
 			return metric_set(f, name, eq + 1, err);
 	}
+	if (eq[1] && listed(bools, name) && !is_bool(eq + 1))
+		return sw_err_set(err, EINVAL, "--field %s: want true or false", name);
 	if (strcmp(name, "metrics") == 0)
 		return sw_err_set(err, EINVAL, "--field metrics: say --metric NAME=NUMBER for each");
 	if (sw_fields_set(f, name, eq + 1) < 0)
@@ -135,7 +143,7 @@ int sw_fields_json(const struct sw_fields *f, struct sw_buf *out, struct sw_err 
 	for (size_t i = 0; i < f->n; i++) {
 		const struct sw_field *x = &f->items[i];
 
-		if (listed(numbers, x->name) && is_number(x->value))
+		if ((listed(numbers, x->name) && is_number(x->value)) || (listed(bools, x->name) && is_bool(x->value)))
 			sw_jw_raw(&w, x->name, x->value, strlen(x->value));
 		else
 			sw_jw_str(&w, x->name, x->value);

@@ -287,6 +287,7 @@ static int report_run(struct report *r)
 		return 126;
 	}
 	sw_fields_number(&r->f, "exit_code", ran.code);
+	(void)sw_fields_set(&r->f, "cancelled", NULL); /* the CI's word about what came before */
 	if (ran.signo)
 		report_signal(r, ran.signo);
 	report_time(r, "started_at", ran.started);

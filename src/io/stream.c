@@ -215,7 +215,7 @@ static int tls_name(struct sw_stream *s, const char *host)
 
 	if (inet_pton(AF_INET, host, addr) == 1 || inet_pton(AF_INET6, host, addr) == 1)
 		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(s->ssl), host);
-	return SSL_set1_host(s->ssl, host) == 1 && SSL_set_tlsext_host_name(s->ssl, host) == 1;
+	return SSL_set1_host(s->ssl, host) == 1 && SSL_ctrl(s->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)host) == 1;
 }
 
 /* What to do after a call that gave r. Return: 0: call again; 1: closed; -errno with err. */

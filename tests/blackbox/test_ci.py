@@ -67,6 +67,8 @@ class GitLab(Rig):
             code, _, err = self.run_job(".shipwatch", ["exit 5"])
             self.assertEqual((code, err), (5, ""))
             self.assertEqual(self.wait_stored(1)[0]["status"], "failed")
+            self.assertEqual(self.shell(self.lines(".shipwatch", "after_script"), self.environment(GITLAB, CI_JOB_STATUS="canceled"))[0], 0)
+            self.assertEqual(self.wait_stored(1)[0]["status"], "cancelled")
 
     def test_a_deployment(self):
         self.up()
@@ -179,7 +181,7 @@ class Actions(Rig):
 
     def test_the_end_of_a_job(self):
         self.up()
-        for status, want, code in (("success", "success", 0), ("failure", "failed", 1), ("cancelled", "failed", 143)):
+        for status, want, code in (("success", "success", 0), ("failure", "failed", 1), ("cancelled", "cancelled", 143)):
             self.assertEqual(self.use_action(GITHUB, job={"status": status, "check_run_id": "777"})[0], 0)
             ev, = self.wait_stored(1)
             self.assertEqual((ev["status"], ev["exit_code"], ev["job_id"]), (want, code, "777"))
@@ -239,7 +241,8 @@ class Jenkins(Rig):
                              ("running", "failed", "jenkins.example.com/acme/web/jenkins-web-main-42", "main", "7", "acme/web"))
             for result, exit_code in (("SUCCESS", 0), ("UNSTABLE", 1), ("FAILURE", 1), ("ABORTED", 143)):
                 self.assertEqual(self.pipeline(result)[0], 0)
-                self.assertEqual(self.wait_stored(1)[0]["exit_code"], exit_code)
+                ev, = self.wait_stored(1)
+                self.assertEqual((ev["exit_code"], ev["status"]), (exit_code, {0: "success", 1: "failed"}.get(exit_code, "cancelled")))
 
     def test_no_stage_fails_for_us(self):
         self.url = "http://127.0.0.1:1"

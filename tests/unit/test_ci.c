@@ -117,7 +117,7 @@ static const struct ci_case {
 	{ "GitLab, a tag, an environment stopped", gitlab_tag, "gitlab",
 	  "pipeline_id=1 job_id=2 job_name=j repo=acme/web tag=v1.2 url=https://gitlab.example.com/x ci_run_id=gitlab.example.com/acme/web/1", NULL, NULL, NULL },
 	{ "GitLab, a merge request, cancelled", gitlab_merge, "gitlab",
-	  "pipeline_id=1 job_id=2 job_name=j exit_code=143 repo=acme/web ref=refs/merge-requests/1/head url=https://gitlab.example.com/x "
+	  "pipeline_id=1 job_id=2 job_name=j exit_code=143 cancelled=true repo=acme/web ref=refs/merge-requests/1/head url=https://gitlab.example.com/x "
 	  "ci_run_id=gitlab.example.com/acme/web/1", NULL, NULL, NULL },
 	{ "GitHub", github, "github",
 	  "pipeline_id=1658821493 attempt=2 job_name=deploy repo=acme/web ref=refs/heads/main author=lin url=https://github.com/acme/web/actions/runs/1658821493 "
@@ -202,6 +202,7 @@ static void environments(void **state)
 		assert_string_equal(ev->sha, SHA);
 		if (strstr(c->name, "merge request") || strstr(c->name, "pull request") || strstr(c->name, "change request"))
 			assert_null(ev->branch);
+		assert_int_equal(ev->status, strstr(c->name, "cancelled") ? SW_ST_CANCELLED : ev->exit_code ? SW_ST_FAILED : SW_ST_SUCCESS);
 		if (strstr(c->name, "tag"))
 			assert_non_null(ev->tag);
 		if (c->hook) {
@@ -245,7 +246,7 @@ static void given(void **state)
 		{ "attempt=three", false, "--field attempt: want a number, got \"three\"" }, { "duration_ms=0x10", false, "want a number" },
 		{ "duration_ms= 1", false, "want a number" }, { "size=1.5", true, NULL }, { "size=-2e-3", true, NULL }, { "size=1.", true, "want a number" },
 		{ "size=nan", true, "want a number" }, { "size=1e999", true, "want a number" }, { "size=", true, "want a number" }, { "size", true, "NAME=VALUE" },
-		{ "=1", true, "NAME=VALUE" }, { "metrics=1", false, "say --metric" },
+		{ "=1", true, "NAME=VALUE" }, { "metrics=1", false, "say --metric" }, { "cancelled=true", false, NULL }, { "cancelled=yes", false, "want true or false" },
 	};
 	struct sw_arena a = { 0 };
 	struct sw_fields f = { .a = &a };
