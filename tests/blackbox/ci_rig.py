@@ -3,9 +3,11 @@ import http.server
 import json
 import os
 import shutil
+import socket
 import ssl
 import subprocess
 import threading
+import unittest
 
 from harness import BUILD, PROGRAM, Case, Gateway, Redis, Role, built, wait_for
 
@@ -111,14 +113,15 @@ class Away(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, case, *answers, tls=None):
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, case, *answers, tls=None, host="127.0.0.1"):
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        super().__init__((host, 0), Handler)
         self.answers, self.seen = list(answers), []
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*tls)
             self.socket = context.wrap_socket(self.socket, server_side=True)
-        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.server_port}"
+        self.url = f"http{'s' if tls else ''}://{f'[{host}]' if ':' in host else host}:{self.server_port}"
         case.addCleanup(self.server_close)
         case.addCleanup(self.shutdown)
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -150,7 +153,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_CONNECT(self):
         """The proxy's part for https."""
-        import socket
         self.server.seen.append((self.path, dict(self.headers), b""))
         host, port = self.path.rsplit(":", 1)
         with socket.create_connection((host, int(port)), timeout=10) as there:
@@ -167,7 +169,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def pump(a, b):
-    import socket
     try:
         while data := a.recv(65536):
             b.sendall(data)
@@ -176,13 +177,37 @@ def pump(a, b):
         pass
 
 
+class Names(threading.Thread):
+    """A DNS server that knows 127.0.0.1 alone, for whatever name."""
+
+    def __init__(self, case):
+        super().__init__(daemon=True)
+        self.asked = 0
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        case.addCleanup(self.socket.close)
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                q, who = self.socket.recvfrom(512)
+            except OSError:
+                return
+            self.asked += 1
+            end = q.index(b"\0", 12) + 5
+            a = q[end - 4:end - 2] == b"\0\x01"
+            self.socket.sendto(q[:2] + b"\x81\x80\0\x01" + (b"\0\x01" if a else b"\0\0") + b"\0\0\0\0" + q[12:end] +
+                               (b"\xc0\x0c\0\x01\0\x01\0\0\0\x05\0\x04\x7f\0\0\x01" if a else b""), who)
+
+
 QUEUED = (202, '{"status":"queued","id":"x"}', {})
 
 
 def certificates(folder):
     """An authority of its own, and certificates by it for 127.0.0.1 and localhost, and for another name: (ca, (cert, key), (cert, key))."""
     if not shutil.which("openssl"):
-        import unittest
         raise unittest.SkipTest("openssl is not installed")
 
     def run(*args):

@@ -11,7 +11,7 @@ import termios
 import time
 import unittest
 
-from ci_rig import (GITEA, GITHUB, GITLAB, GITLAB_TOKEN, HOST_SECRET, JENKINS, PROGRAMS, QUEUED, SECRET, SHA, STATIC, Away, Rig, certificates)
+from ci_rig import (GITEA, GITHUB, GITLAB, GITLAB_TOKEN, HOST_SECRET, JENKINS, PROGRAMS, QUEUED, SECRET, SHA, STATIC, Away, Names, Rig, certificates)
 from harness import hex_hmac, sign_gitea, sign_github, sign_gitlab, wait_for
 
 GITLAB_HOOK = {"object_kind": "pipeline", "object_attributes": {"id": 1042, "iid": 17, "ref": "main", "tag": False, "sha": SHA, "status": "success"},
@@ -327,6 +327,24 @@ class Trouble(Rig):
             self.assertEqual(len(server.seen), 3)
             self.assertEqual(len({body for _, _, body in server.seen}), 1, "the same report each time")
 
+    def test_the_beginning_alone_is_lost(self):
+        for program in PROGRAMS:
+            self.use(program)
+            server = Away(self, (400, "{}", {}), QUEUED)
+            err = self.try_(server.url, "--phase", "started")
+            self.assertIn("the report that it begins was not taken: ", err)
+            self.assertEqual([json.loads(b).get("phase") for _, _, b in server.seen], ["started", None])
+
+    def test_by_ipv6(self):
+        try:
+            server = Away(self, QUEUED, host="::1")
+        except OSError:
+            self.skipTest("no IPv6 here")
+        for program in PROGRAMS:
+            self.use(program)
+            self.assertEqual(self.try_(server.url), "")
+            self.assertEqual(server.seen.pop()[1]["Host"], f"[::1]:{server.server_port}")
+
     def test_others_that_are_no_gateway(self):
         def silent(handler):
             time.sleep(3)
@@ -477,6 +495,12 @@ class Static(Rig):
         self.assertEqual(self.job([*enter, "/shipwatch", "report", "-q", "--exit-code", "0"], {**env, "SSL_CERT_FILE": "/ca.pem"}), (0, "", ""))
         self.assertEqual(len(secure.seen), 2)
         self.assertEqual(self.job([*enter, "/shipwatch", "test-health", plain.url], env)[0], 0)
+        names = Names(self)
+        with open(os.path.join(root, "etc/resolv.conf"), "w", encoding="ascii") as f:
+            f.write(f"nameserver 127.0.0.1:{names.port}\n")
+        code, out, err = self.job([*enter, "/shipwatch", "test-health", f"http://web.example.test:{plain.server_port}/"], env)
+        self.assertEqual(code, 0, out + err)
+        self.assertGreater(names.asked, 0)
 
     def test_its_commands(self):
         code, out, _ = self.job([STATIC, "help"], {})
