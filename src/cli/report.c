@@ -81,6 +81,17 @@ static char **report_command(int *argc, char **argv)
 	return NULL;
 }
 
+/* A variable of the CI, without the blanks and line ends that pasting leaves behind it; NULL: not set, or empty. */
+static const char *report_variable(struct report *r, const char *name)
+{
+	const char *v = getenv(name);
+	size_t n = v ? strlen(v) : 0;
+
+	while (n && strchr(" \t\r\n", v[n - 1]))
+		n--;
+	return n ? sw_arena_strndup(&r->a, v, n) : NULL;
+}
+
 /* Nobody who looks at this process or its children finds it in their environment. */
 static void report_secret_env(struct report *r)
 {
@@ -88,7 +99,7 @@ static void report_secret_env(struct report *r)
 
 	if (!secret)
 		return;
-	r->to.secret = sw_arena_strdup(&r->a, secret);
+	r->to.secret = report_variable(r, "SHIPWATCH_SECRET");
 	explicit_bzero(secret, strlen(secret));
 	(void)unsetenv("SHIPWATCH_SECRET");
 }
@@ -234,7 +245,7 @@ static void report_post(struct report *r, sw_dur within)
 		return;
 	}
 	if (!r->to.url || !r->to.secret) {
-		if (!r->begins)
+		if (!r->begins && (r->to.url || !r->url)) /* of a wrong address it was said */
 			warn(r, "no report", r->to.url ? "neither SHIPWATCH_SECRET nor --secret-file say a secret" : "neither SHIPWATCH_URL nor --url say where to");
 		return;
 	}
@@ -329,6 +340,16 @@ static int report_all(struct report *r)
 	return code ? code : r->strict && r->wrong ? SW_EXIT_WRONG : SW_EXIT_OK;
 }
 
+/* A variable that is wrong is no mistake on this command line: the job goes on. */
+static void report_url_env(struct report *r)
+{
+	struct sw_err err = SW_ERR_INIT;
+
+	r->url = report_variable(r, "SHIPWATCH_URL");
+	if (r->url && sw_report_url(r->url, &r->a, &r->to.url, &err) < 0)
+		warn(r, "SHIPWATCH_URL", err.text);
+}
+
 static int report_checked(struct report *r)
 {
 	struct sw_err err = SW_ERR_INIT;
@@ -337,14 +358,14 @@ static int report_checked(struct report *r)
 		return usage_error("a command is missing behind --");
 	if (r->command && r->exit_code >= 0)
 		return usage_error("--exit-code is for jobs that are over; a command says its own");
-	if (!r->url)
-		r->url = getenv("SHIPWATCH_URL");
-	if (r->url && *r->url && sw_report_url(r->url, &r->a, &r->to.url, &err) < 0)
+	if (r->url && sw_report_url(r->url, &r->a, &r->to.url, &err) < 0)
 		return usage_error(err.text);
 	if (report_begin(r, &err) < 0 || report_given(r, &err) < 0)
 		return usage_error(err.text);
 	if (!r->command && r->phase == PHASE_FINISHED && !sw_fields_get(&r->f, "exit_code"))
 		return usage_error("say how it ended (--exit-code), that it begins (--phase started), or what to run (-- COMMAND)");
+	if (!r->url)
+		report_url_env(r);
 	if (r->secret_file)
 		report_secret_file(r);
 	if (r->to.secret && !*r->to.secret)

@@ -293,6 +293,8 @@ class Trouble(Rig):
             self.assertIn("say a secret", self.try_(None, env=env))
             self.assertIn("say a secret", self.try_(None, env={**env, "SHIPWATCH_SECRET": ""}))
             self.assertIn("say where to", self.try_(None, env={**env, "SHIPWATCH_URL": ""}))
+            self.assertIn("SHIPWATCH_URL: \"sw.example.com\" is no URL", self.try_(None, env={**env, "SHIPWATCH_URL": "sw.example.com"}))
+            self.assertEqual(self.report({**env, "SHIPWATCH_URL": "sw.example.com"}, "--strict", "--", "true")[0], 1)
             self.assertIn("none: No such file", self.report(env, "--secret-file", "none", "--", "true")[2])
             bare = {k: v for k, v in self.environment({}, url="http://127.0.0.1:1").items()}
             self.assertIn("no CI that is known here", self.try_(None, env=bare))
@@ -326,6 +328,14 @@ class Trouble(Rig):
             self.assertEqual(self.try_(server.url), "")
             self.assertEqual(len(server.seen), 3)
             self.assertEqual(len({body for _, _, body in server.seen}), 1, "the same report each time")
+
+    def test_what_pasting_leaves_behind(self):
+        for program in PROGRAMS:
+            self.use(program)
+            server = Away(self, QUEUED)
+            self.assertEqual(self.try_(None, env=self.environment(GITLAB, url=server.url + " \n", secret=SECRET + "\r\n")), "")
+            _, headers, body = server.seen.pop()
+            self.assertEqual(headers["X-Shipwatch-Signature"], "sha256=" + hex_hmac(SECRET, headers["X-Shipwatch-Timestamp"].encode() + b"." + body))
 
     def test_the_beginning_alone_is_lost(self):
         for program in PROGRAMS:
