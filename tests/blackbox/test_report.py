@@ -54,8 +54,23 @@ class Arrives(Rig):
         self.assertGreaterEqual(ended["duration_ms"], 300)
         place = wait_for(lambda: self.redis("HGET", "{sw}:place:web/prod", "s"), "the place is there")
         deps = json.loads(wait_for(lambda: (lambda s: s if b'"success"' in s else None)(self.redis("HGET", "{sw}:place:web/prod", "s")), "it was deployed", 20))
-        self.assertEqual(len(next(v for k, v in deps.items() if k.startswith("dep"))), 1, "both are one deployment")
+        self.assertEqual(len(deps["deployments"]), 1, "both are one deployment")
         self.assertIn(SHA.encode(), place)
+
+    def test_the_report_and_the_hooks_of_a_job_are_one_deployment(self):
+        self.up()
+        self.assertEqual(self.report(self.environment(GITLAB, CI_ENVIRONMENT_NAME="prod", CI_ENVIRONMENT_ACTION="start"), "--phase", "started", "--", "true")[0], 0)
+        hook = json.dumps({"object_kind": "build", "ref": "main", "tag": False, "sha": SHA, "build_id": 99001, "build_name": "deploy", "build_status": "success",
+                           "build_started_at": "2026-09-21 08:00:00 UTC", "build_finished_at": "2026-09-21 08:01:00 UTC", "pipeline_id": 1042,
+                           "environment": {"name": "prod", "action": "start"}, "project": GITLAB_HOOK["project"]})
+        self.assertEqual(self.gateway.post("/hooks/gitlab", hook, sign_gitlab(GITLAB_TOKEN, "Job Hook")).status, 202)
+        self.wait_stored(3)
+        prepared = self.environment({**GITLAB, "CI_JOB_ID": "99002", "CI_JOB_NAME": "prepare"}, CI_ENVIRONMENT_NAME="prod", CI_ENVIRONMENT_ACTION="prepare")
+        self.assertEqual(self.report(prepared, "--", "true")[0], 0)
+        self.assertNotIn("environment", self.wait_stored(1)[0])
+        wait_for(lambda: self.redis("XPENDING", "{sw}:work", "w")[0] == 0 and self.redis("XLEN", "{sw}:work") == 0, "all facts are stepped")
+        place = json.loads(self.redis("HGET", "{sw}:place:web/prod", "s"))
+        self.assertEqual(len(place["deployments"]), 1)
 
     def test_what_is_measured(self):
         self.up()
