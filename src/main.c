@@ -29,6 +29,7 @@ static const struct sw_command commands[] = {
 	{ "dead", "what could not be handled: list, show, retry, drop", sw_cli_dead },
 	{ "silence", "messages held back for a while: add, list, end", sw_cli_silence },
 	{ "sign", "headers for trying a hook with curl", sw_cli_sign },
+	{ "report", "tells of a CI job, runs and measures a command", sw_cli_report },
 	{ "test-health", "is the service up, and the version the one just built", sw_cli_test_health },
 	{ "send", "a real test message by a channel", sw_cli_send },
 	{ "render", "the exact request a channel would get", sw_cli_render },

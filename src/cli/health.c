@@ -1,7 +1,9 @@
 /* shipwatch test-health: for the end of a CI job. Is it up, does /health say so, is it the commit just built? */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "cli/cli.h"
@@ -16,11 +18,11 @@ static bool health_same(const char *got, const char *want)
 {
 	size_t a = strlen(got), b = strlen(want), n = SW_MIN(a, b);
 
-	return n >= 7 && strncmp(got, want, n) == 0;
+	return n >= 7 && strncasecmp(got, want, n) == 0;
 }
 
 /* One question. Return: whether all is well; why tells what is not. */
-static bool health_once(const struct sw_health_conf *conf, const char *commit, struct sw_err *why)
+static bool health_once(const struct sw_health_conf *conf, const struct sw_cli_net *net, const char *commit, struct sw_err *why)
 {
 	const struct sw_target t = { .service = "", .environment = "", .sha = commit };
 	struct sw_arena a = { 0 };
@@ -31,7 +33,7 @@ static bool health_once(const struct sw_health_conf *conf, const char *commit, s
 	int r = sw_signal_health.ask(conf, &t, sw_clock_wall(), &a, &job, why);
 
 	if (r == 0)
-		r = sw_cli_http(NULL, &job, &a, &res, why);
+		r = sw_cli_http_net(net, &job, &a, &res, why);
 	if (r == 0)
 		r = sw_signal_health.read(conf, &t, &res, &samples, why);
 	if (r == 0 && samples.n > 0) {
@@ -47,6 +49,48 @@ static bool health_once(const struct sw_health_conf *conf, const char *commit, s
 	return good;
 }
 
+/* The address as it is shown: without a login. */
+static const char *health_shown(const char *url, struct sw_arena *a)
+{
+	const char *host = strstr(url, "://") + 3, *at = memrchr(host, '@', strcspn(host, "/?#"));
+
+	return at ? sw_arena_printf(a, "%.*s%s", (int)(host - url), url, at + 1) : url;
+}
+
+static int health_usage(const char *why, const char *what)
+{
+	(void)fprintf(stderr, "shipwatch: test-health: %s%s%.100s%s\n", why, what ? ": \"" : "", what ? what : "", what ? "\"" : "");
+	return SW_EXIT_USAGE;
+}
+
+/* Asks until all is well or the time is over. On a terminal each new reason is shown while it waits. */
+static int health_wait(const struct sw_health_conf *conf, const struct sw_cli_net *net, const char *commit, const char *shown, sw_dur wait,
+                       sw_dur every, bool quiet)
+{
+	struct sw_err why = SW_ERR_INIT, last = SW_ERR_INIT;
+	sw_dur began = sw_clock_mono();
+	bool talk = wait > 0 && !quiet && isatty(STDERR_FILENO);
+
+	for (unsigned asked = 1; !health_once(conf, net, commit, &why); asked++) {
+		sw_dur now = sw_clock_mono();
+
+		if (now + every > began + wait) {
+			(void)fprintf(stderr, "%s: %s", shown, why.text);
+			if (asked > 1)
+				(void)fprintf(stderr, " (asked %u times in %.1f s)", asked, (double)(now - began) / 1000);
+			(void)fputc('\n', stderr);
+			return SW_EXIT_WRONG;
+		}
+		if (talk && strcmp(why.text, last.text) != 0)
+			(void)fprintf(stderr, "%s: not yet: %s\n", shown, why.text);
+		last = why;
+		(void)nanosleep(&(struct timespec){ every / 1000, every % 1000 * 1000000 }, NULL);
+	}
+	if (!quiet)
+		(void)printf("%s: healthy%s%s\n", shown, commit ? ", commit " : "", commit ? commit : "");
+	return SW_EXIT_OK;
+}
+
 int sw_cli_test_health(int argc, char **argv)
 {
 	static const struct sw_usage usage = {
@@ -54,8 +98,8 @@ int sw_cli_test_health(int argc, char **argv)
 		"Asks until the URL answers well (and as this commit), or until the time is over: then exit code 1 and one line.\n", NULL, 1, 1,
 	};
 	struct sw_health_conf conf = { .timeout = 2 * SW_SECOND, .status_min = 200, .status_max = 299 };
-	const char *commit = NULL, *at = "/commit";
-	sw_dur wait = 0, every = SW_SECOND, end;
+	const char *commit = NULL, *at = "/commit", *proxy = NULL, *ca_file = NULL;
+	sw_dur wait = 0, every = SW_SECOND;
 	bool quiet = false;
 	const struct sw_opt opts[] = {
 		{ "expect-commit", 0, SW_OPT_TEXT, &commit, "SHA", "the commit that has to answer; whole or at least 7 digits" },
@@ -64,32 +108,27 @@ int sw_cli_test_health(int argc, char **argv)
 		{ "wait", 0, SW_OPT_DUR, &wait, "TIME", "how long to ask again (0s: once)", NULL, 0, SW_DAY },
 		{ "interval", 0, SW_OPT_DUR, &every, "TIME", "between two questions (1s)", NULL, 10, SW_HOUR },
 		{ "timeout", 0, SW_OPT_DUR, &conf.timeout, "TIME", "of one question (2s)", NULL, 10, SW_HOUR },
+		SW_OPT_NET(&proxy, &ca_file),
 		{ "quiet", 'q', SW_OPT_FLAG, &quiet, NULL, "no line when all is well" }, { 0 },
 	};
-	struct sw_err why = SW_ERR_INIT;
+	struct sw_arena a = { 0 };
+	struct sw_cli_net net;
 	int r;
 
 	if (sw_options_read(&usage, opts, argc, argv, &r) < 0)
 		return r;
 	conf.url = argv[1];
-	if (!sw_starts(conf.url, "http://") && !sw_starts(conf.url, "https://")) {
-		(void)fprintf(stderr, "shipwatch: test-health: \"%.100s\" is no URL (http://…, https://…)\n", conf.url);
-		return SW_EXIT_USAGE;
-	}
-	if (commit && strlen(commit) < 7) {
-		(void)fprintf(stderr, "shipwatch: test-health: --expect-commit wants at least 7 digits\n");
-		return SW_EXIT_USAGE;
-	}
+	if (!sw_starts(conf.url, "http://") && !sw_starts(conf.url, "https://"))
+		return health_usage("no URL (http://…, https://…)", conf.url);
+	if (commit && strlen(commit) < 7)
+		return health_usage("--expect-commit wants at least 7 digits", commit);
+	if (*at != '/')
+		return health_usage("--commit-at wants a JSON Pointer such as /commit", at);
+	if (conf.expect && (*conf.expect != '/' || !strchr(conf.expect, '=')))
+		return health_usage("--expect wants a JSON Pointer, = and a text, such as /status=ok", conf.expect);
 	conf.version = commit ? at : NULL;
-	end = sw_clock_mono() + wait;
-	while (!health_once(&conf, commit, &why)) {
-		if (sw_clock_mono() + every > end) {
-			(void)fprintf(stderr, "%s: %s\n", conf.url, why.text);
-			return SW_EXIT_WRONG;
-		}
-		(void)nanosleep(&(struct timespec){ every / 1000, every % 1000 * 1000000 }, NULL);
-	}
-	if (!quiet)
-		(void)printf("%s: healthy%s%s\n", conf.url, commit ? ", commit " : "", commit ? commit : "");
-	return SW_EXIT_OK;
+	sw_cli_net_for(conf.url, proxy, ca_file, &a, &net);
+	r = health_wait(&conf, &net, commit, health_shown(conf.url, &a), wait, every, quiet);
+	sw_arena_fini(&a);
+	return r;
 }

@@ -24,9 +24,9 @@ static void asked_answer(void *arg, const struct sw_result *res)
 	q->done = true;
 }
 
-int sw_cli_http(const struct sw_config *cfg, const struct sw_job *job, struct sw_arena *a, struct sw_result *ret, struct sw_err *err)
+int sw_cli_http_net(const struct sw_cli_net *net, const struct sw_job *job, struct sw_arena *a, struct sw_result *ret, struct sw_err *err)
 {
-	struct sw_http_client_conf conf = { .proxy = cfg ? cfg->proxy : NULL, .ca_file = cfg ? cfg->ca_file : NULL };
+	struct sw_http_client_conf conf = { .proxy = net->proxy, .ca_file = net->ca_file };
 	struct asked q = { .a = a, .ret = ret };
 	struct sw_http_client *client = NULL;
 	struct sw_mailer *mailer = NULL;
@@ -45,10 +45,18 @@ int sw_cli_http(const struct sw_config *cfg, const struct sw_job *job, struct sw
 	}
 	while (r == 0 && !q.done)
 		r = sw_loop_turn(q.loop, true);
+	if (!q.done && r >= 0) /* nothing is registered any more, and nobody answered */
+		r = -EIO;
+	r = q.done ? 0 : r; /* the last turn may say that nothing is left to wait for */
 	if (r < 0 && !err->text[0])
 		(void)sw_err_set(err, -r, "%s", strerror(-r));
 	sw_http_client_free(client);
 	sw_mailer_free(mailer);
 	sw_loop_free(q.loop);
 	return r;
+}
+
+int sw_cli_http(const struct sw_config *cfg, const struct sw_job *job, struct sw_arena *a, struct sw_result *ret, struct sw_err *err)
+{
+	return sw_cli_http_net(&(struct sw_cli_net){ cfg ? cfg->proxy : NULL, cfg ? cfg->ca_file : NULL }, job, a, ret, err);
 }

@@ -78,6 +78,16 @@ static int option_set(const struct sw_usage *u, const struct sw_opt *o, const ch
 			return options_wrong(u, "empty value of", o->name, NULL);
 		*(const char **)o->to = value;
 		return 0;
+	case SW_OPT_LIST: {
+		struct sw_opt_list *list = o->to;
+
+		if (!*value)
+			return options_wrong(u, "empty value of", o->name, NULL);
+		if (list->n == SW_OPT_LIST_MOST)
+			return options_wrong(u, "given too often:", o->name, NULL);
+		list->items[list->n++] = value;
+		return 0;
+	}
 	case SW_OPT_WORD:
 		while (o->words[i] && !sw_streq(o->words[i], value))
 			i++;

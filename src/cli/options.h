@@ -12,7 +12,11 @@ enum sw_opt_type {
 	SW_OPT_DUR,  /* to: sw_dur; "60s", "500ms", "2m"; within min and max */
 	SW_OPT_WORD, /* to: int; place in words */
 	SW_OPT_FLAG, /* to: bool; takes no value */
+	SW_OPT_LIST, /* to: struct sw_opt_list; given as often as there is room */
 };
+
+#define SW_OPT_LIST_MOST 256
+struct sw_opt_list { const char *items[SW_OPT_LIST_MOST]; size_t n; };
 
 /* One option; a table of them ends with a row without a name. */
 struct sw_opt {

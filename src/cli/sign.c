@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "cli/report_send.h"
 #include "shipwatch/clock.h"
 #include "shipwatch/mem.h"
 
@@ -82,7 +83,7 @@ static int sign_standard(const char *secret, const struct sw_buf *body, const ch
 
 static int sign_print(int kind, const char *secret, const char *event, const struct sw_buf *body)
 {
-	SW_CLEANUP(sw_buf_fini) struct sw_buf hex = SW_BUF_INIT, uuid = SW_BUF_INIT, text = SW_BUF_INIT;
+	SW_CLEANUP(sw_buf_fini) struct sw_buf hex = SW_BUF_INIT, uuid = SW_BUF_INIT;
 	const char *id = sign_uuid(&uuid);
 	long long at = sw_clock_wall() / SW_SECOND;
 
@@ -107,9 +108,7 @@ static int sign_print(int kind, const char *secret, const char *event, const str
 		(void)printf("Authorization: Bearer %s\n", secret);
 		return 0;
 	default:
-		sw_buf_printf(&text, "%lld.", at);
-		sw_buf_catn(&text, body->p, body->n);
-		sign_hex(secret, text.p, text.n, &hex);
+		sw_report_sign(secret, at, sw_buf_str(body), body->n, &hex);
 		(void)printf("X-Shipwatch-Timestamp: %lld\nX-Shipwatch-Signature: sha256=%s\n", at, sw_buf_str(&hex));
 		return 0;
 	}

@@ -26,7 +26,7 @@ static const char *const report_headers[] = { "x-shipwatch-timestamp", "x-shipwa
 
 /* ---- the schema ---- */
 
-enum want { WANT_ID, WANT_TEXT, WANT_COUNT, WANT_INTEGER, WANT_PERCENT, WANT_PHASE, WANT_METRICS, WANT_TIME };
+enum want { WANT_ID, WANT_TEXT, WANT_COUNT, WANT_INTEGER, WANT_PERCENT, WANT_PHASE, WANT_METRICS, WANT_TIME, WANT_BOOL };
 
 static const struct field { const char *name; enum want want; size_t offset; } schema[] = {
 	{ "pipeline_id", WANT_ID, offsetof(struct sw_event, pipeline_id) }, { "job_name", WANT_ID, offsetof(struct sw_event, job_name) },
@@ -38,7 +38,7 @@ static const struct field { const char *name; enum want want; size_t offset; } s
 	{ "tag", WANT_TEXT, offsetof(struct sw_event, tag) }, { "sha", WANT_TEXT, 0 }, { "version", WANT_TEXT, offsetof(struct sw_event, version) },
 	{ "author", WANT_TEXT, offsetof(struct sw_event, author) }, { "url", WANT_TEXT, offsetof(struct sw_event, url) },
 	{ "ci_run_id", WANT_TEXT, 0 }, { "environment", WANT_TEXT, offsetof(struct sw_event, environment) },
-	{ "service", WANT_TEXT, offsetof(struct sw_event, service) }, { "metrics", WANT_METRICS, 0 },
+	{ "service", WANT_TEXT, offsetof(struct sw_event, service) }, { "metrics", WANT_METRICS, 0 }, { "cancelled", WANT_BOOL, 0 },
 };
 
 static const char *node_quoted(const struct sw_jnode *n, char *out, size_t size)
@@ -97,6 +97,7 @@ static int check_field(const struct field *f, const struct sw_jnode *n, struct s
 			return check_metrics(n, err);
 		want = "an object of numbers";
 		break;
+	case WANT_BOOL: want = n->type == SW_J_TRUE || n->type == SW_J_FALSE ? NULL : "true or false"; break;
 	case WANT_TIME:
 		want = (n->type == SW_J_STRING || n->type == SW_J_NUMBER) && sw_time_parse(n->text, &at) == 0 ? NULL : "a time (RFC 3339 or seconds)";
 		break;
@@ -264,6 +265,8 @@ static int report_parse(const void *conf, const struct sw_request *rq, struct sw
 	ev->exit_code = (int)sw_jint(root, "exit_code", -1);
 	ev->attempt = (int)sw_jint(root, "attempt", 0);
 	ev->status = started ? SW_ST_RUNNING : ev->exit_code == 0 ? SW_ST_SUCCESS : SW_ST_FAILED;
+	if (!started && sw_jbool(root, "cancelled", false)) /* what a person or a newer run ended has not failed */
+		ev->status = SW_ST_CANCELLED;
 	ev->coverage = sw_jnum(root, "coverage_pct", -100) / 100;
 	ev->sha = report_sha(root, a);
 	if (sw_jstr(root, "ref"))
