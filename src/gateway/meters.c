@@ -37,6 +37,8 @@ int sw_gateway_meters_new(unsigned processes, const struct sw_gateway_options *o
 	m->spool = sw_metric_gauge(all, "shipwatch_spool_bytes", "Bytes in spools, waiting for Redis.", NULL, 1, false);
 	m->redis_up = sw_metric_gauge(all, "shipwatch_redis_up", "Whether Redis answers (to any process of the gateway).", NULL, 1, true);
 	m->rtt = sw_metric_gauge(all, "shipwatch_redis_round_trip_seconds", "How long Redis took to answer last.", NULL, 1, true);
+	m->stream_up = sw_metric_gauge(all, "shipwatch_stream_up", "Whether the Redis of a source of kind redis-stream answers.",
+	                               (const char *const[]){ "source", NULL }, 40, true);
 	m->restarts = sw_metric_counter(all, "shipwatch_gateway_restarts_total", "Processes of the gateway that ended and were started again.",
 	                                NULL, 1);
 	return 0;
