@@ -496,6 +496,7 @@ static void queue_state(void *arg, bool up, const char *why)
 	struct queue *q = arg;
 
 	q->up = up;
+	sw_queues_gauges(q->g);
 	if (!up) {
 		SW_WARN(LOG, "source %s: its Redis is away: %s", q->src->name, why ? why : "?");
 		return;
