@@ -12,12 +12,12 @@ GROUPS = [
     ("Running it", ["up", "gateway", "worker"]),
     ("Configuration and rules", ["check", "test", "replay"]),
     ("What goes on", ["status", "explain", "export-test", "label", "dead", "silence"]),
-    ("Stepping in", ["hold", "release", "cancel", "approve", "refuse", "ack", "deploy"]),
+    ("Stepping in", ["hold", "release", "cancel", "approve", "refuse", "ack", "deploy", "sweep"]),
     ("Trying things", ["sign", "send", "render", "test-health", "version"]),
 ]
 MORE = {
     "explain": "How to read it: [explain.md](explain.md).", "export-test": "See [explain.md](explain.md).", "test": "See [rule-tests.md](rule-tests.md).",
-    "replay": "See [replay.md](replay.md).", "approve": "See [approval.md](approval.md).",
+    "replay": "See [replay.md](replay.md).", "approve": "See [approval.md](approval.md).", "sweep": "See [sources.md](sources.md).",
 }
 
 

@@ -28,6 +28,7 @@ static const struct sw_command commands[] = {
 	{ "silence", "messages held back for a while: add, list, end", sw_cli_silence },
 	{ "sign", "headers for trying a hook with curl", sw_cli_sign },
 	{ "test-health", "is the service up, and the version the one just built", sw_cli_test_health },
+	{ "sweep", "have a git host send again what failed", sw_cli_sweep },
 	{ "send", "a real test message by a channel", sw_cli_send },
 	{ "render", "the exact request a channel would get", sw_cli_render },
 	{ "version", "version, commit and time of build", sw_cli_version },
