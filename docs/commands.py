@@ -12,13 +12,13 @@ GROUPS = [
     ("Running it", ["up", "gateway", "worker", "dashboard"]),
     ("Configuration and rules", ["check", "test", "replay"]),
     ("What goes on", ["status", "explain", "export-test", "export-history", "label", "dead", "silence"]),
-    ("Stepping in", ["hold", "release", "cancel", "approve", "refuse", "ack", "deploy"]),
+    ("Stepping in", ["hold", "release", "cancel", "approve", "refuse", "ack", "deploy", "sweep"]),
     ("In CI jobs", ["report", "test-health"]),
     ("Trying things", ["sign", "send", "render", "hash-password", "version"]),
 ]
 MORE = {
     "explain": "How to read it: [explain.md](explain.md).", "export-test": "See [explain.md](explain.md).", "export-history": "See [history.md](history.md).", "test": "See [rule-tests.md](rule-tests.md).",
-    "replay": "See [replay.md](replay.md).", "report": "See [ci.md](ci.md).", "approve": "See [approval.md](approval.md).", "dashboard": "See [dashboard.md](dashboard.md).",
+    "replay": "See [replay.md](replay.md).", "report": "See [ci.md](ci.md).", "approve": "See [approval.md](approval.md).", "sweep": "See [sources.md](sources.md).", "dashboard": "See [dashboard.md](dashboard.md).",
 }
 
 

@@ -24,6 +24,10 @@ SECTIONS = [
     ("src/source/gitea.c", "gitea_keys", "Source `gitea`", "Gitea, Forgejo and Gogs."),
     ("src/source/report.c", "report_keys", "Source `report`", "Reports of CI jobs, posted to `/ci-report`."),
     ("src/source/alertmanager.c", "alertmanager_keys", "Source `alertmanager`", "Webhooks of Prometheus Alertmanager; see [alertmanager.md](alertmanager.md)."),
+    ("src/source/cloudevents.c", "cloudevents_keys", "Source `cloudevents`", "CloudEvents over HTTP: binary, structured, batched; CDEvents, and others by a mapping. See [sources.md](sources.md)."),
+    ("src/source/generic.c", "generic_keys", "Source `generic`", "Any JSON: the settings say where what stands. See [sources.md](sources.md); samples are in `examples/sources`."),
+    ("src/source/generic.c", "signature_keys", "`signature:` of a source `generic`", "How its sender signs."),
+    ("src/config/queue.c", "queue_keys", "Source `redis-stream`", "What another kind is posted, read from a stream of a Redis. See [sources.md](sources.md)."),
     ("src/config/services.c", "settings_keys", "Environments", "Under `defaults:`, a service, or one of its `environments:`; the nearer one wins. "
      "An environment can be a health address alone."),
     ("src/config/services.c", "service_keys", "`services:`", "By name. `\"*\"` is a template for many alike; `{service}` in its texts is the last part of the repository's path."),
@@ -87,6 +91,10 @@ def rows(path, table):
     source = open(os.path.join(ROOT, path), encoding="utf-8").read()
     at = source.index("struct sw_key %s[]" % table)
     body = source[at:source.index("\n};", at)]
+    for m in re.findall(r"\n\t([A-Z]+_KEYS)\(", body): # rows that several tables have
+        shared = open(os.path.join(ROOT, "src/source/mapping.h"), encoding="utf-8").read()
+        at = shared.index("#define %s(" % m)
+        body += shared[shared.index("\n", at):shared.index("\n\n", at)].replace("\\\n", "\n").replace(" }", " },").replace("},,", "},")
     for m in re.finditer(r'(?:\{|\b[A-Z]+\()\s*("[a-z_0-9*]+"\s*,\s*SW_KEY_.*?)\s*(?:\}|\)),[ \t]*(?=\n|\{|$)', body, re.S):
         f = split(m.group(1))
         kind = f[1].replace("SW_KEY_", "")

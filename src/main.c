@@ -31,6 +31,7 @@ static const struct sw_command commands[] = {
 	{ "sign", "headers for trying a hook with curl", sw_cli_sign },
 	{ "report", "tells of a CI job, runs and measures a command", sw_cli_report },
 	{ "test-health", "is the service up, and the version the one just built", sw_cli_test_health },
+	{ "sweep", "have a git host send again what failed", sw_cli_sweep },
 	{ "send", "a real test message by a channel", sw_cli_send },
 	{ "render", "the exact request a channel would get", sw_cli_render },
 	{ "hash-password", "a password's hash, for users of the dashboard", sw_cli_hash_password },

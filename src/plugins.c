@@ -5,7 +5,8 @@
 #include "plugins.h"
 
 const struct sw_source *const sw_sources[] = {
-	&sw_source_gitea, &sw_source_gitlab, &sw_source_github, &sw_source_report, &sw_source_alertmanager, NULL,
+	&sw_source_gitea, &sw_source_gitlab, &sw_source_github, &sw_source_report, &sw_source_alertmanager,
+	&sw_source_cloudevents, &sw_source_generic, NULL,
 };
 const struct sw_signal *const sw_signals[] = { &sw_signal_health, &sw_signal_prometheus, &sw_signal_scrape, NULL };
 const struct sw_channel *const sw_channels[] = {

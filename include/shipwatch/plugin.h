@@ -30,6 +30,7 @@ struct sw_request {
 	const char *body;                /* raw bytes as sent */
 	size_t body_n;
 	const char *content_type;        /* media type only, lower case: "application/json" */
+	const char *query;               /* of the address, raw, for verify only, never kept; NULL: none */
 	sw_ms arrived;
 };
 
@@ -50,10 +51,42 @@ struct sw_proof {
 /* A git host's API as configured. url: of the host (GitHub: of the API); token NULL: none. */
 struct sw_api { const char *url, *token; };
 
+/* What is known of one try to deliver an event, as the host lists it. */
+struct sw_tried {
+	const char *id;                  /* of this try, by which it is asked for again */
+	const char *event;               /* the same for all tries of one event */
+	const char *what;                /* host's name of the event */
+	sw_ms at;                        /* 0: not told */
+	int status;                      /* of our answer; 0: there was none */
+	const char *why;                 /* host's word for what went wrong; NULL: none */
+};
+struct sw_tries { struct sw_tried *items; size_t n; const char *next; /* page that follows; NULL: that was the last */ };
+
+/*
+ * How a git host is asked for deliveries that failed and has them sent again (`shipwatch sweep`). page: query of a further page, as an
+ * answer named it; NULL: the first. The `_read` are asked of answers of status 2xx. Return: 0; -EINVAL when it cannot be asked so, -EBADMSG
+ * or -EFBIG when the answer is none; err says why.
+ */
+struct sw_hook { const char *owner; bool group; /* an organisation or group, not a repository */ const char *id; };
+struct sw_sweep {
+	int (*hooks)(const struct sw_api *api, const struct sw_hook *h, const char *page, struct sw_arena *a, struct sw_job *ret, struct sw_err *err);
+	/* The id of the hook that posts to this address; *ret NULL: there is none on this page. */
+	int (*hooks_read)(const struct sw_result *res, const char *address, struct sw_arena *a, const char **ret, const char **ret_next, struct sw_err *err);
+	int (*tries)(const struct sw_api *api, const struct sw_hook *h, const char *page, struct sw_arena *a, struct sw_job *ret, struct sw_err *err);
+	int (*tries_read)(const struct sw_result *res, struct sw_arena *a, struct sw_tries *ret, struct sw_err *err);
+	int (*again)(const struct sw_api *api, const struct sw_hook *h, const char *id, struct sw_arena *a, struct sw_job *ret, struct sw_err *err);
+	/* What we answered this time, where the host tells it at once; 0: it does not. */
+	int (*again_read)(const struct sw_result *res, struct sw_arena *a);
+	sw_dur keeps;                    /* how far back the host has them */
+	int per_minute;                  /* how many of one hook it sends again in a minute; 0: no matter */
+};
+
 struct sw_source {      /* github, gitlab, gitea, report */
 	struct sw_plugin base;
 	const char *mark;              /* the header only they send; NULL: there is none */
 	const char *const *headers;    /* NULL-ended, lower case: what verify and parse need; kept with the body. At most one each */
+	/* Headers that its settings name beside those, NULL-ended; kept too. NULL: there are none. */
+	const char *const *(*more)(const void *conf);
 	const char *secret;            /* header that is a secret itself: at most one, for verify only, never kept; NULL: none */
 	const char *const *types;      /* NULL-ended media types it takes; others are 415 */
 	/*
@@ -67,6 +100,8 @@ struct sw_source {      /* github, gitlab, gitea, report */
 	 * Return: 0, or -EBADMSG with err.
 	 */
 	int (*text)(const struct sw_request *rq, struct sw_arena *a, const char **ret, size_t *ret_n, struct sw_err *err);
+	/* Settings that are maps and lists of its own: read out of node into conf; mistakes are told at their places. At load. NULL: none. */
+	void (*load)(void *conf, const struct sw_ynode *node, struct sw_arena *a, struct sw_diags *d);
 	/* More than well-formed JSON (the schema of a report): 0, or -EBADMSG with "duration_ms: want …". NULL: nothing more. */
 	int (*check)(const char *json, size_t n, struct sw_err *err);
 	/*
@@ -82,6 +117,8 @@ struct sw_source {      /* github, gitlab, gitea, report */
 	               struct sw_err *err);
 	int (*compared)(const struct sw_result *res, struct sw_arena *a, struct sw_alert *al, struct sw_err *err);
 	const char *api;               /* its address where the host has only one; NULL: it must be configured */
+	const struct sw_sweep *sweep;  /* NULL: it cannot be asked for deliveries that failed */
+	bool handshake;                /* its senders ask first, by OPTIONS, whether they may send (CloudEvents' HTTP webhooks) */
 };
 
 /* What is asked, where and for whom. */

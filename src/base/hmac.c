@@ -1,9 +1,11 @@
 /* Digests and signatures over OpenSSL: a key is two hash states that are copied, never hashed again. */
 #include "base/hmac.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,6 +132,26 @@ void sw_hmac_sha256(const void *key, size_t key_n, const void *msg, size_t n, un
 void sw_sha256(const void *p, size_t n, unsigned char out[SW_SHA256_BYTES])
 {
 	SW_ASSERT(EVP_Digest(n ? p : "", n, out, NULL, hmac_md(), NULL) == 1);
+}
+
+size_t sw_hmac_of(enum sw_hash digest, const void *key, size_t key_n, const struct sw_piece *pieces, size_t n,
+                  unsigned char out[SW_HASH_MOST])
+{
+	static const char *const names[] = { "SHA1", "SHA256", "SHA384", "SHA512" };
+	char name[8];
+	OSSL_PARAM params[2] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0), OSSL_PARAM_construct_end() };
+	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	EVP_MAC_CTX *c = EVP_MAC_CTX_new(mac);
+	size_t ret = 0;
+
+	(void)snprintf(name, sizeof name, "%s", names[digest]);
+	SW_ASSERT(c && EVP_MAC_init(c, key_n ? key : "", key_n, params) == 1);
+	for (size_t i = 0; i < n; i++)
+		SW_ASSERT(EVP_MAC_update(c, pieces[i].n ? pieces[i].p : (const void *)"", pieces[i].n) == 1);
+	SW_ASSERT(EVP_MAC_final(c, out, &ret, SW_HASH_MOST) == 1);
+	EVP_MAC_CTX_free(c);
+	EVP_MAC_free(mac);
+	return ret;
 }
 
 bool sw_mem_equal(const void *a, const void *b, size_t n)

@@ -23,6 +23,12 @@ void sw_hmac_end(struct sw_hmac *h, unsigned char out[SW_SHA256_BYTES]);
 /* In one go. */
 void sw_hmac_sha256(const void *key, size_t key_n, const void *msg, size_t n, unsigned char out[SW_SHA256_BYTES]);
 void sw_sha256(const void *p, size_t n, unsigned char out[SW_SHA256_BYTES]);
+/* HMAC of any of these digests over pieces in their order. Return: bytes in out. */
+#define SW_HASH_MOST 64
+enum sw_hash { SW_HASH_SHA1, SW_HASH_SHA256, SW_HASH_SHA384, SW_HASH_SHA512 };
+struct sw_piece { const void *p; size_t n; };
+size_t sw_hmac_of(enum sw_hash digest, const void *key, size_t key_n, const struct sw_piece *pieces, size_t n,
+                  unsigned char out[SW_HASH_MOST]);
 /* Compares in time that depends on n only. */
 bool sw_mem_equal(const void *a, const void *b, size_t n);
 /* Compares two texts of any length in time that does not depend on where they differ (HMACs both with a key made at

@@ -76,6 +76,7 @@ struct sw_client {
 	struct sw_link *links;
 	struct sw_address address;
 	sw_dur timeout;
+	bool foreign;
 	char error[256];
 };
 
@@ -346,7 +347,7 @@ static bool call_heal(struct call *c, const redisReply *reply)
 	struct sw_link *l = c->link;
 	struct sw_cmd load;
 
-	if (reply->type != REDIS_REPLY_ERROR || c->healed || !l->ac || l->state < LINK_HELLO)
+	if (reply->type != REDIS_REPLY_ERROR || c->healed || !l->ac || l->state < LINK_HELLO || l->client->foreign)
 		return false;
 	if (starts_any(reply->str, "NOGROUP", "UNBLOCKED")) {
 		link_groups(l);
@@ -591,7 +592,7 @@ int sw_client_new(struct sw_loop *loop, const struct sw_client_options *opt, str
 	struct sw_client *c = sw_calloc(1, sizeof *c);
 	int r;
 
-	*c = (struct sw_client){ .loop = loop, .timeout = opt->timeout };
+	*c = (struct sw_client){ .loop = loop, .timeout = opt->timeout, .foreign = opt->foreign };
 	r = sw_address_parse(opt->url, &c->address, err);
 	if (r < 0) {
 		sw_client_free(c);

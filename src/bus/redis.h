@@ -35,6 +35,7 @@ struct sw_link;
 struct sw_client_options {
 	const char *url;
 	sw_dur timeout;
+	bool foreign;           /* not ours: nothing is made in it when it lost something */
 };
 
 typedef void (*sw_rep_cb)(void *arg, int r, const struct sw_rep *rep);

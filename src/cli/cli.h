@@ -46,6 +46,7 @@ int sw_cli_dead(int argc, char **argv);
 int sw_cli_silence(int argc, char **argv);
 int sw_cli_sign(int argc, char **argv);
 int sw_cli_report(int argc, char **argv);
+int sw_cli_sweep(int argc, char **argv);
 int sw_cli_test_health(int argc, char **argv);
 int sw_cli_send(int argc, char **argv);
 int sw_cli_render(int argc, char **argv);

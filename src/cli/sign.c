@@ -14,8 +14,8 @@
 #define BODY_MAX ((size_t)75 << 20)
 #define KEY_MAX  256
 
-enum { SIGN_GITHUB, SIGN_GITLAB, SIGN_GITEA, SIGN_REPORT, SIGN_ALERTMANAGER };
-static const char *const sign_kinds[] = { "github", "gitlab", "gitea", "report", "alertmanager", NULL };
+enum { SIGN_GITHUB, SIGN_GITLAB, SIGN_GITEA, SIGN_REPORT, SIGN_ALERTMANAGER, SIGN_CLOUDEVENTS };
+static const char *const sign_kinds[] = { "github", "gitlab", "gitea", "report", "alertmanager", "cloudevents", NULL };
 
 static int sign_read(const char *path, struct sw_buf *out)
 {
@@ -104,6 +104,11 @@ static int sign_print(int kind, const char *secret, const char *event, const str
 			return sign_standard(secret, body, id, at);
 		(void)printf("X-Gitlab-Token: %s\n", secret);
 		return 0;
+	case SIGN_CLOUDEVENTS:
+		if (sw_starts(secret, "whsec_"))
+			return sign_standard(secret, body, id, at);
+		(void)printf("Authorization: Bearer %s\n", secret);
+		return 0;
 	case SIGN_ALERTMANAGER:
 		(void)printf("Authorization: Bearer %s\n", secret);
 		return 0;
@@ -126,7 +131,7 @@ int sw_cli_sign(int argc, char **argv)
 	SW_CLEANUP(sw_buf_fini) struct sw_buf body = SW_BUF_INIT;
 	int kind = -1;
 	const struct sw_opt opts[] = {
-		{ "kind", 0, SW_OPT_WORD, &kind, "KIND", "github, gitlab, gitea, report or alertmanager", sign_kinds },
+		{ "kind", 0, SW_OPT_WORD, &kind, "KIND", "github, gitlab, gitea, report, alertmanager or cloudevents", sign_kinds },
 		{ "secret", 0, SW_OPT_TEXT, &secret, "TEXT", "secret, token or signing token; $SHIPWATCH_SECRET unless said" },
 		{ "event", 0, SW_OPT_TEXT, &event, "NAME", "the host's name of it: push, \"Deployment Hook\"" },
 		{ "body", 0, SW_OPT_TEXT, &file, "FILE", "- or nothing: standard input" }, { 0 },

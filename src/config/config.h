@@ -54,12 +54,21 @@ struct sw_conf_dashboard {
 	int64_t history_max;          /* bytes, 10 GiB */
 };
 
+/* Where a source of kind redis-stream reads. */
+struct sw_conf_queue {
+	const char *url, *stream, *group, *as, *field;
+	int from; /* 0: all that is there when the group is made, 1: only what is new */
+	bool remove;
+};
+
 struct sw_conf_source {
 	const char *name, *kind;
 	const struct sw_source *plugin;
+	const struct sw_conf_queue *queue; /* NULL: it is posted to. Else plugin and conf are those of what stands in the stream */
 	void *conf;          /* plugin->base.conf_size bytes, for verify and parse */
 	sw_dur silent_after; /* 0: no warning */
 	struct sw_api api;   /* for the commits that no push told; url NULL: is not asked */
+	const char **hooks;  /* whose failed deliveries `sweep` asks for: "acme/web", "acme/web#123", "orgs/acme"; NULL: not said */
 	const char *where;   /* "shipwatch.yaml:12:3" */
 };
 

@@ -46,6 +46,10 @@ int config_kind(struct config_load *l, const struct sw_ynode *node, const char *
 /* ---- the parts ---- */
 
 void config_sources(struct config_load *l); /* sources.c */
+/* queue.c: sources of kind redis-stream; what they read is known when all sources are. */
+extern const struct sw_plugin config_queue_plugin;
+void config_queue_read(struct config_load *l, const struct sw_ynode *node, const char *const *skip, struct sw_conf_source *s);
+void config_queue_resolve(struct config_load *l, struct sw_conf_source *s);
 void config_people(struct config_load *l);  /* sources.c */
 void config_services(struct config_load *l, const struct sw_ynode *services,
                      const struct sw_ynode *defaults);                     /* services.c */
@@ -64,6 +68,7 @@ void config_listen(struct config_load *l, const struct sw_ynode *node, const cha
 bool config_is_cidr(const char *s);
 void config_redis(struct config_load *l, const struct sw_ynode *node);     /* server.c */
 void config_pushgateway(struct config_load *l, const struct sw_ynode *node); /* forward.c */
+void config_redis_url(struct config_load *l, const struct sw_ynode *at, const char *url); /* is it one? */
 void config_rules(struct config_load *l, const struct sw_ynode *node);     /* files.c */
 
 #endif

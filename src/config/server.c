@@ -144,6 +144,20 @@ static bool server_is_redis(const char *s)
 	return colon > host && server_number(colon + 1, n, 65535) > 0;
 }
 
+void config_redis_url(struct config_load *l, const struct sw_ynode *at, const char *url)
+{
+	if (sw_starts(url, "redis+sentinel://"))
+		sw_diag_error(l->d, at, "redis+sentinel: not in this version");
+	else if (sw_starts(url, "rediss://"))
+		sw_diag_error(l->d, at, "rediss: not in this version");
+	else if (sw_starts(url, "unix://") ? url[7] != '/' : !sw_starts(url, "redis://") || !server_is_redis(url))
+		sw_diag_error(l->d, at, "url: want redis://[:password@]host:port[/db] or unix:///path");
+	else if (strchr(url, '@') && at->exposed && !at->from_env)
+		sw_diag_error(l->d, at,
+		              "url: a password in plain text in a file that everybody can read; use ${NAME} or "
+		              "${file:PATH}, or chmod o-r");
+}
+
 void config_redis(struct config_load *l, const struct sw_ynode *node)
 {
 	static const struct sw_key keys[] = { { "url", SW_KEY_STRING, 0, "!", "redis://host:6379 or unix:///path" },
@@ -162,14 +176,5 @@ void config_redis(struct config_load *l, const struct sw_ynode *node)
 	if (!url)
 		return;
 	l->c->redis_url = url;
-	if (sw_starts(url, "redis+sentinel://"))
-		sw_diag_error(l->d, at, "redis+sentinel: not in this version");
-	else if (sw_starts(url, "rediss://"))
-		sw_diag_error(l->d, at, "rediss: not in this version");
-	else if (sw_starts(url, "unix://") ? url[7] != '/' : !sw_starts(url, "redis://") || !server_is_redis(url))
-		sw_diag_error(l->d, at, "url: want redis://[:password@]host:port[/db] or unix:///path");
-	else if (strchr(url, '@') && at->exposed && !at->from_env)
-		sw_diag_error(l->d, at,
-		              "url: a password in plain text in a file that everybody can read; use ${NAME} or "
-		              "${file:PATH}, or chmod o-r");
+	config_redis_url(l, at, url);
 }

@@ -4,8 +4,8 @@
 #include "config/config.h"
 #include "config/parts.h"
 
-static const char *const sources_later[] = { "cloudevents", "redis-stream", "generic", NULL };
-static const char *const sources_skip[] = { "kind", "silent_after", "api", "api_token", NULL };
+static const char *const sources_later[] = { NULL };
+static const char *const sources_skip[] = { "kind", "silent_after", "api", "api_token", "hooks", NULL };
 
 static const struct sw_key sources_keys[] = {
 	{ "silent_after", SW_KEY_DUR, offsetof(struct sw_conf_source, silent_after), NULL,
@@ -13,7 +13,10 @@ static const struct sw_key sources_keys[] = {
 	{ "api", SW_KEY_URL, offsetof(struct sw_conf_source, api.url), NULL,
 	  "of the git host (GitHub Enterprise: of its API), asked for the commits of a deployment whose pushes were not seen", 0, 0, NULL },
 	{ "api_token", SW_KEY_SECRET, offsetof(struct sw_conf_source, api.token), NULL,
-	  "a token that may read the repositories", 0, 0, NULL },
+	  "a token that may read the repositories; for `sweep` also read and send webhooks again", 0, 0, NULL },
+	{ "hooks", SW_KEY_STRINGS, offsetof(struct sw_conf_source, hooks), NULL,
+	  "whose deliveries `sweep` looks at: acme/web, orgs/acme, groups/acme, with the id of the hook where it is not found by its address (acme/web#123)",
+	  0, 0, NULL },
 	{ 0 },
 };
 
@@ -24,9 +27,10 @@ static const struct sw_plugin **sources_plugins(struct config_load *l)
 
 	while (l->plugins->sources[n])
 		n++;
-	list = SW_ARENA_ARRAY(l->a, const struct sw_plugin *, n + 1);
+	list = SW_ARENA_ARRAY(l->a, const struct sw_plugin *, n + 2);
 	for (size_t i = 0; i < n; i++)
 		list[i] = &l->plugins->sources[i]->base;
+	list[n] = &config_queue_plugin; /* no plug-in: a way in for what the others understand */
 	return list;
 }
 
@@ -34,7 +38,9 @@ static void source_api(struct config_load *l, const struct sw_ynode *node, struc
 {
 	const struct sw_ynode *at = sw_yget(node, "api") ? sw_yget(node, "api") : sw_yget(node, "api_token");
 
-	if (at && !s->plugin->compare)
+	if (sw_yget(node, "hooks") && (s->queue || !s->plugin->sweep))
+		sw_diag_key(l->d, sw_yget(node, "hooks"), "a source of kind %s cannot be swept", s->kind);
+	if (at && (s->queue || !s->plugin->compare))
 		sw_diag_key(l->d, at, "a source of kind %s has no API to be asked", s->kind);
 	else if (at && !s->api.url && !s->plugin->api && !sw_yget(node, "api"))
 		sw_diag_key(l->d, at, "api_token wants api too, the address of the host");
@@ -52,16 +58,22 @@ static bool source_read(struct config_load *l, const struct sw_ynode *node, cons
 		return false;
 	s->name = node->key;
 	s->where = config_where(l, node);
-	s->plugin = l->plugins->sources[i];
-	s->conf = sw_arena_alloc(l->a, s->plugin->base.conf_size);
 	for (const struct sw_key *k = sources_keys; k->name; k++) {
 		const struct sw_ynode *v = sw_yget(node, k->name);
 
 		if (v)
 			(void)sw_key_read_one(k, v, l->a, s, l->d);
 	}
+	if (strcmp(s->kind, config_queue_plugin.name) == 0) {
+		config_queue_read(l, node, sources_skip, s);
+		source_api(l, node, s);
+		return true;
+	}
+	s->plugin = l->plugins->sources[i];
+	s->conf = sw_arena_alloc(l->a, s->plugin->base.conf_size);
 	source_api(l, node, s);
-	(void)sw_keys_read(s->plugin->base.keys, node, node, sources_skip, l->a, s->conf, l->d);
+	if (sw_keys_read(s->plugin->base.keys, node, node, sources_skip, l->a, s->conf, l->d) == 0 && s->plugin->load)
+		s->plugin->load(s->conf, node, l->a, l->d);
 	return true;
 }
 
@@ -87,6 +99,9 @@ void config_sources(struct config_load *l)
 			            report->name);
 		c->n_sources++;
 	}
+	for (size_t i = 0; i < c->n_sources; i++)
+		if (c->sources[i].queue)
+			config_queue_resolve(l, &c->sources[i]);
 }
 
 #define PERSON(name) offsetof(struct sw_conf_person, name)

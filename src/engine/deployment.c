@@ -115,11 +115,14 @@ static struct deployment *join_by_sha(struct step *s, struct place_state *p, con
 	return NULL;
 }
 
+/* Ids that are no numbers (of senders that count nothing) have no order. */
 static int compare_numbers(const char *a, const char *b)
 {
 	size_t n = strlen(a), m = strlen(b);
 	int c = n == m ? strcmp(a, b) : n < m ? -1 : 1; /* decimal ids without leading zeros */
 
+	if (strspn(a, "0123456789") != n || strspn(b, "0123456789") != m)
+		return 0;
 	return c < 0 ? -1 : c > 0;
 }
 

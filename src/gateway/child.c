@@ -53,7 +53,8 @@ int sw_gateway_setup_new(struct sw_config *cfg, struct setup **ret, struct sw_er
 	s->cfg = sw_config_get(cfg);
 	s->secrets_max = 1;
 	for (size_t i = 0; i < cfg->n_sources; i++)
-		s->secrets_max = SW_MAX(s->secrets_max, setup_secrets(&cfg->sources[i]));
+		if (!cfg->sources[i].queue)
+			s->secrets_max = SW_MAX(s->secrets_max, setup_secrets(&cfg->sources[i]));
 	*ret = s;
 	return 0;
 }
@@ -201,6 +202,7 @@ static void child_reload(void *arg)
 			g->setup = fresh;
 			child_limits(g, &lim);
 			sw_http_server_limits(g->http, &lim);
+			sw_queues_begin(g);
 			SW_DEBUG(LOG, "new configuration in use");
 		}
 		sw_config_put(cfg);
@@ -217,6 +219,7 @@ static void child_term(void *arg)
 {
 	struct gateway *g = arg;
 
+	sw_queues_end(g);
 	sw_http_server_stop(g->http, g->opt->grace, child_stopped, g);
 }
 
@@ -225,6 +228,7 @@ static void child_beat(void *arg)
 	struct gateway *g = arg;
 
 	sw_gauges_set(g);
+	sw_queues_gauges(g);
 	sw_timer_set(&g->beat, BEAT);
 }
 
@@ -251,6 +255,8 @@ static int child_begin(struct gateway *g, struct sw_config *cfg, const struct ch
 	if (r < 0)
 		return r;
 	r = sw_http_server_listen(g->http, start->listen_fd);
+	if (r == 0)
+		sw_queues_begin(g);
 	return r < 0 ? sw_err_set(err, -r, "listen: %s", strerror(-r)) : 0;
 }
 
@@ -273,6 +279,7 @@ int sw_gateway_child(struct sw_config *cfg, const struct sw_gateway_options *opt
 	}
 	r = sw_loop_run(g.loop);
 	sw_timer_stop(&g.beat);
+	sw_queues_end(&g);
 	/* The bus first: what it still had in hand is answered, or spooled, before the connections go. */
 	sw_store_free(g.store);
 	sw_approve_end(&g);

@@ -28,6 +28,7 @@ enum {
 	FORM_FACTOR = 3,              /* a form body is percent-encoded */
 	DEDUPE_UNSIGNED = 10 * 60000, /* ms: nobody signed the time */
 	RUN_ID_BODY = 64 * 1024,      /* bodies up to here are read for the log's ci_run_id */
+	ORIGIN_MOST = 255,            /* bytes of the name of a sender that asks first */
 };
 
 /* A delivery between its head and its answer. */
@@ -70,6 +71,27 @@ static bool hook_takes_any(const char *media)
 	return false;
 }
 
+/*
+ * OPTIONS, and the question whether a sender may send (CloudEvents' HTTP webhooks, "abuse protection"). Where any source has senders that ask,
+ * all of them are told yes, so that the answer does not tell which sources there are: who may send is a matter of its signature.
+ */
+static void hook_handshake(const struct sw_config *cfg, struct sw_http_req *req, const struct sw_header *allow)
+{
+	const char *origin = sw_http_header(req, "webhook-request-origin");
+	struct sw_header headers[3] = { *allow };
+	size_t n = 1;
+	bool asked = false;
+
+	for (size_t i = 0; i < cfg->n_sources; i++)
+		asked |= !cfg->sources[i].queue && cfg->sources[i].plugin->handshake;
+	if (asked && origin && *origin && strlen(origin) <= ORIGIN_MOST && sw_http_header_count(req, "webhook-request-origin") == 1) {
+		headers[n++] = (struct sw_header){ "WebHook-Allowed-Origin", origin };
+		if (sw_http_header(req, "webhook-request-rate"))
+			headers[n++] = (struct sw_header){ "WebHook-Allowed-Rate", "*" };
+	}
+	sw_reply_json(req, 204, headers, n, "");
+}
+
 void sw_hooks_on_head(struct gateway *g, struct sw_http_req *req, const char *source)
 {
 	static const struct sw_header allow = { "Allow", "POST, OPTIONS" };
@@ -77,7 +99,7 @@ void sw_hooks_on_head(struct gateway *g, struct sw_http_req *req, const char *so
 	struct hook *h;
 
 	if (strcmp(req->method, "OPTIONS") == 0) {
-		sw_reply_json(req, 204, &allow, 1, "");
+		hook_handshake(cfg, req, &allow);
 		return;
 	}
 	if (strcmp(req->method, "POST") != 0) {
@@ -94,6 +116,8 @@ void sw_hooks_on_head(struct gateway *g, struct sw_http_req *req, const char *so
 	}
 	h->setup = sw_gateway_setup_get(g->setup);
 	h->src = source ? sw_config_source(cfg, source) : sw_config_report_source(cfg);
+	if (h->src && h->src->queue) /* what comes by its stream is not posted */
+		h->src = NULL;
 	h->g = g;
 	h->req = req;
 	req->user = h;
@@ -204,6 +228,8 @@ static const char *hook_meta(struct hook *h)
 	sw_jw_obj(&w, "headers");
 	for (const char *const *name = h->src->plugin->headers; name && *name; name++)
 		sw_jw_opt(&w, *name, sw_http_header(h->req, *name));
+	for (const char *const *name = h->src->plugin->more ? h->src->plugin->more(h->src->conf) : NULL; name && *name; name++)
+		sw_jw_opt(&w, *name, sw_http_header(h->req, *name));
 	sw_jw_obj_end(&w);
 	sw_jw_str(&w, "content_type", h->media);
 	sw_jw_opt(&w, "delivery", h->delivery);
@@ -272,25 +298,24 @@ static const char *hook_digest(struct hook *h, const struct sw_request *rq)
 	return sw_arena_strndup(&h->arena, b.p, b.n);
 }
 
-static void hook_pack(struct hook *h, const struct sw_request *rq)
+void sw_entry_pack(struct gateway *g, struct sw_arena *a, const void *raw, size_t raw_n, struct sw_entry_in *e)
 {
-	struct gateway *g = h->g;
-	const void *body = rq->body;
-	size_t n = rq->body_n;
+	const void *body = raw;
+	size_t n = raw_n;
 
-	h->entry.raw_n = -1;
+	e->raw_n = -1;
 	sw_buf_reset(&g->pack);
-	if (rq->body_n >= PACK_FROM)
-		sw_pack_deflate(rq->body, rq->body_n, &g->pack);
+	if (raw_n >= PACK_FROM)
+		sw_pack_deflate(raw, raw_n, &g->pack);
 	if (g->pack.n && g->pack.n < n) {
-		h->entry.raw_n = (int64_t)n;
+		e->raw_n = (int64_t)n;
 		body = g->pack.p;
 		n = g->pack.n;
 	}
 	/* The reserve is the arena's to give back when the answer is out. */
-	h->entry.body = memcpy(sw_arena_alloc(&h->arena, n + 1), body, n);
-	h->entry.body_n = n;
-	sw_metric_add(g->meters.bytes_in, NULL, (double)rq->body_n);
+	e->body = n ? memcpy(sw_arena_alloc(a, n + 1), body, n) : "";
+	e->body_n = n;
+	sw_metric_add(g->meters.bytes_in, NULL, (double)raw_n);
 	sw_metric_add(g->meters.bytes_kept, NULL, (double)n);
 	if (g->pack.cap > 1024 * 1024)
 		sw_buf_fini(&g->pack);
@@ -308,7 +333,7 @@ static void hook_take(struct hook *h, const struct sw_request *rq, const struct 
 	e->dedupe = proof->dedupe ? sw_arena_strdup(&h->arena, proof->dedupe) : hook_digest(h, rq);
 	e->dedupe_for = proof->dedupe_for > 0 ? proof->dedupe_for : proof->dedupe ? 3 * SW_DAY : DEDUPE_UNSIGNED;
 	e->meta = hook_meta(h);
-	hook_pack(h, rq);
+	sw_entry_pack(h->g, &h->arena, rq->body, rq->body_n, e);
 	sw_store_put(h->g->store, e, hook_stored, h);
 }
 
@@ -381,7 +406,7 @@ void sw_hooks_on_request(struct gateway *g, struct sw_http_req *req)
 	}
 	rq = (struct sw_request){
 		.source = h->src->name, .headers = req->headers, .n_headers = req->n_headers, .body = req->body ? req->body : "",
-		.body_n = req->body_n, .content_type = h->media, .arrived = req->arrived,
+		.body_n = req->body_n, .content_type = h->media, .query = req->query, .arrived = req->arrived,
 	};
 	if (!hook_headers_once(h)) {
 		hook_dummy(h);

@@ -21,7 +21,7 @@
 struct sw_gateway_meters {
 	struct sw_metrics *all;
 	struct sw_metric *requests, *seconds, *deliveries, *secrets, *bytes_in, *bytes_kept, *conns, *held, *spool, *redis_up, *rtt,
-		*limited, *restarts;
+		*limited, *restarts, *stream_up;
 };
 SW_CHECKED int sw_gateway_meters_new(unsigned processes, const struct sw_gateway_options *opt, struct sw_gateway_meters *ret);
 
@@ -55,6 +55,7 @@ struct gateway {
 	const char *name;                    /* "host-1f2e3d4c-0" */
 	unsigned index;
 	sw_ms started;
+	struct queue *queues;                /* streams that are read, and those whose last entries are still on their way */
 	struct approve *approvals;           /* requests of people who decide, still open */
 	unsigned n_approvals;
 	sw_ms warned_at;                     /* refusals are logged once a second at most */
@@ -83,7 +84,18 @@ struct store_state {
 void sw_store_state(const struct store *s, struct store_state *ret);
 struct sw_bus *sw_store_bus(struct store *s);
 
+/* ---- queue.c: sources that are read from a stream of a Redis; the first process does it ---- */
+
+/* As the configuration in use says; those that were read before are given up. */
+void sw_queues_begin(struct gateway *g);
+/* Nothing more is read. What is on its way to the store goes on. */
+void sw_queues_end(struct gateway *g);
+void sw_queues_gauges(struct gateway *g);
+
 /* ---- hooks.c, pages.c: requests ---- */
+
+/* Body of an entry as it is kept: packed where that is smaller, in a. */
+void sw_entry_pack(struct gateway *g, struct sw_arena *a, const void *raw, size_t raw_n, struct sw_entry_in *e);
 
 void sw_hooks_on_head(struct gateway *g, struct sw_http_req *req, const char *source); /* source NULL: the CI report */
 void sw_hooks_on_request(struct gateway *g, struct sw_http_req *req);

@@ -7,7 +7,7 @@ int sw_gateway_meters_new(unsigned processes, const struct sw_gateway_options *o
 	static const double fine[] = { 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5 };
 	static const char *const l_build[] = { "version", "commit", NULL }, *const l_request[] = { "route", "code", NULL };
 	static const char *const l_route[] = { "route", NULL }, *const l_delivery[] = { "source", "event", "outcome", NULL };
-	static const char *const l_secret[] = { "source", "secret", NULL };
+	static const char *const l_secret[] = { "source", "secret", NULL }, *const l_source[] = { "source", NULL };
 	struct sw_metrics *all;
 	struct sw_metric *build, *start;
 	int r = sw_metrics_new(processes + 1, &all);
@@ -37,6 +37,8 @@ int sw_gateway_meters_new(unsigned processes, const struct sw_gateway_options *o
 	m->spool = sw_metric_gauge(all, "shipwatch_spool_bytes", "Bytes in spools, waiting for Redis.", NULL, 1, false);
 	m->redis_up = sw_metric_gauge(all, "shipwatch_redis_up", "Whether Redis answers (to any process of the gateway).", NULL, 1, true);
 	m->rtt = sw_metric_gauge(all, "shipwatch_redis_round_trip_seconds", "How long Redis took to answer last.", NULL, 1, true);
+	m->stream_up = sw_metric_gauge(all, "shipwatch_stream_up", "Whether the Redis of a source of kind redis-stream answers.",
+	                               l_source, 40, true);
 	m->restarts = sw_metric_counter(all, "shipwatch_gateway_restarts_total", "Processes of the gateway that ended and were started again.",
 	                                NULL, 1);
 	return 0;

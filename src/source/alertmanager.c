@@ -18,7 +18,6 @@
 #define LABELS_READ 256 /* of one alert; SW_EVENT_LABELS of them are kept */
 #define LABEL_VALUE 256 /* bytes of a value; longer is cut */
 #define LABEL_BYTES 4096 /* names and values that are kept of one alert, together */
-#define LOGIN_BYTES 512
 #define PRINT_BYTES 8   /* of a fingerprint that we have to make */
 
 struct alertmanager {
@@ -237,26 +236,6 @@ static int alertmanager_parse(const void *conf, const struct sw_request *rq, str
 
 /* ---- is it them? ---- */
 
-/* user:password of "Basic <base64>"; NULL: it is none. */
-static const char *basic_login(const char *base64, char *buf, size_t size)
-{
-	int n = sw_b64_decode(base64, strlen(base64), (unsigned char *)buf, size - 1);
-
-	if (n <= 0 || memchr(buf, '\0', (size_t)n))
-		return NULL;
-	buf[n] = '\0';
-	return buf;
-}
-
-static const char *scheme(const char *header, const char *name)
-{
-	size_t n = strlen(name);
-
-	if (!header || strncasecmp(header, name, n) != 0 || header[n] != ' ')
-		return NULL;
-	return header + n + strspn(header + n, " ");
-}
-
 static int text_order(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -284,26 +263,14 @@ static const char *body_key(const struct body *b, struct sw_arena *a)
 	return sw_arena_strndup(a, text.p, text.n);
 }
 
-static int count(const char **list)
-{
-	int n = 0;
-
-	while (list && list[n])
-		n++;
-	return n;
-}
-
 static int alertmanager_verify(const void *conf, const struct sw_request *rq, struct sw_arena *a, struct sw_proof *ret, struct sw_err *err)
 {
 	const struct alertmanager *c = conf;
-	const char *header = sw_request_header(rq, "authorization"), *base64 = scheme(header, "Basic");
-	char buf[LOGIN_BYTES];
-	int by_token = sw_verify_token((const char *const *)c->tokens, scheme(header, "Bearer"));
-	int by_login = sw_verify_token((const char *const *)c->logins, base64 ? basic_login(base64, buf, sizeof buf) : NULL);
+	const char *header = sw_request_header(rq, "authorization");
 	struct body b;
 
 	*ret = (struct sw_proof){ .dedupe_for = DEDUPE_SHORT, .what = "other" };
-	ret->secret = by_token >= 0 ? by_token : by_login >= 0 ? count(c->tokens) + by_login : -1;
+	ret->secret = sw_verify_authorization((const char *const *)c->tokens, (const char *const *)c->logins, header);
 	if (ret->secret < 0 && !(c->is_unsigned && !header))
 		return sw_err_set(err, EACCES, header ? "the token or login fits none of those configured" : "no Authorization header");
 	if (body_read(rq->body, rq->body_n, a, &b, NULL) < 0)

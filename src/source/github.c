@@ -388,4 +388,5 @@ const struct sw_source sw_source_github = {
 	.compare = sw_compare_github,
 	.compared = sw_compared_git,
 	.api = "https://api.github.com",
+	.sweep = &sw_sweep_github,
 };

@@ -441,4 +441,5 @@ const struct sw_source sw_source_gitlab = {
 	.parse = gitlab_parse,
 	.compare = sw_compare_gitlab,
 	.compared = sw_compared_gitlab,
+	.sweep = &sw_sweep_gitlab,
 };

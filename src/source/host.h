@@ -16,6 +16,15 @@ int sw_verify_hmac_hex(const char *const *secrets, const void *msg, size_t n, co
 /* The same over "<stamp>.<msg>". */
 int sw_verify_hmac_stamped(const char *const *secrets, const char *stamp, const void *msg, size_t n, const char *hex);
 int sw_verify_token(const char *const *tokens, const char *token);
+/*
+ * Of an Authorization header (NULL: there is none): a Bearer token, or Basic user:password. Index of the one that fits, the tokens
+ * counted before the logins, or -1.
+ */
+int sw_verify_authorization(const char *const *tokens, const char *const *logins, const char *header);
+/* The same of a token in the address, under this name of its query. */
+int sw_verify_query(const char *const *tokens, const char *query, const char *name, struct sw_arena *a);
+/* How often a header is there. */
+unsigned sw_request_count(const struct sw_request *rq, const char *name_lower);
 /* Standard Webhooks: whsec_ keys, "v1,<base64> v1,…" over id.timestamp.body; the timestamp within 5 minutes of now. */
 int sw_verify_standard(const char *const *keys, const struct sw_request *rq, sw_ms now);
 /* Within 5 minutes of now? stamp: decimal seconds. */
@@ -57,6 +66,10 @@ enum sw_status sw_host_status(const struct host_word *words, const char *s);
 const char *sw_host_known(const char *const *list, const char *s);
 /* What a delivery is by the host's name of its event: one that is wanted, one that is known and ignored, or another. */
 void sw_host_what(const char *const *wanted, const char *const *known, const char *event, struct sw_proof *ret);
+
+/* ---- sweep.c: see struct sw_sweep ---- */
+
+extern const struct sw_sweep sw_sweep_github, sw_sweep_gitlab;
 
 /* ---- compare.c: see struct sw_source; sw_compared_git reads GitHub's and Gitea's answer ---- */
 

@@ -1,12 +1,14 @@
 /* Signatures and tokens of senders: every secret is tried, always, and compared in constant time. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/hmac.h"
 #include "base/str.h"
 #include "source/host.h"
 
-#define KEY_BYTES 96
+#define KEY_BYTES   96
+#define LOGIN_BYTES 512
 
 static int fits(int fitted, int i, bool same)
 {
@@ -54,6 +56,69 @@ int sw_verify_token(const char *const *tokens, const char *token)
 	for (int i = 0; tokens && tokens[i]; i++)
 		fitted = fits(fitted, i, sw_secret_equal(tokens[i], strlen(tokens[i]), token ? token : "", token ? strlen(token) : 0) && token);
 	return fitted;
+}
+
+/* What stands behind the scheme of an Authorization header; NULL: it has another. */
+static const char *scheme(const char *header, const char *name)
+{
+	size_t n = strlen(name);
+
+	if (!header || strncasecmp(header, name, n) != 0 || header[n] != ' ')
+		return NULL;
+	return header + n + strspn(header + n, " ");
+}
+
+/* user:password of "Basic <base64>"; NULL: it is none. */
+static const char *basic_login(const char *base64, char *buf, size_t size)
+{
+	int n = sw_b64_decode(base64, strlen(base64), (unsigned char *)buf, size - 1);
+
+	if (n <= 0 || memchr(buf, '\0', (size_t)n))
+		return NULL;
+	buf[n] = '\0';
+	return buf;
+}
+
+int sw_verify_authorization(const char *const *tokens, const char *const *logins, const char *header)
+{
+	const char *base64 = scheme(header, "Basic");
+	char buf[LOGIN_BYTES];
+	int by_token = sw_verify_token(tokens, scheme(header, "Bearer"));
+	int by_login = sw_verify_token(logins, base64 ? basic_login(base64, buf, sizeof buf) : NULL), n = 0;
+
+	while (tokens && tokens[n])
+		n++;
+	return by_token >= 0 ? by_token : by_login >= 0 ? n + by_login : -1;
+}
+
+int sw_verify_query(const char *const *tokens, const char *query, const char *name, struct sw_arena *a)
+{
+	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+	const char *found = NULL;
+	size_t n = strlen(name);
+	unsigned times = 0;
+
+	for (const char *p = query; p && *p; p += *p == '&') {
+		size_t len = strcspn(p, "&");
+
+		if (len > n && memcmp(p, name, n) == 0 && p[n] == '=') {
+			times++;
+			sw_buf_reset(&b);
+			if (sw_pct_decode(&b, p + n + 1, len - n - 1, true) == 0 && !memchr(sw_buf_str(&b), '\0', b.n))
+				found = sw_arena_strndup(a, sw_buf_str(&b), b.n);
+		}
+		p += len;
+	}
+	return sw_verify_token(tokens, times == 1 ? found : NULL);
+}
+
+unsigned sw_request_count(const struct sw_request *rq, const char *name_lower)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < rq->n_headers; i++)
+		n += strcmp(rq->headers[i].name, name_lower) == 0;
+	return n;
 }
 
 bool sw_verify_fresh(const char *stamp, sw_ms now)

@@ -86,6 +86,30 @@ class GitLab(unittest.TestCase):
         self.assertEqual(self.status("POST", P + "jobs/3/play", {"job_variables_attributes": [{"key": "A", "value": "1"}]}), 200)
         self.assertEqual(self.status("POST", P + "jobs/3/play", {}), 400)
 
+    def test_hooks(self):
+        hook = {"url": "http://x/hooks/gitlab", "token": "t", "events": [
+            {"id": n, "trigger": "push_hooks", "event": "Push Hook", "key": "k%d" % n, "body": "{}", "status": "200" if n % 2 else "503"} for n in range(1, 26)]}
+        self.api.projects["acme/web"]["hooks"] = {7: hook}
+        self.api.groups["acme"] = {"hooks": {8: hook}}
+        self.api.post = lambda url, headers, raw: 202
+        self.assertEqual(self.ask("GET", P + "hooks")[1][0]["url"], hook["url"])
+        status, events, headers = self.ask("GET", P + "hooks/7/events")
+        self.assertEqual((status, events[0]["id"], len(events), headers["X-Next-Page"]), (200, 25, 20, "2"))
+        self.assertEqual(len(self.ask("GET", P + "hooks/7/events?status=server_failure")[1]), 12)
+        for target, want in ((P + "hooks/9/events", 404), (P + "hooks/7/events?per_page=101", 400), (P + "hooks/7/events?cursor=1", 400),
+                             ("/api/v4/groups/acme/hooks/8/events", 200), ("/api/v4/groups/other/hooks/8/events", 404)):
+            self.assertEqual(self.status("GET", target), want, target)
+        self.assertEqual(self.status("GET", P + "hooks/7/events", token="x"), 401)
+        self.assertEqual(self.status("POST", P + "hooks/7/events/99/resend"), 404)
+        self.assertEqual(self.status("GET", P + "hooks/7/events/2/resend"), 405)
+        got = [self.ask("POST", P + "hooks/7/events/2/resend") for _ in range(6)]
+        self.assertEqual([g[0] for g in got], [201] * 5 + [429])
+        self.assertEqual((got[0][1], got[5][2]["Retry-After"]), ({"response_status": 202}, "61"))
+        self.assertEqual(self.status("POST", "/api/v4/groups/acme/hooks/8/events/2/resend"), 201)  # counted by hook
+        self.api.scopes = ["read_api"]
+        self.assertEqual(self.status("GET", P + "hooks/7/events"), 200)
+        self.assertEqual(self.status("POST", P + "hooks/7/events/2/resend"), 403)
+
     def test_pages(self):
         status, jobs, headers = self.ask("GET", P + "pipelines/1/jobs?per_page=20")
         self.assertEqual((status, len(jobs), headers["X-Next-Page"]), (200, 20, "2"))
@@ -150,6 +174,29 @@ class GitHub(unittest.TestCase):
         for number, want in ((6, 404), (8, 403), (9, 403), (7, 201)):
             self.assertEqual(self.status("POST", "/actions/runs/%d/rerun" % number, {}), want, number)
         self.assertEqual(self.ask("GET", "/actions/runs/7")[1]["run_attempt"], 2)
+
+    def test_hooks(self):
+        self.api.repos["acme/web"]["hooks"] = {12: {"url": "http://x", "secret": "s", "deliveries": [
+            {"id": 100 - n, "guid": "g%d" % n, "event": "push", "at": 1000.0 - n * 86400, "status": "OK", "status_code": 202, "body": "{}"} for n in range(-40, 6)]}}
+        sent = []
+        self.api.post = lambda url, headers, raw: sent.append(headers) or 202
+        status, first, headers = self.whole("GET", "/hooks/12/deliveries?per_page=20")
+        self.assertEqual((status, len(first), first[0]["id"]), (200, 20, 140))  # of the last 3 days alone, newest first
+        self.assertNotIn('rel="prev"', headers["Link"])
+        target = headers["Link"].split("deliveries")[1].split(">")[0]
+        second, headers = self.whole("GET", "/hooks/12/deliveries" + target)[1:]
+        self.assertEqual(second[0]["id"], first[-1]["id"] - 1)
+        for query, want in (("?per_page=101", 422), ("?page=2", 422), ("?cursor=2", 422), ("?cursor=v1_x", 422)):
+            self.assertEqual(self.status("GET", "/hooks/12/deliveries" + query), want, query)
+        for target, want in (("/hooks/12/deliveries/96/attempts", 404), ("/hooks/13/deliveries/99/attempts", 404), ("/hooks/12/deliveries/99/attempts", 202)):
+            self.assertEqual(self.status("POST", target), want, target)
+        self.assertEqual([h["X-GitHub-Delivery"] for h in sent], ["g1"])
+        self.api.permissions = set()
+        self.assertEqual(self.status("GET", "/hooks"), 403)
+        self.assertEqual(self.status("GET", "/hooks/12/deliveries"), 403)
+
+    def whole(self, method, target):
+        return self.api.answer(method, "/repos/acme/web" + target, self.HEADERS, b"", 1000.0)
 
     def test_rate(self):
         got = [self.ask("POST", "/dispatches", {"event_type": "a"}) for _ in range(81)]

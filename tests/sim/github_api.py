@@ -1,10 +1,14 @@
 """GitHub's REST API, as far as actions use it, with its real refusals. Pure: a request in, an answer out, effects noted.
 
 A repository: {"id": 1, "refs": {"main": sha}, "workflows": {"rollback.yml": {"inputs": ["sha"], "dispatch": true}},
-"runs": {id: {"sha": …, "status": "completed", "old": false}}, "checks_failed": false}.
+"runs": {id: {"sha": …, "status": "completed", "old": false}}, "checks_failed": false, "hooks": {id: hook}}; an organisation: {"hooks": …}.
+A hook: {"url", "secret", "deliveries": [{"id", "guid", "event", "at" (seconds), "status_code", "status", "body"}]}, oldest first.
 """
+import hashlib
+import hmac
 import json
 import re
+import time
 import urllib.parse
 
 PER_MINUTE = 80  # requests that create something
@@ -44,9 +48,10 @@ def text(doc, name, most=1000, needed=True):
 class GitHub:
     def __init__(self, token):
         self.token = token
-        self.permissions = {"deployments", "actions", "contents"}
-        self.repos, self.created, self.effects = {}, [], []
+        self.permissions = {"deployments", "actions", "contents", "webhooks"}
+        self.repos, self.orgs, self.created, self.effects = {}, {}, [], []
         self.next_id = 700000
+        self.post = lambda url, headers, raw: 0  # sends a webhook; its answer's status, 0: none
 
     def fresh(self):
         self.next_id += 1
@@ -167,14 +172,98 @@ class GitHub:
                      "files": [{"filename": f, "status": "modified", "additions": 1, "deletions": 1, "changes": 2, "patch": "@@"}
                                for f in sorted({f for c in between for f in c["files"]})[:300]]}
 
+    # ---- webhooks and their deliveries ----
+
+    def hook(self, owner, number):
+        self.may("webhooks")
+        if int(number) not in owner.get("hooks", {}):
+            raise Refused(404, "Not Found")
+        return owner["hooks"][int(number)]
+
+    def list_hooks(self, owner, query):
+        self.may("webhooks")
+        size, page = self.size(query, {"page"}), int(query.get("page", 1))
+        found = sorted(owner.get("hooks", {}).items())
+        more = {"Link": '<https://api.github.com/x?per_page=%d&page=%d>; rel="next"' % (size, page + 1)} if len(found) > size * page else {}
+        return 200, [{"type": "Repository", "id": n, "name": "web", "active": True, "events": ["push"],
+                      "config": {"content_type": "json", "url": h["url"], "insecure_ssl": "0", "secret": "********"}}
+                     for n, h in found[size * (page - 1):size * page]], more
+
+    def size(self, query, known):
+        if set(query) - known - {"per_page"}:
+            raise Refused(422, "Validation Failed")
+        size = int(query.get("per_page", 30))
+        if not 1 <= size <= 100:
+            raise Refused(422, "Validation Failed")
+        return size
+
+    def deliveries(self, owner, number, query, now):
+        """Newest first; of a hook's last 3 days; the cursor is nobody's to guess."""
+        hook, size = self.hook(owner, number), self.size(query, {"cursor", "redelivery"})
+        found = [d for d in sorted(hook["deliveries"], key=lambda d: -d["id"]) if now - d["at"] < 3 * 86400]
+        at = 0
+        if "cursor" in query:
+            m = re.fullmatch(r"v1_(\d+)", query["cursor"])
+            if not m:
+                raise Refused(422, "Validation Failed")
+            at = next((i for i, d in enumerate(found) if d["id"] <= int(m.group(1))), len(found))
+        page = found[at:at + size]
+        links = []
+        if at:
+            links.append('<https://api.github.com/repositories/1/hooks/%s/deliveries?per_page=%d&cursor=v1_%d>; rel="prev"' % (number, size, found[0]["id"]))
+        if at + size < len(found):
+            links.append('<https://api.github.com/repositories/1/hooks/%s/deliveries?per_page=%d&cursor=v1_%d>; rel="next"' % (number, size, found[at + size]["id"]))
+        return 200, [{"id": d["id"], "guid": d["guid"], "delivered_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(d["at"])),
+                      "redelivery": d.get("redelivery", False), "duration": 0.3, "status": d["status"], "status_code": d["status_code"], "event": d["event"],
+                      "action": None, "installation_id": None, "repository_id": 1, "throttled_at": None} for d in page], {"Link": ", ".join(links)} if links else {}
+
+    def redeliver(self, owner, number, delivery, raw, now):
+        hook = self.hook(owner, number)
+        if raw:
+            document(raw, [])
+        old = next((d for d in hook["deliveries"] if d["id"] == int(delivery)), None)
+        if not old or now - old["at"] >= 3 * 86400:
+            raise Refused(404, "Not Found")
+        body = old["body"].encode()
+        code = self.post(hook["url"], {
+            "Content-Type": "application/json", "X-GitHub-Event": old["event"], "X-GitHub-Delivery": old["guid"], "User-Agent": "GitHub-Hookshot/sim",
+            "X-Hub-Signature-256": "sha256=" + hmac.new(hook["secret"].encode(), body, hashlib.sha256).hexdigest()}, body)
+        hook["deliveries"].append(dict(old, id=self.fresh() + 10 ** 12, at=now, redelivery=True, status_code=code, status="OK" if code // 100 == 2 else "Invalid HTTP Response: %d" % code))
+        self.effects.append({"what": "redelivery", "repo": "", "id": int(delivery), "guid": old["guid"], "answered": code})
+        return 202, {}, {}
+
+    def hooks_answer(self, owner, method, rest, query, raw, now):
+        """None: it is another question."""
+        for verb, pattern, do in (
+                ("GET", r"hooks", lambda: self.list_hooks(owner, query)), ("GET", r"hooks/(\d+)/deliveries", lambda n: self.deliveries(owner, n, query, now)),
+                ("POST", r"hooks/(\d+)/deliveries/(\d+)/attempts", lambda n, d: self.redeliver(owner, n, d, raw, now))):
+            found = re.fullmatch(pattern, rest)
+            if found and verb == method:
+                if verb == "POST":
+                    self.creates(now)
+                return do(*found.groups())
+        return None
+
     def answer(self, method, target, headers, raw, now):
         """(status, body or None, headers); raises Refused. headers: names lower case."""
         self.authenticate(headers)
+        split = urllib.parse.urlsplit(target)
+        query = dict(urllib.parse.parse_qsl(split.query, strict_parsing=bool(split.query)))
+        m = re.fullmatch(r"/orgs/([^/]+)/(.*)", split.path)
+        if m:
+            org = self.orgs.get(urllib.parse.unquote(m.group(1)).lower())
+            answer = self.hooks_answer(org, method, m.group(2), query, raw, now) if org else None
+            if not answer:
+                raise Refused(404, "Not Found")
+            return answer
         m = re.fullmatch(r"/repos/([^/]+)/([^/]+)/(.*)", urllib.parse.urlsplit(target).path)
         if not m:
             raise Refused(404, "Not Found")
         name, rest = urllib.parse.unquote(m.group(1)) + "/" + urllib.parse.unquote(m.group(2)), m.group(3)
         repo = self.repo(name)
+        hooks = self.hooks_answer(repo, method, rest, query, raw, now)
+        if hooks:
+            return hooks
         routes = [
             ("POST", r"deployments", lambda: self.deployment(name, repo, raw)),
             ("POST", r"actions/workflows/([^/]+)/dispatches", lambda f: self.dispatch(name, repo, urllib.parse.unquote(f), raw)),

@@ -1,7 +1,9 @@
 """GitLab's REST API version 4, as far as actions use it, with its real refusals. Pure: a request in, an answer out, effects noted.
 
 A project: {"id": 30, "head": {"main": sha}, "environment": "prod", "jobs": {id: {…}}, "pipelines": {id: {…}}, "deployments": [{…}],
-"prevent_outdated": false, "variables_allowed": true}. Jobs: name, status, pipeline, sha, environment, archived.
+"prevent_outdated": false, "variables_allowed": true, "hooks": {id: hook}}. Jobs: name, status, pipeline, sha, environment, archived.
+A group: {"id", "hooks"}. A hook: {"url", "token", "events": [{"id", "trigger", "event", "key", "body", "status"}]}, oldest first; key None: a server
+before 17.4, which has no Idempotency-Key. status: "200", "503", "internal error".
 """
 import json
 import re
@@ -43,8 +45,10 @@ class GitLab:
     def __init__(self, token, trigger_token=None):
         self.token, self.trigger_token = token, trigger_token
         self.scopes = ["api"]
-        self.projects, self.created, self.effects = {}, [], []
+        self.projects, self.groups, self.created, self.effects = {}, {}, [], []
         self.next_id = 9000
+        self.post = lambda url, headers, raw: 0  # sends a webhook; its answer's status, 0: none
+        self.resent, self.resend_window = {}, 60  # (hook) → when; seconds in which a hook is resent 5 times at most
 
     def fresh(self):
         self.next_id += 1
@@ -181,12 +185,86 @@ class GitLab:
                      "diffs": [{"old_path": f, "new_path": f, "diff": "@@ -1 +1 @@\n", "new_file": False, "renamed_file": False,
                                 "deleted_file": False} for f in sorted({f for c in between for f in c["files"]})]}, {}
 
+    # ---- webhooks and their events ----
+
+    @staticmethod
+    def paged(found, query, known=()):
+        if set(query) - {"page", "per_page"} - set(known):
+            raise Refused(400, {"error": "unexpected parameters"})
+        size, page = int(query.get("per_page", 20)), int(query.get("page", 1))
+        if not 1 <= size <= 100 or page < 1:
+            raise Refused(400, {"error": "per_page does not have a valid value"})
+        more = len(found) > size * page
+        return found[size * (page - 1):size * page], {"X-Page": str(page), "X-Per-Page": str(size), "X-Next-Page": str(page + 1) if more else ""}
+
+    def hook(self, owner, number):
+        if int(number) not in owner.get("hooks", {}):
+            raise message(404, "404 Not found")
+        return owner["hooks"][int(number)]
+
+    def list_hooks(self, owner, query):
+        found, headers = self.paged(sorted(owner.get("hooks", {}).items()), query)
+        return 200, [{"id": n, "url": h["url"], "push_events": True, "token_present": True} for n, h in found], headers
+
+    def events(self, owner, number, query):
+        """Newest first, of 7 days; the answers have whole bodies, and no time."""
+        hook = self.hook(owner, number)
+        found = [e for e in sorted(hook["events"], key=lambda e: -e["id"])
+                 if query.get("status") in (None, e["status"], "successful" if e["status"].startswith("2") else
+                                            "client_failure" if e["status"].startswith("4") else "server_failure")]
+        found, headers = self.paged(found, query, ["status"])
+        return 200, [{"id": e["id"], "url": hook["url"], "trigger": e["trigger"],
+                      "request_headers": dict({"Content-Type": "application/json", "X-Gitlab-Event": e["event"], "X-Gitlab-Webhook-UUID": "random-%d" % e["id"],
+                                               "X-Gitlab-Token": "[REDACTED]"}, **({"Idempotency-Key": e["key"]} if e["key"] else {})),
+                      "request_data": json.loads(e["body"]), "response_headers": {}, "response_body": "", "execution_duration": 0.1,
+                      "response_status": e["status"]} for e in found], headers
+
+    def resend(self, owner, number, event, now):
+        hook = self.hook(owner, number)
+        old = next((e for e in hook["events"] if e["id"] == int(event)), None)
+        if not old:
+            raise message(404, "404 Not found")
+        times = self.resent[int(number)] = [t for t in self.resent.get(int(number), []) if now - t < self.resend_window]
+        if len(times) >= 5:
+            raise Refused(429, {"message": {"error": "This endpoint has been requested too many times. Try again later."}},
+                          {"Retry-After": str(max(1, int(self.resend_window - (now - times[0])) + 1))})
+        times.append(now)
+        headers = {"Content-Type": "application/json", "X-Gitlab-Event": old["event"], "X-Gitlab-Token": hook["token"], "User-Agent": "GitLab/18.0.0"}
+        if old["key"]:
+            headers["Idempotency-Key"] = old["key"]
+        code = self.post(hook["url"], headers, old["body"].encode())
+        hook["events"].append(dict(old, id=self.fresh() + 10 ** 6, status=str(code) if code else "internal error"))
+        self.effects.append({"what": "resend", "id": int(event), "key": old["key"], "answered": code})
+        if not code:
+            raise message(422, "connection refused")
+        return 201, {"response_status": code}, {}
+
+    def hooks_answer(self, owner, method, rest, query, raw, now):
+        """None: it is another question."""
+        for verb, pattern, do in (
+                ("GET", r"hooks", lambda: self.list_hooks(owner, query)), ("GET", r"hooks/(\d+)/events", lambda n: self.events(owner, n, query)),
+                ("POST", r"hooks/(\d+)/events/(\d+)/resend", lambda n, e: self.resend(owner, n, e, now))):
+            found = re.fullmatch(pattern, rest)
+            if found and verb != method:
+                raise Refused(405, {"error": "405 Not Allowed"})
+            if found:
+                return do(*found.groups())
+        return None
+
     # ---- the door ----
 
     def answer(self, method, target, headers, raw, now):
         """(status, body, headers); raises Refused. headers: names lower case."""
         split = urllib.parse.urlsplit(target)
         query = dict(urllib.parse.parse_qsl(split.query))
+        m = re.fullmatch(r"/api/v4/groups/([^/]+)/(.*)", split.path)
+        if m:
+            self.authenticate(method, headers)
+            group = self.groups.get(urllib.parse.unquote(m.group(1)))
+            answer = self.hooks_answer(group, method, m.group(2), query, raw, now) if group else None
+            if not answer:
+                raise message(404, "404 Group Not Found")
+            return answer
         m = re.fullmatch(r"/api/v4/projects/([^/]+)/(.*)", split.path)
         if not m:
             raise Refused(404, {"error": "404 Not Found"})
@@ -196,6 +274,9 @@ class GitLab:
             return self.post_trigger(name, raw, kind, now)
         self.authenticate(method, headers)
         path, project = self.project(name)
+        hooks = self.hooks_answer(project, method, rest, query, raw, now)
+        if hooks:
+            return hooks
         routes = [
             ("POST", r"pipeline", lambda: self.post_pipeline(path, project, document(raw, kind, ["ref", "variables"]), now)),
             ("POST", r"jobs/(\d+)/retry", lambda n: self.retry(path, project, n)),

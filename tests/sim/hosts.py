@@ -11,6 +11,7 @@
                  {"finish": {"host": "gitlab", "status": "success", "failure": null}}    the newest run ends so
                  {"next": [{"to": "gitlab", "method": "POST", "do": "status", "code": 429, "headers": {…}, "body": {…}}]}
                  {"scopes": ["read_api"]}, {"permissions": []}    of the tokens
+                 {"orgs": {…}, "groups": {…}, "resend_window": 1}    for redelivery of webhooks
 
 What an API can be told to do instead of answering, "times" over (1): "status", "html", "half" (an answer), "silent" (for "after" seconds),
 "close". With "deliver": true it does what it was asked all the same, as one whose answer is lost.
@@ -25,6 +26,7 @@ import socket
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -40,6 +42,20 @@ class State:
         self.lock = threading.Lock()
         self.hosts = {"gitlab": gitlab_api.GitLab(options.gitlab_token, options.trigger_token), "github": github_api.GitHub(options.github_token)}
         self.requests, self.refused, self.next, self.hooks, self.told = [], [], [], {}, 0
+        for api in self.hosts.values():
+            api.post = self.post
+
+    @staticmethod
+    def post(url, headers, raw):
+        """A webhook again; the status it is answered with, 0: nobody is there."""
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(urllib.request.Request(url, raw, headers), timeout=30) as answer:
+                return answer.status
+        except urllib.error.HTTPError as e:
+            return e.code
+        except OSError:
+            return 0
 
     def script_for(self, host, method):
         for i, step in enumerate(self.next):
@@ -135,7 +151,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             state.requests.append({"host": host, "method": self.command, "target": target, "body": raw.decode("utf-8", "replace"),
                                    "run": headers.get("x-ci-run-id")})
             answer, effect = state.asked(host, self.command, target, headers, raw) if not step or step.get("deliver") else (None, None)
-        if effect:
+        if effect and effect["what"] not in ("redelivery", "resend"):
             threading.Thread(target=state.tell, args=(host, effect, "running"), daemon=True).start()
         if step:
             self.scripted(step)
@@ -167,10 +183,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
             for path, project in order.get("projects", {}).items():
                 for part in ("jobs", "pipelines"):
                     project[part] = {int(n): x for n, x in project.get(part, {}).items()}
+                project["hooks"] = {int(n): x for n, x in project.get("hooks", {}).items()}
                 state.hosts["gitlab"].projects[path] = project
             for name, repo in order.get("repos", {}).items():
                 repo["runs"] = {int(n): x for n, x in repo.get("runs", {}).items()}
+                repo["hooks"] = {int(n): x for n, x in repo.get("hooks", {}).items()}
                 state.hosts["github"].repos[name] = repo
+            for host, kind, owners in (("github", "orgs", order.get("orgs", {})), ("gitlab", "groups", order.get("groups", {}))):
+                for name, owner in owners.items():
+                    getattr(state.hosts[host], kind)[name] = {"hooks": {int(n): x for n, x in owner.get("hooks", {}).items()}}
+            state.hosts["gitlab"].resend_window = order.get("resend_window", state.hosts["gitlab"].resend_window)
             state.hooks.update(order.get("hooks", {}))
             state.next.extend(order.get("next", []))
             state.hosts["gitlab"].scopes = order.get("scopes", state.hosts["gitlab"].scopes)

@@ -1,5 +1,5 @@
 /*
- * Golden cases of sources: tests/golden/source/<plug-in>/<case>/{headers,body} → want, one event a line.
+ * Golden cases of sources: tests/golden/source/<plug-in>/<case>/{headers,body} → want, one event a line; settings, if any, in `settings`.
  * SW_GOLDEN_WRITE=1 writes what came instead of comparing it; read the diff.
  */
 #include <dirent.h>
@@ -13,12 +13,9 @@
 
 #include <cmocka.h>
 
-#include "base/json.h"
-#include "base/str.h"
-#include "plugins.h"
+#include "unit/source_rig.h"
 
-#define CASES 200
-#define ARRIVED ((sw_ms)1790000000000)
+#define CASES 300
 
 struct golden { char path[512]; const struct sw_source *plugin; };
 
@@ -70,7 +67,8 @@ static void golden(void **state)
 	char *body = slurp(g->path, "body", &n_body), *head = slurp(g->path, "headers", &n_head), *want;
 	struct sw_request rq = { .source = "golden", .headers = h, .body = body, .body_n = n_body, .content_type = "application/json",
 	                         .arrived = ARRIVED };
-	void *conf = sw_calloc(1, g->plugin->base.conf_size);
+	char *text = slurp(g->path, "settings", &n_want);
+	void *conf = text ? good(g->plugin, text, &a) : sw_arena_alloc(&a, g->plugin->base.conf_size);
 	int r;
 
 	assert_non_null(body);
@@ -108,7 +106,7 @@ static void golden(void **state)
 	}
 	sw_buf_fini(&out);
 	sw_arena_fini(&a);
-	free(conf);
+	free(text);
 	free(body);
 	free(head);
 }
@@ -146,6 +144,8 @@ int main(void)
 	n = collect(root ? root : ".", "gitea", &sw_source_gitea, cases, tests, n);
 	n = collect(root ? root : ".", "report", &sw_source_report, cases, tests, n);
 	n = collect(root ? root : ".", "alertmanager", &sw_source_alertmanager, cases, tests, n);
+	n = collect(root ? root : ".", "cloudevents", &sw_source_cloudevents, cases, tests, n);
+	n = collect(root ? root : ".", "generic", &sw_source_generic, cases, tests, n);
 	if (!n)
 		return 1;
 	return _cmocka_run_group_tests("golden_source", tests, n, NULL, NULL);
