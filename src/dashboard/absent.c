@@ -51,13 +51,3 @@ const struct route sw_routes_pages[] = { { "GET", "/", SW_ROLE_VIEWER, SW_NEEDS_
 #ifndef SW_HAS_API
 const struct route sw_routes_api[] = { { 0 } };
 #endif
-
-#ifndef SW_HAS_HISTORY
-void api_export(struct page *p);
-void api_export(struct page *p)
-{
-	p->http = 503;
-	p->type = "application/json";
-	sw_buf_cat(&p->out, "{\"error\":\"this program was built without an export\"}\n");
-}
-#endif
