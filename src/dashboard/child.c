@@ -32,7 +32,9 @@ static void recorder_run(struct dash *d, pid_t parent, int fd, const sigset_t *b
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
 		_exit(0);
-	/* The loop's handlers write into the parent's loop. */
+	/* The parent's loop goes, after it has got descriptors of its own: else what is taken out of it would be taken out of the parent's too. */
+	(void)event_reinit(d->loop->base);
+	sw_loop_free(d->loop);
 	for (size_t i = 0; i < SW_COUNT(ours); i++)
 		(void)signal(ours[i], SIG_DFL);
 	(void)sigprocmask(SIG_SETMASK, before, NULL);

@@ -24,7 +24,7 @@
 
 #define LOG "dashboard"
 
-enum { DESCRIPTORS_KEPT = 64, RECORDER_WAIT = 5000 /* ms */, STORE_EVERY = 1000 };
+enum { DESCRIPTORS_KEPT = 64, DESCRIPTORS_WANTED = 4200, RECORDER_WAIT = 5000 /* ms */, STORE_EVERY = 1000 };
 
 static const struct sw_plugins dash_plugins = { sw_sources, sw_signals, sw_channels, sw_actions };
 
@@ -119,6 +119,11 @@ static void dash_limits(struct sw_http_limits *lim)
 
 	*lim = sw_http_limits_default;
 	lim->body_max = DASH_FORM_MAX;
+	/* Each viewer holds one; what a shell usually allows is less than they may be. */
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < DESCRIPTORS_WANTED && files.rlim_cur < files.rlim_max) {
+		files.rlim_cur = SW_MIN(files.rlim_max, (rlim_t)DESCRIPTORS_WANTED);
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < lim->conns_max + (rlim_t)DESCRIPTORS_KEPT)
 		lim->conns_max = files.rlim_cur > 2 * DESCRIPTORS_KEPT ? (unsigned)files.rlim_cur - DESCRIPTORS_KEPT : DESCRIPTORS_KEPT;
 }

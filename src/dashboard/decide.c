@@ -18,6 +18,8 @@
 #define LOG      "dashboard"
 #define ID_BYTES 64
 
+#define FOR_WRONG "for: want a length of time such as 2h, 30d at most"
+
 enum { DECIDE_WAIT = 5000 /* ms */, SCOPE_BYTES = 200, SAME_SILENCE = 60000 };
 
 /* ---- fields ---- */
@@ -126,7 +128,7 @@ static void decide(struct page *p)
 	d->look = decide_look;
 	d->came = decided;
 	d->most = DECIDE_WAIT;
-	place_of(p, "actions", "action", id, &service, &environment);
+	place_of(p, "actions", "action_id", id, &service, &environment);
 	dash_deed_find(d, "actions", id, service, environment);
 }
 
@@ -197,6 +199,13 @@ static bool ack_look(struct deed *d)
 		dash_deed_say(d, 404, W(p, "That alert is not kept any more.", "该告警已不再保存。"));
 		return false;
 	}
+	if (sw_jstr(d->state, "acked_by")) {
+		const char *by = sw_jstr(d->state, "acked_by");
+		bool mine = sw_streq(by, d->by.who);
+
+		dash_deed_say(d, mine ? 200 : 409, sw_arena_printf(&p->a, W(p, "%s has it in hand already.", "%s 已认领该告警。"), by));
+		return false;
+	}
 	d->msg = sw_command_ack(&p->a, &d->by);
 	return true;
 }
@@ -211,7 +220,7 @@ static void ack(struct page *p)
 		return;
 	}
 	d->look = ack_look;
-	d->done = W(p, "The alert is in your hands; everybody who got it is told.", "您已认领该告警，并已告知收到它的人。");
+	d->done = W(p, "The alert is in your hands; nobody is reminded of it any more.", "您已认领该告警，不再提醒其他人。");
 	dash_deed_at(d, sw_arena_printf(&p->a, "alert:%s", id));
 }
 
@@ -226,10 +235,37 @@ static bool silence_is_there(const struct deed *d, const struct sw_silence_cmd *
 		sw_ms until = sw_jint(x, "until", 0);
 
 		if (sw_streq(sw_jstr(x, "service"), s->service) && sw_streq(sw_jstr(x, "env"), s->env) && sw_streq(sw_jstr(x, "rule"), s->rule) &&
-		    sw_streq(sw_jstr(x, "severity"), s->severity) && sw_jbool(x, "maintenance", false) == s->maintenance && until <= s->until && s->until - until < SAME_SILENCE)
+		    sw_streq(sw_jstr(x, "severity"), s->severity) && sw_jbool(x, "maintenance", false) == s->maintenance && until > d->now && until <= s->until && s->until - until < SAME_SILENCE)
 			return true;
 	}
 	return false;
+}
+
+/*
+ * The same form within a minute has the same id, and a silence of an id that is there is not taken twice: also when no worker has read the first
+ * one yet. One that was ended meanwhile has used its id up.
+ */
+static const char *silence_id(const struct deed *d, const struct sw_silence_cmd *s)
+{
+	const char *const parts[] = { d->by.who, s->service, s->env, s->rule, s->severity, s->why };
+	const struct sw_jnode *items = sw_jget(d->state, "items");
+	SW_CLEANUP(sw_buf_fini) struct sw_buf text = SW_BUF_INIT, hex = SW_BUF_INIT;
+	unsigned char digest[SW_SHA256_BYTES];
+	bool used;
+
+	for (size_t i = 0; i < SW_COUNT(parts); i++)
+		sw_buf_printf(&text, "%s%c", parts[i] ? parts[i] : "", parts[i] ? '=' : '-');
+	sw_buf_printf(&text, "%d %lld %lld", s->maintenance, (long long)(s->until - d->p->now), (long long)(d->p->now / SAME_SILENCE));
+	do {
+		sw_buf_putc(&text, '+');
+		sw_sha256(text.p, text.n, digest);
+		sw_buf_reset(&hex);
+		sw_hex_encode(&hex, digest, 4);
+		used = false;
+		for (const struct sw_jnode *x = items ? items->child : NULL; x; x = x->next)
+			used |= sw_streq(sw_jstr(x, "id"), hex.p) && sw_jint(x, "until", 0) <= d->now;
+	} while (used);
+	return sw_arena_strdup(&d->p->a, hex.p);
 }
 
 static bool silence_look(struct deed *d)
@@ -237,6 +273,9 @@ static bool silence_look(struct deed *d)
 	struct sw_silence_cmd *s = d->more;
 	struct page *p = d->p;
 	const struct sw_jnode *items = sw_jget(d->state, "items");
+
+	s->id = silence_id(d, s);
+	d->target = target(p, "silence", s->id);
 
 	if (silence_is_there(d, s)) {
 		dash_deed_say(d, 200, W(p, "There is such a silence already.", "已存在这样的静默。"));
@@ -250,28 +289,39 @@ static bool silence_look(struct deed *d)
 	return true;
 }
 
+static const char *silence_words(struct page *p, const char *bad)
+{
+	static const struct { const char *en, *zh; } words[] = {
+		{ "a text has at most 200 bytes", "文本最多 200 字节" },
+		{ "severity: want info, warning or critical", "级别：需要 info、warning 或 critical" },
+		{ "want a service, an environment, a rule or a severity: without one it would be everything", "需要服务、环境、规则或级别：否则将静默所有消息" },
+		{ "maintenance goes with service, environment and rule: an action has no severity", "维护按服务、环境和规则设置：操作没有级别" },
+		{ FOR_WRONG, "时长：需要 2h 这样的长度，最多 30d" },
+	};
+
+	for (size_t i = 0; i < SW_COUNT(words); i++)
+		if (sw_streq(words[i].en, bad))
+			return W(p, words[i].en, words[i].zh);
+	return bad;
+}
+
 static void silence_add(struct page *p)
 {
 	struct sw_silence_cmd *s = SW_ARENA_NEW(&p->a, struct sw_silence_cmd);
-	SW_CLEANUP(sw_buf_fini) struct sw_buf id = SW_BUF_INIT;
 	struct deed *d = dash_deed(p, "silence", "messages");
 	const char *lasts = field(p, "for"), *bad;
-	unsigned char chance[4];
 	sw_dur dur = SW_HOUR;
 
-	sw_random(chance, sizeof chance);
-	sw_hex_encode(&id, chance, sizeof chance);
-	*s = (struct sw_silence_cmd){ .id = sw_arena_strdup(&p->a, sw_buf_str(&id)), .service = field(p, "service"), .env = field(p, "env"), .rule = field(p, "rule"),
+	*s = (struct sw_silence_cmd){ .service = field(p, "service"), .env = field(p, "env"), .rule = field(p, "rule"),
 		                      .severity = field(p, "severity"), .why = field(p, "why"), .maintenance = field(p, "maintenance") != NULL };
 	bad = sw_silence_wrong(s);
 	if (!bad && lasts && (sw_dur_parse(lasts, &dur) < 0 || dur < SW_SECOND || dur > SILENCE_LONGEST))
-		bad = "for: want a length of time such as 2h, 30d at most";
+		bad = FOR_WRONG;
 	if (bad) {
-		wrong(d, bad);
+		wrong(d, silence_words(p, bad));
 		return;
 	}
 	s->until = p->now + dur;
-	d->target = target(p, "silence", s->id);
 	d->more = s;
 	d->look = silence_look;
 	d->done = s->maintenance ? W(p, "The maintenance is on.", "维护已开始。") : W(p, "The silence is on.", "静默已开始。");

@@ -27,8 +27,12 @@ void dash_deed_say(struct deed *d, int status, const char *words)
 {
 	struct page *p = d->p;
 	bool well = status < 400;
+	unsigned char ip[16];
+	char from[64];
 
-	sw_log(well ? SW_LOG_INFO : SW_LOG_WARN, LOG, "%s of %s by %s: %s", d->what, d->target, d->by.who, words);
+	dash_client(p, ip, from, sizeof from);
+	sw_log(well ? SW_LOG_INFO : SW_LOG_WARN, LOG, "%s of %s by %s from %s: %s, %d", d->what, d->target, d->by.who, from,
+	       status == 202 ? "stored" : well ? "done" : "not done", status);
 	if (well) {
 		SW_METRIC_INC(p->d->meters.decisions, d->what);
 		dash_live_touched(p->d, SW_TOUCHED_DECISIONS | DASH_TOUCHED_STATUS);

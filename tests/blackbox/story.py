@@ -61,7 +61,7 @@ RULES = """
   on: deploy-to-prod
   where: service == "web"
   watch: {for: 10s, every: 1s}
-  if: error_rate > baseline + 2pp and error_rate > limits.errors for 3 checks
+  if: error_rate > baseline + 2pp or error_rate > limits.errors for 3 checks
   then: [alert, rollback]
   severity: critical
   runbook: https://wiki.example.com/web-errors
@@ -244,8 +244,8 @@ class Story:
     def trouble(self):
         """A letter that nobody can read, and two decisions."""
         self.gitlab(json.dumps({"object_kind": "deployment", "status": ["no"], "project": 7, "reason": "<script>window.owned = 4</script>"}).encode())
-        self.shipwatch("silence", "add", "--service", "shop", "--for", "2h", "--why", "load test <b>until noon</b>", "--by", "Wang Fang")
-        self.shipwatch("hold", "shop/prod", "--why", "stock taking", "--by", "Zhao Lei")
+        self.shipwatch("silence", "add", "--service", "shop", "--for", "2h", "--why", "load test <b>until noon</b>", "--who", "Wang Fang")
+        self.shipwatch("hold", "shop/prod", "--why", "stock taking", "--who", "Zhao Lei")
 
     def play(self):
         self.builds()
