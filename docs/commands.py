@@ -11,12 +11,12 @@ PAGE = os.path.join(ROOT, "docs", "commands.md")
 GROUPS = [
     ("Running it", ["up", "gateway", "worker", "dashboard"]),
     ("Configuration and rules", ["check", "test", "replay"]),
-    ("What goes on", ["status", "explain", "export-test", "label", "dead", "silence"]),
+    ("What goes on", ["status", "explain", "export-test", "export-history", "label", "dead", "silence"]),
     ("Stepping in", ["hold", "release", "cancel", "approve", "refuse", "ack", "deploy"]),
     ("Trying things", ["sign", "send", "render", "test-health", "hash-password", "version"]),
 ]
 MORE = {
-    "explain": "How to read it: [explain.md](explain.md).", "export-test": "See [explain.md](explain.md).", "test": "See [rule-tests.md](rule-tests.md).",
+    "explain": "How to read it: [explain.md](explain.md).", "export-test": "See [explain.md](explain.md).", "export-history": "See [history.md](history.md).", "test": "See [rule-tests.md](rule-tests.md).",
     "replay": "See [replay.md](replay.md).", "approve": "See [approval.md](approval.md).", "dashboard": "See [dashboard.md](dashboard.md).",
 }
 

@@ -24,6 +24,7 @@ static const struct sw_command commands[] = {
 	{ "deploy", "tells of a deployment made by hand", sw_cli_deploy },
 	{ "explain", "why a watch ended as it did", sw_cli_explain },
 	{ "export-test", "what happened, as a test of the rule", sw_cli_export_test },
+	{ "export-history", "what was recorded, as lines of JSON", sw_cli_export_history },
 	{ "label", "says what a deployment really was: good or bad", sw_cli_label },
 	{ "dead", "what could not be handled: list, show, retry, drop", sw_cli_dead },
 	{ "silence", "messages held back for a while: add, list, end", sw_cli_silence },

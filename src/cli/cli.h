@@ -40,6 +40,7 @@ int sw_cli_ack(int argc, char **argv);
 int sw_cli_deploy(int argc, char **argv);
 int sw_cli_explain(int argc, char **argv);
 int sw_cli_export_test(int argc, char **argv);
+int sw_cli_export_history(int argc, char **argv);
 int sw_cli_label(int argc, char **argv);
 int sw_cli_dead(int argc, char **argv);
 int sw_cli_silence(int argc, char **argv);

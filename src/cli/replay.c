@@ -11,12 +11,15 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "dashboard/history.h"
 #include "rules/rules.h"
 #include "sim/replay.h"
 
 enum { REPLAY_BROKEN = 2, REPLAY_EMPTY = 3 };
 
 #define RULE_FILES 200
+#define PIECE ((size_t)4 << 20) /* of a history at once */
+#define BEFORE (7 * SW_DAY)     /* of a history, before what is asked for: what ran then, what was usual */
 
 struct replay_options {
 	struct sw_common c;
@@ -121,10 +124,51 @@ static void told_progress(void *arg, sw_ms now, size_t pseudo)
 		(void)fprintf(stderr, "\rreplaying %s ", day);
 }
 
+/* Each line of a piece. Return: 0, or -E2BIG with err. */
+static int history_lines(struct recording *rec, const struct sw_buf *b, struct sw_err *err)
+{
+	struct sw_err bad = SW_ERR_INIT;
+
+	for (const char *p = b->p, *end; p < b->p + b->n; p = end + 1) {
+		end = memchr(p, '\n', (size_t)(b->p + b->n - p));
+		if (++rec->lines > rec->lines_max)
+			return sw_err_set(err, E2BIG, "more than %zu lines; say --since", rec->lines_max);
+		if (sw_recording_line(rec, p, (size_t)(end - p), &bad) < 0 && rec->skipped++ < RECORDING_TOLD)
+			told_bad(NULL, bad.text);
+	}
+	return 0;
+}
+
+/* A dashboard's own file. */
+static int replay_history(struct recording *rec, const struct replay_options *o, struct sw_err *err)
+{
+	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+	struct sw_arena a = { 0 };
+	struct sw_export x = { 0 };
+	struct sw_store *s = NULL;
+	struct sw_rows newest;
+	int r = sw_store_open(o->from, SW_STORE_READ, &s, err);
+
+	if (r == 0 && o->since) {
+		r = sw_list_get(s, "events", 1, &a, &newest, err, NULL);
+		if (r == 0 && newest.n)
+			x.from = sw_row_int(&newest.rows[0], "at", 0) - o->since - BEFORE;
+	}
+	while (r == 0 && !x.done) {
+		sw_buf_reset(&b);
+		r = sw_store_export(s, &x, PIECE, &b, err);
+		if (r == 0 && b.n)
+			r = history_lines(rec, &b, err);
+	}
+	sw_store_close(s);
+	sw_arena_fini(&a);
+	return r;
+}
+
 static bool replay_read(struct recording *rec, const struct replay_options *o)
 {
 	struct sw_err err = SW_ERR_INIT;
-	int r = sw_recording_read(rec, o->from, told_bad, NULL, &err);
+	int r = sw_store_is(o->from) ? replay_history(rec, o, &err) : sw_recording_read(rec, o->from, told_bad, NULL, &err);
 
 	if (r == 0 && o->labels)
 		r = sw_recording_read(rec, o->labels, told_bad, NULL, &err);
@@ -225,13 +269,13 @@ int sw_cli_replay(int argc, char **argv)
 {
 	static const struct sw_usage usage = {
 		"replay --from FILE [--since 30d] [--rules DIR] [--against DIR] [--labels FILE] [-c FILE] [--json]",
-		"Plays what was recorded (lines of JSON, docs/replay.md) against rules: what would have fired, how often rightly, how soon,\n"
-		"and what other rules would have decided instead. Nothing is sent, nothing is done.\n",
+		"Plays what was recorded (a dashboard's history.db, or lines of JSON, docs/replay.md) against rules: what would have fired,\n"
+		"how often rightly, how soon, and what other rules would have decided instead. Nothing is sent, nothing is done.\n",
 		"for replay: 2 also a mistake in the rules or the configuration; 3 nothing is recorded there\n", 0, 0,
 	};
 	struct replay_options o = { .pseudo = 100 };
 	const struct sw_opt opts[] = {
-		{ "from", 0, SW_OPT_TEXT, &o.from, "FILE", "the recording; -: stdin" },
+		{ "from", 0, SW_OPT_TEXT, &o.from, "FILE", "the recording, or a history; -: stdin" },
 		{ "since", 0, SW_OPT_DUR, &o.since, "TIME", "only deployments so long before its end", NULL, 1, 3650 * SW_DAY },
 		{ "rules", 0, SW_OPT_TEXT, &o.rules, "DIR", "folder or file of rules; else those of the configuration" },
 		{ "against", 0, SW_OPT_TEXT, &o.against, "DIR", "other rules: what would they decide otherwise" },

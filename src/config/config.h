@@ -45,6 +45,7 @@ struct sw_conf_dashboard {
 	size_t n_users;
 	struct sw_conf_token *tokens;
 	size_t n_tokens;
+	int badges;                   /* 1: shown to everybody */
 	sw_dur session;               /* 12 h */
 	const char **trusted_proxies; /* NULL or NULL-ended, checked */
 	const char *user_header, *role_header; /* lower case; NULL: none */

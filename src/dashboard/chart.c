@@ -47,6 +47,17 @@ static double round_up(double v)
 	return 10 * power;
 }
 
+/* Lengths of time are round in minutes and hours. */
+static double round_up_time(double v)
+{
+	static const double steps[] = { 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400 };
+
+	for (size_t i = 0; v > 5 && i < SW_COUNT(steps); i++)
+		if (v <= steps[i] * (1 + 1e-9))
+			return steps[i];
+	return round_up(v);
+}
+
 struct scale { double low, high, step; };
 
 static void scale_see(double v, double *low, double *high)
@@ -78,7 +89,7 @@ static struct scale scale_of(const struct chart *c)
 		unit *= 1024;
 	if (high - low <= 0)
 		high = low + (fabs(low) > 0 ? fabs(low) * 0.1 : c->type == SW_V_RATIO ? 0.01 : 1);
-	s.step = round_up((high - low) / unit / 4) * unit;
+	s.step = c->type == SW_V_DURATION ? round_up_time((high - low) / 4) : round_up((high - low) / unit / 4) * unit;
 	s.low = floor(low / s.step) * s.step;
 	s.high = ceil(high / s.step - 1e-9) * s.step;
 	return s;
@@ -205,12 +216,17 @@ static void put_svg(struct page *p, const struct chart *c, const struct scale *s
 	sw_buf_cat(&p->out, "</svg>");
 }
 
-static void put_clock(struct page *p, sw_ms at)
+/* "17:59:46"; over days "11-28 17:59". */
+static void put_clock(struct page *p, const struct chart *c, sw_ms at)
 {
 	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+	bool days = c->to - c->from > 20 * SW_HOUR;
 
-	sw_time_print_local(at, sw_config_tz_offset(p->cfg, at), false, &b);
-	sw_html_text(&p->out, sw_buf_str(&b));
+	sw_time_print_local(at, sw_config_tz_offset(p->cfg, at), days, &b);
+	if (days && b.n == strlen("2026-11-28 17:59:46"))
+		sw_html(&p->out, "%s", sw_arena_strndup(&p->a, b.p + 5, 11));
+	else
+		sw_html_text(&p->out, sw_buf_str(&b));
 }
 
 static void put_axes(struct page *p, const struct chart *c, const struct scale *s)
@@ -226,7 +242,7 @@ static void put_axes(struct page *p, const struct chart *c, const struct scale *
 	sw_buf_cat(&p->out, "</div><div class=\"c-x\" aria-hidden=\"true\">");
 	for (int i = 0; i < 4; i++) {
 		sw_buf_cat(&p->out, "<span>");
-		put_clock(p, c->from + (c->to - c->from) * i / 3);
+		put_clock(p, c, c->from + (c->to - c->from) * i / 3);
 		sw_buf_cat(&p->out, "</span>");
 	}
 	sw_buf_cat(&p->out, "</div>");
@@ -285,12 +301,12 @@ static void put_words(struct page *p, const struct chart *c)
 	}
 	if (c->deployed) {
 		sw_buf_printf(&p->out, "<li class=\"k-deploy\">%s ", W(p, "deployed", "部署于"));
-		put_clock(p, c->deployed);
+		put_clock(p, c, c->deployed);
 		sw_buf_cat(&p->out, "</li>");
 	}
 	if (c->decided && c->verdict) {
 		sw_html(&p->out, "<li class=\"k-decided\">%s ", W(p, "verdict", "判定于"));
-		put_clock(p, c->decided);
+		put_clock(p, c, c->decided);
 		sw_buf_cat(&p->out, "</li>");
 	}
 	sw_buf_cat(&p->out, "</ul></figcaption>");
@@ -305,7 +321,7 @@ static void put_table(struct page *p, const struct chart *c, const struct chart_
 	        W(p, "Numbers", "数据"), W(p, "time", "时间"), c->signal);
 	for (size_t i = 0; i < n; i += every ? every : 1) {
 		sw_buf_cat(&p->out, "<tr><td>");
-		put_clock(p, v[i].at);
+		put_clock(p, c, v[i].at);
 		sw_buf_cat(&p->out, "</td><td>");
 		page_value(p, c->type, v[i].v);
 		sw_buf_cat(&p->out, "</td></tr>");

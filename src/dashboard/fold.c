@@ -16,7 +16,7 @@ static const char *const statements[ST_COUNT] = {
 	[ST_EVENT] = "INSERT INTO events (at, event_id, n, delivery, source, kind, status, repo, branch, tag, sha, service, environment, ci_run_id, ci_run_alias, user,"
 	             " title, url) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
 	[ST_EVENT_BODY] = "INSERT INTO event_bodies (id, ev) VALUES (?, ?) ON CONFLICT DO NOTHING",
-	[ST_EVENT_CLAIM] = "UPDATE events SET service = ?1, environment = ?2, claimed = 1 WHERE event_id = ?3 AND kind = ?4 AND environment IS ?5 AND NOT claimed",
+	[ST_EVENT_CLAIM] = "UPDATE events SET service = ?1, environment = ?2, claimed = 1 WHERE event_id = ?3 AND +kind = ?4 AND +environment IS ?5 AND NOT claimed",
 	[ST_SAMPLE] = "INSERT INTO samples (place, at, signal, r, v, n, text) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
 	[ST_BUILD_RUN] = "SELECT * FROM builds WHERE run = ?",
 	[ST_BUILD_ALIAS] = "SELECT * FROM builds WHERE ci_run_alias = ? ORDER BY id DESC LIMIT 1",
@@ -233,24 +233,37 @@ int64_t sw_fold_signal(struct fold *f, const char *name, const char *source)
 	return fold_id(f, &f->signals, name, source, ST_SIGNAL, ST_SIGNAL_ADD);
 }
 
+/* The first byte that is not ASCII; most text has none. */
+static size_t fold_ascii(const char *p, size_t n)
+{
+	size_t i = 0;
+
+	for (uint64_t eight; i + sizeof eight <= n; i += sizeof eight) {
+		memcpy(&eight, p + i, sizeof eight);
+		if (eight & 0x8080808080808080u)
+			break;
+	}
+	while (i < n && (unsigned char)p[i] < 0x80)
+		i++;
+	return i;
+}
+
 struct raw sw_fold_json(struct fold *f, struct raw raw)
 {
 	struct sw_buf b = SW_BUF_INIT;
-	size_t i = 0;
 
-	while (i < raw.n) {
-		unsigned k = (unsigned char)raw.p[i] < 0x80 ? 1 : sw_utf8_len(raw.p + i, raw.n - i);
+	for (size_t i = fold_ascii(raw.p, raw.n); i < raw.n; i += fold_ascii(raw.p + i, raw.n - i)) {
+		unsigned k = sw_utf8_len(raw.p + i, raw.n - i);
 
-		if (!k)
+		if (!k) {
+			sw_utf8_clean(&b, raw.p, raw.n, false);
+			raw.p = sw_arena_memdup(&f->a, b.p, b.n);
+			raw.n = b.n;
+			sw_buf_fini(&b);
 			break;
+		}
 		i += k;
 	}
-	if (i == raw.n)
-		return raw;
-	sw_utf8_clean(&b, raw.p, raw.n, false);
-	raw.p = sw_arena_memdup(&f->a, b.p, b.n);
-	raw.n = b.n;
-	sw_buf_fini(&b);
 	return raw;
 }
 

@@ -59,11 +59,6 @@ static void alert_facts(struct page *p, const struct sw_row *r)
 	page_fact(p, W(p, "Repository", "仓库"), sw_row_text(r, "repo"));
 	page_fact(p, W(p, "Branch", "分支"), sw_row_text(r, "branch"));
 	page_fact(p, W(p, "Run", "运行编号"), sw_row_text(r, "ci_run_id"));
-	if (page_log_url(p, sw_row_text(r, "ci_run_id"))) {
-		page_fact_begin(p, W(p, "Links", "链接"));
-		page_log_link(p, sw_row_text(r, "ci_run_id"));
-		page_fact_end(p);
-	}
 	page_fact_begin(p, W(p, "In hand", "认领"));
 	if (by)
 		sw_html(&p->out, "<strong>%s</strong>, ", by);
@@ -107,11 +102,21 @@ static void news_body(struct page *p, const struct sw_row *r)
 	}
 	if (al.n_findings)
 		sw_buf_cat(&p->out, "</ul>");
+}
+
+/* The newest news has the most links. */
+static void news_links(struct page *p, const struct sw_row *r)
+{
+	struct sw_alert al;
+
+	sw_alert_read(page_json(p, sw_row_text(r, "body"), sw_row_value(r, "body")->n), &p->a, &al);
+	sw_buf_cat(&p->out, "<p>");
 	for (size_t i = 0; i < SW_LINK_COUNT; i++)
 		if (al.links[i] && i != SW_LINK_APPROVAL && i != SW_LINK_DASHBOARD) {
 			sw_html_link(&p->out, al.links[i], link_words(p, i));
 			sw_buf_putc(&p->out, ' ');
 		}
+	sw_buf_cat(&p->out, "</p>\n");
 }
 
 static void news(struct page *p, const char *alert)
@@ -132,6 +137,8 @@ static void news(struct page *p, const char *alert)
 		sw_buf_cat(&p->out, "</li>\n");
 	}
 	sw_buf_cat(&p->out, "</ol>\n");
+	if (rows.n)
+		news_links(p, &rows.rows[0]);
 	page_section_end(p);
 }
 

@@ -104,9 +104,8 @@ static void trend_rows(struct page *p, const struct sum_line *lines, size_t n)
 		line_url(p, x);
 		sw_buf_cat(&p->out, "\">");
 		page_words(p, x->repo, 48);
-		sw_buf_cat(&p->out, "</a> <span class=\"branch\">");
-		page_words(p, *x->branch ? x->branch : W(p, "no branch", "无分支"), 40);
-		sw_buf_cat(&p->out, "</span>");
+		sw_buf_cat(&p->out, "</a> ");
+		page_branch(p, *x->branch ? x->branch : W(p, "no branch", "无分支"));
 		if (*x->environment)
 			sw_html(&p->out, " <span class=\"muted\">→ %s</span>", x->environment);
 		page_cell(p, &t);
@@ -170,9 +169,8 @@ static void line_section(struct page *p, const struct sum_line *x)
 	page_section(p, "line", W(p, "This line", "此线路"), "builds");
 	sw_buf_cat(&p->out, "<p class=\"row\"><strong>");
 	page_words(p, x->repo, 80);
-	sw_buf_cat(&p->out, "</strong> <span class=\"branch\">");
-	page_words(p, *x->branch ? x->branch : W(p, "no branch", "无分支"), 80);
-	sw_buf_cat(&p->out, "</span>");
+	sw_buf_cat(&p->out, "</strong> ");
+	page_branch(p, *x->branch ? x->branch : W(p, "no branch", "无分支"));
 	if (*x->environment)
 		sw_html(&p->out, " <span class=\"muted\">→ %s</span>", x->environment);
 	sw_buf_cat(&p->out, "</p>\n");

@@ -113,6 +113,8 @@ void watch_curves(struct page *p, const struct watch_view *x)
 		if (sum_samples(p->store, x->service, x->environment, signals[i], from, to, SAMPLES_MAX, &p->a, &points, &c.n) < 0)
 			continue;
 		c.points = points;
+		if (c.n && points[0].at < x->deployed)
+			c.from = SW_MAX(c.from, points[0].at); /* before that nothing was read */
 		c.before = watch_number(c.type, before_of(x, signals[i]));
 		c.limits = limits;
 		c.n_limits = limits_of(x, signals[i], c.type, limits);

@@ -254,7 +254,7 @@ static void alerts(struct page *p, const struct sw_row *dep)
 	if (!rows.n)
 		return;
 	page_section(p, "alerts", W(p, "What people were told", "发出的告警"), "alerts");
-	page_alerts(p, &rows);
+	page_alert_lines(p, &rows);
 	page_section_end(p);
 }
 

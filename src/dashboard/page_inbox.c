@@ -116,6 +116,7 @@ static void message(struct page *p, const struct sw_row *r, const char *look)
 	sw_alert_read(page_json(p, sw_row_text(r, "body"), sw_row_value(r, "body")->n), &p->a, &al);
 	al.delivery = al.delivery ? al.delivery : sw_row_text(r, "news_id");
 	al.locale = p->locale;
+	al.tz_offset_s = sw_config_tz_offset(p->cfg, al.fired_at);
 	sw_buf_cat(&p->out, "<article class=\"mail\"><header class=\"row\">");
 	page_ago(p, sw_row_int(r, "at", 0));
 	page_to(p, "alerts", sw_row_text(r, "alert"), sw_word_news(al.news, p->locale) ? sw_word_news(al.news, p->locale) : page_word(p, sw_row_text(r, "news")));

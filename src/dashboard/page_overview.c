@@ -123,8 +123,9 @@ static void need_system(struct page *p, struct needs *x)
 	}
 	if (dead > 0) {
 		need(p, x, "dead");
-		sw_html(&p->out, "<a href=\"/dead\">%lld %s</a> <span class=\"muted\">%s</span>", (long long)dead, W(p, "dead letters", "封死信"),
-		        W(p, "could not be handled: try them again, or drop them", "无法处理：请重试或丢弃"));
+		sw_buf_cat(&p->out, "<a href=\"/dead\">");
+		page_number(p, dead, "dead letter", "dead letters", "封死信");
+		sw_html(&p->out, "</a> <span class=\"muted\">%s</span>", W(p, "could not be handled: to be tried again, or dropped", "无法处理：请重试或丢弃"));
 	}
 }
 
@@ -305,6 +306,8 @@ static void places(struct page *p)
 	qsort(list, n, sizeof *list, place_order);
 	if (p->store && sum_places(p->store, list, n, &p->a) < 0)
 		sw_html(&p->out, "<p class=\"banner bad\" role=\"alert\">%s</p>\n", W(p, "The history does not answer.", "历史记录没有回应。"));
+	if (n)
+		sw_buf_cat(&p->out, "<div class=\"services\">\n");
 	for (size_t i = 0; i < n; i++) {
 		bool first = i == 0 || !sw_streq(list[i].service, list[i - 1].service), last = i + 1 == n || !sw_streq(list[i].service, list[i + 1].service);
 
@@ -314,6 +317,8 @@ static void places(struct page *p)
 		if (last)
 			sw_buf_cat(&p->out, "</div></div>\n");
 	}
+	if (n)
+		sw_buf_cat(&p->out, "</div>\n");
 	if (!n)
 		page_empty(p, W(p, "No place is configured and no deployment was seen. Name your services in the configuration under services:.", "尚未配置服务，也没有收到部署。请在配置的 services: 下声明服务。"));
 	if (rows.next)

@@ -160,7 +160,7 @@ static void rule_did(struct page *p, const struct sum_rule *s)
 		sw_html(&p->out, "<span class=\"muted\">%s</span>", W(p, "never", "从未"));
 	}
 	sw_html(&p->out, "</dd><dt>%s</dt><dd>", W(p, "30 days", "近 30 天"));
-	sw_buf_printf(&p->out, W(p, "%lld alerts", "%lld 次告警"), (long long)s->alerts);
+	page_number(p, s->alerts, "alert", "alerts", "次告警");
 	if (s->pass + s->fail + s->other) {
 		sw_buf_cat(&p->out, "; ");
 		sw_buf_printf(&p->out, W(p, "%lld pass, %lld fail, %lld other", "%lld 通过，%lld 失败，%lld 其他"), (long long)s->pass, (long long)s->fail, (long long)s->other);
@@ -196,20 +196,21 @@ static void rule_card(struct page *p, const struct sum_rule *s)
 		sw_html_badge(p, r->severity == SW_SEV_CRITICAL ? "critical" : r->severity == SW_SEV_WARNING ? "warning" : "info");
 	else
 		sw_html(&p->out, "<span class=\"badge idle\">%s</span>", W(p, "not in force any more", "已不在配置中"));
-	sw_buf_cat(&p->out, "</div>\n");
+	if (r)
+		sw_html(&p->out, "<span class=\"muted where\">%s:%u", strrchr(r->file, '/') ? strrchr(r->file, '/') + 1 : r->file, r->line);
+	if (r && r->runbook) {
+		sw_buf_cat(&p->out, " · ");
+		sw_html_link(&p->out, r->runbook, W(p, "runbook", "处理手册"));
+	}
+	sw_buf_cat(&p->out, r ? "</span></div>\n" : "</div>\n");
 	if (r && r->summary)
 		sw_html(&p->out, "<p>%s</p>\n", r->summary);
-	sw_buf_cat(&p->out, "<div class=\"grid two\"><div>");
+	sw_buf_cat(&p->out, "<div class=\"two-sides\"><div>");
 	if (r)
 		rule_says(p, r);
 	sw_buf_cat(&p->out, "</div><div>");
 	rule_did(p, s);
-	sw_buf_cat(&p->out, "</div></div>");
-	if (r)
-		sw_html(&p->out, "<p class=\"muted\">%s:%u%s", r->file, r->line, r->runbook ? " · " : "");
-	if (r && r->runbook)
-		sw_html_link(&p->out, r->runbook, W(p, "runbook", "处理手册"));
-	sw_buf_cat(&p->out, r ? "</p></article>\n" : "</article>\n");
+	sw_buf_cat(&p->out, "</div></div></article>\n");
 }
 
 static size_t rules_known(struct page *p, struct sum_rule *list, const char *q)

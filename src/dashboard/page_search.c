@@ -12,8 +12,7 @@ static const char *run_of(const struct found *f)
 {
 	for (size_t i = 0; i < FOUND_COUNT; i++)
 		for (size_t k = 0; k < f->rows[i].n; k++) {
-			const struct sw_row *r = &f->rows[i].rows[k];
-			const char *run = i == FOUND_EVENTS || i == FOUND_BUILDS || i == FOUND_DEPLOYMENTS || i == FOUND_ALERTS ? sw_row_text(r, "ci_run_id") : NULL;
+			const char *run = sw_row_text(&f->rows[i].rows[k], "ci_run_id");
 
 			if (run)
 				return run;

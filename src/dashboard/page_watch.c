@@ -302,7 +302,7 @@ static void facts(struct page *p, const struct watch_view *x)
 		page_fact_begin(p, W(p, "Looks", "检查"));
 		sw_html(&p->out, "%lld", (long long)sw_row_int(x->row, "checks", 0));
 		if (sw_row_int(x->row, "known", -1) >= 0)
-			sw_html(&p->out, ", %lld %s", (long long)sw_row_int(x->row, "known", 0), W(p, "of them said something", "次有效"));
+			sw_html(&p->out, ", %lld %s", (long long)sw_row_int(x->row, "known", 0), W(p, "with an answer", "次有效"));
 		page_fact_end(p);
 	}
 	page_fact(p, W(p, "Watch", "观察编号"), x->id);

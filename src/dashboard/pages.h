@@ -36,6 +36,11 @@ void page_about(struct page *p, sw_dur d);
 const char *page_word(struct page *p, const char *word);
 /* Text from outside in one line, cut with the whole in its title; NULL or "": a dash. */
 void page_words(struct page *p, const char *s, size_t bytes);
+/* A branch or a name: one line, what is too long for it behind an ellipsis. */
+void page_branch(struct page *p, const char *s);
+void page_name(struct page *p, const char *s);
+/* "1 alert", "3 alerts". */
+void page_number(struct page *p, int64_t n, const char *one, const char *many, const char *zh);
 /* A pair of a description list; nothing when value is NULL or "". */
 void page_fact(struct page *p, const char *name, const char *value);
 /* First lines of commits and the like, which can be long: folded where they are. Nothing when it is NULL or "". */
@@ -61,6 +66,7 @@ bool page_operator(const struct page *p);
 void page_deployments(struct page *p, const struct sw_rows *rows, bool place);
 void page_builds(struct page *p, const struct sw_rows *rows);
 void page_alerts(struct page *p, const struct sw_rows *rows);
+void page_alert_lines(struct page *p, const struct sw_rows *rows); /* where there is little room */
 void page_events(struct page *p, const struct sw_rows *rows);
 void page_actions(struct page *p, const struct sw_rows *rows);
 void page_watches(struct page *p, const struct sw_rows *rows);

@@ -188,6 +188,34 @@ void page_words(struct page *p, const char *s, size_t bytes)
 	}
 }
 
+static void put_cut(struct page *p, const char *class, const char *s)
+{
+	if (!s || !*s) {
+		sw_buf_cat(&p->out, "<span class=\"none\">–</span>");
+		return;
+	}
+	sw_html(&p->out, "<span class=\"%s\" title=\"", class);
+	sw_html_cut(&p->out, s, 300);
+	sw_buf_cat(&p->out, "\">");
+	sw_html_cut(&p->out, s, 120);
+	sw_buf_cat(&p->out, "</span>");
+}
+
+void page_branch(struct page *p, const char *s)
+{
+	put_cut(p, "branch", s);
+}
+
+void page_name(struct page *p, const char *s)
+{
+	put_cut(p, "name", s);
+}
+
+void page_number(struct page *p, int64_t n, const char *one, const char *many, const char *zh)
+{
+	sw_html(&p->out, "%lld %s", (long long)n, W(p, n == 1 ? one : many, zh));
+}
+
 void page_fact_begin(struct page *p, const char *name)
 {
 	sw_html(&p->out, "<div><dt>%s</dt><dd>", name);

@@ -26,9 +26,7 @@ static void put_release(struct page *p, const char *version, const char *sha)
 
 static void put_line(struct page *p, const struct sw_row *r)
 {
-	const char *tag = sw_row_text(r, "tag"), *branch = sw_row_text(r, "branch");
-
-	page_words(p, tag ? tag : branch, 48);
+	page_branch(p, sw_row_text(r, "tag") ? sw_row_text(r, "tag") : sw_row_text(r, "branch"));
 }
 
 void page_deployments(struct page *p, const struct sw_rows *rows, bool place)
@@ -58,7 +56,7 @@ void page_deployments(struct page *p, const struct sw_rows *rows, bool place)
 		page_cell(p, &t);
 		page_ago(p, sw_row_int(r, "at", 0));
 		page_cell(p, &t);
-		page_words(p, sw_row_text(r, "user"), 32);
+		page_name(p, sw_row_text(r, "user"));
 		page_cell(p, &t);
 		put_line(p, r);
 		page_cell(p, &t);
@@ -84,9 +82,8 @@ void page_builds(struct page *p, const struct sw_rows *rows)
 		sw_html_url(&p->out, sw_row_text(r, "id"));
 		sw_buf_cat(&p->out, "\">");
 		page_words(p, sw_row_text(r, "repo") ? sw_row_text(r, "repo") : sw_row_text(r, "run"), 48);
-		sw_buf_cat(&p->out, "</a> <span class=\"muted\">");
+		sw_buf_cat(&p->out, "</a> ");
 		put_line(p, r);
-		sw_buf_cat(&p->out, "</span>");
 		page_cell(p, &t);
 		page_ago(p, sw_row_int(r, "at", 0));
 		page_cell(p, &t);
@@ -96,7 +93,7 @@ void page_builds(struct page *p, const struct sw_rows *rows)
 		page_cell(p, &t);
 		sw_html_sha(p, sw_row_text(r, "sha"));
 		page_cell(p, &t);
-		page_words(p, sw_row_text(r, "user") ? sw_row_text(r, "user") : sw_row_text(r, "author"), 32);
+		page_name(p, sw_row_text(r, "user") ? sw_row_text(r, "user") : sw_row_text(r, "author"));
 		page_cell(p, &t);
 		page_words(p, sw_row_text(r, "title"), 80);
 	}
@@ -136,9 +133,29 @@ void page_alerts(struct page *p, const struct sw_rows *rows)
 			sw_html(&p->out, "%s, ", told);
 		page_ago(p, sw_row_int(r, "last", 0));
 		page_cell(p, &t);
-		page_words(p, sw_row_text(r, "acked_by"), 32);
+		page_name(p, sw_row_text(r, "acked_by"));
 	}
 	page_table_end(p, &t);
+}
+
+void page_alert_lines(struct page *p, const struct sw_rows *rows)
+{
+	sw_buf_cat(&p->out, "<ul class=\"plain\">\n");
+	for (size_t i = 0; i < rows->n; i++) {
+		const struct sw_row *r = &rows->rows[i];
+		const char *summary = sw_row_text(r, "summary"), *told = sw_word_news(sw_news_parse(sw_row_text(r, "news")), p->locale);
+
+		sw_buf_cat(&p->out, "<li>");
+		sw_html_badge(p, sw_row_text(r, "state"));
+		sw_buf_putc(&p->out, ' ');
+		page_to(p, "alerts", sw_row_text(r, "alert"), summary && *summary ? summary : sw_row_text(r, "rule"));
+		sw_html(&p->out, "<br><span class=\"muted\">%s%s", told, told ? ", " : "");
+		page_ago(p, sw_row_int(r, "last", 0));
+		if (sw_row_text(r, "acked_by"))
+			sw_html(&p->out, ", %s <strong>%s</strong>", W(p, "in the hands of", "认领人："), sw_row_text(r, "acked_by"));
+		sw_buf_cat(&p->out, "</span></li>\n");
+	}
+	sw_buf_cat(&p->out, "</ul>\n");
 }
 
 void page_events(struct page *p, const struct sw_rows *rows)
@@ -161,9 +178,8 @@ void page_events(struct page *p, const struct sw_rows *rows)
 		page_ago(p, sw_row_int(r, "at", 0));
 		page_cell(p, &t);
 		page_words(p, sw_row_text(r, "repo"), 40);
-		sw_buf_cat(&p->out, " <span class=\"muted\">");
+		sw_buf_putc(&p->out, ' ');
 		put_line(p, r);
-		sw_buf_cat(&p->out, "</span>");
 		page_cell(p, &t);
 		page_place(p, sw_row_text(r, "service"), sw_row_text(r, "environment"), false);
 		page_cell(p, &t);
@@ -196,7 +212,7 @@ void page_actions(struct page *p, const struct sw_rows *rows)
 		page_cell(p, &t);
 		page_ago(p, sw_row_int(r, "at", 0));
 		page_cell(p, &t);
-		page_words(p, sw_row_text(r, "decided_by"), 32);
+		page_name(p, sw_row_text(r, "decided_by"));
 		page_cell(p, &t);
 		page_words(p, sw_word_said(sw_row_text(r, "why"), p->locale, &room), 120);
 	}

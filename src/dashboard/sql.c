@@ -102,6 +102,18 @@ static void sql_uri(struct sw_buf *b, const char *path)
 	sw_buf_cat(b, "?immutable=1");
 }
 
+/* One thread of a process uses the library, and nobody asks it for its statistics of memory: no locks. */
+static void sql_setup(void)
+{
+	static bool done;
+
+	if (!done) {
+		(void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+		(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	}
+	done = true;
+}
+
 int sw_sql_open(const char *path, enum sw_sql_mode mode, struct sw_sql **ret, struct sw_err *err)
 {
 	int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | (mode == SW_SQL_WRITE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY);
@@ -109,6 +121,7 @@ int sw_sql_open(const char *path, enum sw_sql_mode mode, struct sw_sql **ret, st
 	struct sw_buf uri = SW_BUF_INIT;
 	int r;
 
+	sql_setup();
 	if (mode == SW_SQL_FROZEN) {
 		sql_uri(&uri, path);
 		path = uri.p;

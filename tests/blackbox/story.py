@@ -3,6 +3,7 @@ letter, a silence, hostile words; with gateway, worker, dashboard and Redis as t
 
   story.py [PORT]      plays it and goes on serving the dashboard until it is interrupted
 """
+import hashlib
 import json
 import os
 import subprocess
@@ -97,7 +98,7 @@ LONG_BRANCH = "feature/JIRA-12345-a-branch-name-that-nobody-should-ever-give-but
 
 
 def sha(n):
-    return "%040x" % (0x9e3779b97f4a7c15 * (n + 1) * 0x1000003 % (1 << 160))
+    return hashlib.sha1(b"story %d" % n).hexdigest()
 
 
 def hook(kind, job, project="web", env="prod-hz", commit="", title="", user=("Lin Wei", "lin.wei"), status="success", ref="main"):
@@ -243,7 +244,7 @@ class Story:
 
     def trouble(self):
         """A letter that nobody can read, and two decisions."""
-        self.gitlab(json.dumps({"object_kind": "deployment", "status": ["no"], "project": 7, "reason": "<script>window.owned = 4</script>"}).encode())
+        self.gitlab(json.dumps([{"object_kind": "deployment", "reason": "<script>window.owned = 4</script>"}]).encode())
         self.shipwatch("silence", "add", "--service", "shop", "--for", "2h", "--why", "load test <b>until noon</b>", "--who", "Wang Fang")
         self.shipwatch("hold", "shop/prod", "--why", "stock taking", "--who", "Zhao Lei")
 

@@ -15,7 +15,10 @@
 		if (type === "bytes") return scaled(v, BYTES);
 		return Number(v.toPrecision(6)) + (type === "rate" ? "/s" : "");
 	}
-	function clock(d, ms) { return new Date(ms + d.zone * 1000).toISOString().slice(11, 19); }
+	function clock(d, ms) {
+		var text = new Date(ms + d.zone * 1000).toISOString();
+		return d.to - d.from > 72000000 ? text.slice(5, 16).replace("T", " ") : text.slice(11, 19);
+	}
 	function token(el, name) { return getComputedStyle(el).getPropertyValue(name).trim(); }
 
 	// The window, the moments of the deployment and of the verdict.
@@ -73,7 +76,7 @@
 			type: "line", data: { datasets: sets }, plugins: [moments(d, el)],
 			options: {
 				animation: false, responsive: true, maintainAspectRatio: false, normalized: true, parsing: false,
-				layout: { padding: 0 }, interaction: { mode: "nearest", axis: "x", intersect: false },
+				layout: { padding: 0, autoPadding: false }, interaction: { mode: "nearest", axis: "x", intersect: false },
 				scales: {
 					x: { type: "linear", min: d.from, max: d.to, display: false },
 					y: {
