@@ -35,8 +35,11 @@ int dash_auth_new(struct dash *d)
 	a->all = sw_failures_new(AUTH_IN_ALL);
 	a->tokens = sw_failures_new(AUTH_TOKENS);
 	r = sw_sessions_new(d->state_dir, &a->sessions, &err);
-	if (r < 0)
-		SW_ERROR(LOG, "%s", err.text);
+	/* A disk that is full or read-only is no reason to show nothing. */
+	if (r < 0) {
+		SW_ERROR(LOG, "%s; going on with a key in memory: sessions end with this process", err.text);
+		r = sw_sessions_new(NULL, &a->sessions, &err);
+	}
 	return r;
 }
 

@@ -91,7 +91,7 @@
 		sign.className = on ? "live on" : "live off";
 	}
 	function listen() {
-		if (source || !window.EventSource || !parts().length) return;
+		if (source || document.hidden || !window.EventSource || !parts().length) return;
 		source = new EventSource("/live" + (last ? "?last=" + encodeURIComponent(last) : ""));
 		source.onopen = function () { pause = 1000; say(true); };
 		source.addEventListener("hello", function (e) { last = e.lastEventId; });
@@ -104,14 +104,27 @@
 			say(false);
 			if (source.readyState !== EventSource.CLOSED) return;
 			source = null;
+			renew(["status"]); // the session may be over: then the page goes to the sign-in
 			clearTimeout(retry);
 			retry = setTimeout(listen, pause + Math.random() * pause);
 			pause = Math.min(pause * 2, 60000);
 		};
 	}
 	var last = "";
+	// A browser has few connections for one server: a tab that nobody looks at gives its own back, and hears afterwards what it missed.
+	var rest = null;
 	document.addEventListener("visibilitychange", function () {
-		if (!document.hidden && again.length) { var more = again; again = []; renew(more); }
+		clearTimeout(rest);
+		if (document.hidden) {
+			rest = setTimeout(function () {
+				clearTimeout(retry);
+				if (source) source.close();
+				source = null;
+			}, 10000);
+			return;
+		}
+		if (again.length) { var more = again; again = []; renew(more); }
+		listen();
 	});
 
 	// ---- small things ----
