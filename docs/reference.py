@@ -17,6 +17,7 @@ SECTIONS = [
     ("src/config/dashboard.c", "dashboard_keys", "`dashboard:`", "Who gets in, and as what: [dashboard.md](dashboard.md)."),
     ("src/config/dashboard.c", "user_keys", "`dashboard: {users: […]}`", ""),
     ("src/config/dashboard.c", "token_keys", "`dashboard: {tokens: […]}`", ""),
+    ("src/config/forward.c", "pushgateway_keys", "`pushgateway:`", "Where builds and reports go as metrics, by the dashboard; see [pushgateway.md](pushgateway.md)."),
     ("src/config/sources.c", "sources_keys", "`sources:`", "By name; the kind is the name unless `kind:` is said. Every source has these:"),
     ("src/source/github.c", "github_keys", "Source `github`", "GitHub, JSON or form bodies, `X-Hub-Signature-256`."),
     ("src/source/gitlab.c", "gitlab_keys", "Source `gitlab`", "GitLab webhooks and system hooks, by secret token or signing token. Where a signature is sent it has to fit."),

@@ -9,38 +9,15 @@
 #include "cli/found.h"
 #include "shipwatch/clock.h"
 
-#define NAME_BYTES 100
 #define WAIT_MS    8000 /* for a worker to read it */
 #define EVERY_MS   50
 
-/* One line of 1 to 100 bytes, nothing in it that a terminal or a chat would act on. */
 static bool decide_name(const char *who)
 {
-	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
-
-	sw_utf8_clean(&b, who, strlen(who), true);
-	if (*who && strlen(who) <= NAME_BYTES && strcmp(sw_buf_str(&b), who) == 0)
+	if (sw_command_name_ok(who))
 		return true;
-	(void)fprintf(stderr, "shipwatch: --by: want a name of 1 to %d bytes on one line\n", NAME_BYTES);
+	(void)fprintf(stderr, "shipwatch: --by: want a name of 1 to %d bytes on one line\n", SW_COMMAND_NAME);
 	return false;
-}
-
-static const char *decide_cmd(struct sw_talk *t, const char *act, bool yes, const char *decision)
-{
-	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
-	struct sw_jw w;
-
-	sw_jw_init(&w, &b);
-	sw_jw_obj(&w, NULL);
-	sw_jw_str(&w, "t", "cmd");
-	sw_jw_str(&w, "do", yes ? "approve" : "refuse");
-	sw_jw_str(&w, "act", act);
-	sw_jw_str(&w, "who", t->who);
-	sw_jw_str(&w, "via", "command line");
-	sw_jw_str(&w, "decision", decision);
-	sw_jw_int(&w, "at", sw_bus_now(t->bus));
-	sw_jw_obj_end(&w);
-	return sw_arena_strndup(&t->a, b.p, b.n);
 }
 
 /* Until it is not asked any more, or nobody reads it. */
@@ -105,7 +82,9 @@ static int decide(int argc, char **argv, bool yes)
 		r = sw_find_action(&t, argv[1], &f);
 	sw_id_new(sw_clock_wall(), decision);
 	if (r == 0 && sw_streq(sw_jstr(f.item, "state"), "asking")) {
-		r = sw_talk_append(&t, f.aggregate, decide_cmd(&t, argv[1], yes, decision));
+		struct sw_decider by = sw_talk_by(&t);
+
+		r = sw_talk_append(&t, f.aggregate, sw_command_decide(&t.a, &by, argv[1], yes, decision));
 		if (r == 0)
 			r = decide_wait(&t, argv[1], &f);
 	}

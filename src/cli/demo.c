@@ -14,10 +14,6 @@
 #include "shipwatch/buf.h"
 #include "shipwatch/clock.h"
 
-#define GOOD_SHA     "4f9c1d7be02a6853c1f0d94ab7e35821669d0c3e"
-#define GOOD_VERSION "1.4.0"
-#define BAD_VERSION  "1.5.0"
-
 /* The first of these that is there, seen from the program: in the build's folder, or installed. NULL: none. */
 static const char *demo_find(struct sw_arena *a, const char *const *places, int mode)
 {
@@ -95,9 +91,9 @@ static int demo_service(struct sw_demo *d, struct sw_loop *loop)
 	sw_child_arg(&d->service, "--port-file");
 	sw_child_arg(&d->service, d->port_file);
 	sw_child_arg(&d->service, "--commit");
-	sw_child_arg(&d->service, GOOD_SHA);
+	sw_child_arg(&d->service, SW_DEMO_GOOD_SHA);
 	sw_child_arg(&d->service, "--version");
-	sw_child_arg(&d->service, GOOD_VERSION);
+	sw_child_arg(&d->service, SW_DEMO_GOOD_VERSION);
 	d->service.log = sw_arena_printf(d->a, "%s/log/example-service.log", d->state_dir);
 	d->service.log_all = true;
 	return 0;
@@ -148,13 +144,13 @@ bool sw_demo_port(struct sw_demo *d)
 	return d->port != 0;
 }
 
-int sw_demo_write(struct sw_demo *d, const char *listen, struct sw_err *err)
+int sw_demo_write(struct sw_demo *d, const char *listen, const char *dashboard, struct sw_err *err)
 {
 	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
 
 	sw_buf_cat(&b, "# The demo, written by `shipwatch up` at every start. Copied elsewhere it is a beginning: shipwatch up -c FILE\n");
 	sw_buf_printf(&b, "state_dir: \"%s\"\nlocale: en\n", d->state_dir);
-	sw_buf_printf(&b, "gateway: {listen: \"%s\", workers: 1}\n", listen);
+	sw_buf_printf(&b, "gateway: {listen: \"%s\", workers: 1}\ndashboard: {listen: \"%s\"}\n", listen, dashboard);
 	sw_buf_printf(&b,
 	              "sources:\n"
 	              "  gitlab: {tokens: [\"${file:%s/gitlab-token}\"]}\n"
@@ -164,23 +160,27 @@ int sw_demo_write(struct sw_demo *d, const char *listen, struct sw_err *err)
 	              "channels:\n  console: {kind: console}\n"
 	              "services:\n  demo:\n    repo: acme/demo\n    environments:\n      prod:\n"
 	              "        health: {url: \"http://127.0.0.1:%d/health\", every: 1s, timeout: 500ms, grace: 2s, background: 5s}\n"
+	              "        metrics: {url: \"http://127.0.0.1:%d/metrics\", background: 1s}\n"
 	              "        rollback: back\n        rollback_limit: {30m: 100, 24h: 1000}\n",
-	              d->port);
+	              d->port, d->port);
 	sw_buf_printf(&b,
-	              "actions:\n  back: {kind: http, url: \"http://127.0.0.1:%d/knobs?health=ok&commit=" GOOD_SHA "&version=" GOOD_VERSION "\"}\n"
+	              "actions:\n  back: {kind: http, url: \"http://127.0.0.1:%d/knobs?health=ok&error_pct=0&delay_ms=0&commit=" SW_DEMO_GOOD_SHA "&version=" SW_DEMO_GOOD_VERSION "\"}\n"
 	              "rules: \"%s\"\n",
 	              d->port, d->rules);
 	return demo_file(d->config, b.p, b.n, 0600, err);
 }
 
 /* A GitLab Deployment Hook. Its number is greater than all before it, also of earlier starts: GitLab's order of deployments. */
-static void demo_hook(struct sw_demo *d, struct sw_buf *b, const char *sha, const char *title, const char *version)
+void sw_demo_hook(struct sw_demo *d, struct sw_buf *b, const char *status, const char *sha, const char *title, const char *version)
 {
-	d->last_id = SW_MAX(d->last_id + 1, sw_clock_wall());
+	/* what runs and then succeeds is one */
+	if (!sw_streq(d->last_sha, sha))
+		d->last_id = SW_MAX(d->last_id + 1, sw_clock_wall());
+	(void)snprintf(d->last_sha, sizeof d->last_sha, "%s", sw_streq(status, "running") ? sha : "");
 	sw_buf_printf(b,
-	              "{\"object_kind\":\"deployment\",\"status\":\"success\",\"deployment_id\":%lld,\"deployable_id\":%lld,"
+	              "{\"object_kind\":\"deployment\",\"status\":\"%s\",\"deployment_id\":%lld,\"deployable_id\":%lld,"
 	              "\"environment\":\"prod\",\"environment_tier\":\"production\",",
-	              (long long)d->last_id, (long long)d->last_id);
+	              status, (long long)d->last_id, (long long)d->last_id);
 	sw_buf_printf(b,
 	              "\"project\":{\"id\":1,\"name\":\"demo\",\"web_url\":\"https://gitlab.example.com/acme/demo\","
 	              "\"path_with_namespace\":\"acme/demo\",\"default_branch\":\"main\"},");
@@ -201,7 +201,7 @@ int sw_demo_fresh(struct sw_demo *d, struct sw_err *err)
 	if (getrandom(raw, sizeof raw, 0) != (ssize_t)sizeof raw)
 		return sw_err_set(err, EIO, "no random numbers");
 	sw_hex_encode(&sha, raw, sizeof raw);
-	demo_hook(d, &body, sw_buf_str(&sha), "Faster checkout", BAD_VERSION);
+	sw_demo_hook(d, &body, "success", sw_buf_str(&sha), "Faster checkout", SW_DEMO_BAD_VERSION);
 	r = demo_file(d->bad_file, body.p, body.n, 0600, err);
 	if (r < 0)
 		return r;
@@ -212,7 +212,7 @@ int sw_demo_fresh(struct sw_demo *d, struct sw_err *err)
 	sw_buf_reset(&text);
 	sw_buf_printf(&text,
 	              "#!/bin/sh\n# A release goes bad: the example service turns ill, and GitLab's webhook tells that it was deployed.\n"
-	              "exec curl -sS -X POST 'http://127.0.0.1:%d/knobs?health=fail&version=" BAD_VERSION "' --next \\\n"
+	              "exec curl -sS -X POST 'http://127.0.0.1:%d/knobs?health=fail&version=" SW_DEMO_BAD_VERSION "' --next \\\n"
 	              "  -H @'%s' --data @'%s' http://%s/hooks/gitlab\n",
 	              d->port, d->headers_file, d->bad_file, d->gateway);
 	return demo_file(d->script_file, text.p, text.n, 0700, err);
@@ -222,7 +222,7 @@ void sw_demo_good(struct sw_demo *d, struct sw_job *ret)
 {
 	SW_CLEANUP(sw_buf_fini) struct sw_buf body = SW_BUF_INIT;
 
-	demo_hook(d, &body, GOOD_SHA, "First release", GOOD_VERSION);
+	sw_demo_hook(d, &body, "success", SW_DEMO_GOOD_SHA, "First release", SW_DEMO_GOOD_VERSION);
 	(void)sw_job_post_json(ret, d->a, sw_arena_printf(d->a, "http://%s/hooks/gitlab", d->gateway), &body);
 	sw_job_header(ret, "X-Gitlab-Token", d->token);
 	sw_job_header(ret, "X-Gitlab-Event", "Deployment Hook");

@@ -1,4 +1,5 @@
 /* shipwatch explain: why a watch ended so. What it saw at each look as a table, for the one who is awake at three; or as JSON. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -259,16 +260,18 @@ static void limits_print(const struct sw_explanation *x)
 int sw_cli_explain(int argc, char **argv)
 {
 	static const struct sw_usage usage = {
-		"explain WATCH [--place SERVICE/ENV] [--all] [--json]",
+		"explain WATCH [--place SERVICE/ENV] [--all] [--json] [-o FILE]",
 		"Why a watch ended as it did: what its condition was at every look, with values, limits and what was before, and what else decided.\n"
 		"Looks that say the same are folded. `status` and the messages name the watches.\n",
 		NULL, 1, 1,
 	};
 	struct sw_talk t = { 0 };
+	const char *to = NULL;
 	bool all = false;
 	const struct sw_opt opts[] = {
 		SW_OPT_TALK(&t), { "all", 0, SW_OPT_FLAG, &all, NULL, "every look" },
-		{ "place", 0, SW_OPT_TEXT, &t.place, "SERVICE/ENV", "where it was, which saves looking for it", NULL, 0, 0 }, SW_OPT_JSON(&t.c), { 0 },
+		{ "place", 0, SW_OPT_TEXT, &t.place, "SERVICE/ENV", "where it was, which saves looking for it", NULL, 0, 0 },
+		{ "output", 'o', SW_OPT_TEXT, &to, "FILE", "it is written there instead of to the terminal", NULL, 0, 0 }, SW_OPT_JSON(&t.c), { 0 },
 	};
 	struct sw_rules *rules = NULL;
 	struct sw_explanation x;
@@ -279,6 +282,10 @@ int sw_cli_explain(int argc, char **argv)
 	r = sw_talk_open(&t);
 	if (r == 0)
 		r = sw_find_explained(&t, argv[1], &rules, &x);
+	if (r == 0 && to && !freopen(to, "w", stdout)) {
+		(void)fprintf(stderr, "shipwatch: %s: %s\n", to, strerror(errno));
+		r = -1;
+	}
 	if (r == 0 && t.c.json) {
 		sw_explain_json(argv[1], &x);
 	} else if (r == 0) {
@@ -292,5 +299,9 @@ int sw_cli_explain(int argc, char **argv)
 	}
 	sw_rules_put(rules);
 	sw_talk_close(&t);
+	if (to && r == 0 && fclose(stdout) != 0) {
+		(void)fprintf(stderr, "shipwatch: %s: %s\n", to, strerror(errno));
+		r = -1;
+	}
 	return r < 0 ? SW_EXIT_WRONG : SW_EXIT_OK;
 }

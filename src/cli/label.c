@@ -5,24 +5,6 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/found.h"
-#include "shipwatch/clock.h"
-
-static const char *label_cmd(struct sw_talk *t, const struct sw_found *f, bool good)
-{
-	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
-	struct sw_jw w;
-
-	sw_jw_init(&w, &b);
-	sw_jw_obj(&w, NULL);
-	sw_jw_str(&w, "t", "cmd");
-	sw_jw_str(&w, "do", "label");
-	sw_jw_str(&w, "dep", sw_jstr(f->item, "id"));
-	sw_jw_bool(&w, "good", good);
-	sw_jw_str(&w, "who", t->who);
-	sw_jw_int(&w, "at", sw_clock_wall());
-	sw_jw_obj_end(&w);
-	return sw_arena_strndup(&t->a, b.p, b.n);
-}
 
 int sw_cli_label(int argc, char **argv)
 {
@@ -46,8 +28,11 @@ int sw_cli_label(int argc, char **argv)
 	r = sw_talk_open(&t);
 	if (r == 0)
 		r = sw_find_deployment(&t, argv[1], &f);
-	if (r == 0)
-		r = sw_talk_append(&t, f.aggregate, label_cmd(&t, &f, strcmp(argv[2], "good") == 0));
+	if (r == 0) {
+		struct sw_decider by = sw_talk_by(&t);
+
+		r = sw_talk_append(&t, f.aggregate, sw_command_label(&t.a, &by, sw_jstr(f.item, "id"), strcmp(argv[2], "good") == 0));
+	}
 	if (r == 0)
 		(void)printf("%s: deployment %s is %s, says %s\n", f.aggregate + strlen("place:"), sw_jstr(f.item, "id"), argv[2], t.who);
 	sw_talk_close(&t);

@@ -27,26 +27,11 @@ static bool operate_name(const char *what, const char *s)
 	return false;
 }
 
-static const char *operate_cmd(struct sw_talk *t, const char *what, const char *key, const char *value)
-{
-	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
-	struct sw_jw w;
-
-	sw_jw_init(&w, &b);
-	sw_jw_obj(&w, NULL);
-	sw_jw_str(&w, "t", "cmd");
-	sw_jw_str(&w, "do", what);
-	sw_jw_str(&w, "who", t->who);
-	sw_jw_opt(&w, key, value);
-	sw_jw_int(&w, "at", sw_clock_wall());
-	sw_jw_obj_end(&w);
-	return sw_arena_strndup(&t->a, b.p, b.n);
-}
-
 /* The engine keeps a hold of its own at each place: the guard of the start is in Redis, what people are told is there. */
 static int hold_places(struct sw_talk *t, const char *scope, bool on, const char *why, unsigned *ret_n)
 {
-	const char *cmd = operate_cmd(t, on ? "hold" : "release", "why", why);
+	struct sw_decider by = sw_talk_by(t);
+	const char *cmd = sw_command_hold(&t->a, &by, on, why);
 	bool exact = strchr(scope, '/') != NULL;
 	struct sw_jnode *names;
 	int r;
@@ -136,8 +121,11 @@ int sw_cli_cancel(int argc, char **argv)
 		(void)fprintf(stderr, "shipwatch: there is no open watch \"%s\"\n", argv[1]);
 		r = -1;
 	}
-	if (r == 0)
-		r = sw_talk_append(&t, place, operate_cmd(&t, "cancel", "watch", argv[1]));
+	if (r == 0) {
+		struct sw_decider by = sw_talk_by(&t);
+
+		r = sw_talk_append(&t, place, sw_command_cancel(&t.a, &by, argv[1]));
+	}
 	if (r == 0)
 		(void)printf("watch %s of %s is cancelled\n", argv[1], place + strlen("place:"));
 	sw_talk_close(&t);
@@ -165,8 +153,11 @@ int sw_cli_ack(int argc, char **argv)
 		(void)fprintf(stderr, "shipwatch: there is no alert \"%s\"\n", argv[1]);
 		r = -1;
 	}
-	if (r == 0)
-		r = sw_talk_append(&t, name, operate_cmd(&t, "ack", "alert", NULL));
+	if (r == 0) {
+		struct sw_decider by = sw_talk_by(&t);
+
+		r = sw_talk_append(&t, name, sw_command_ack(&t.a, &by));
+	}
 	if (r == 0)
 		(void)printf("alert %s is in the hands of %s\n", argv[1], t.who);
 	sw_talk_close(&t);

@@ -10,8 +10,6 @@
 #include "engine/silences.h"
 #include "shipwatch/clock.h"
 
-struct silence_opts { const char *service, *env, *rule, *severity, *why; sw_dur lasts; bool maintenance; };
-
 static const char *silence_id(struct sw_talk *t)
 {
 	unsigned char chance[4];
@@ -25,29 +23,16 @@ static const char *silence_id(struct sw_talk *t)
 	return ret;
 }
 
-static int silence_add(struct sw_talk *t, const struct silence_opts *o)
+static int silence_add(struct sw_talk *t, const struct sw_silence_cmd *o, sw_dur lasts)
 {
-	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+	struct sw_decider by = sw_talk_by(t);
 	const char *id = silence_id(t);
-	struct sw_jw w;
+	struct sw_silence_cmd s = *o;
 	int r;
 
-	sw_jw_init(&w, &b);
-	sw_jw_obj(&w, NULL);
-	sw_jw_str(&w, "t", "cmd");
-	sw_jw_str(&w, "do", "silence");
-	sw_jw_str(&w, "id", id);
-	sw_jw_opt(&w, "service", o->service);
-	sw_jw_opt(&w, "env", o->env);
-	sw_jw_opt(&w, "rule", o->rule);
-	sw_jw_opt(&w, "severity", o->severity);
-	sw_jw_int(&w, "until", sw_clock_wall() + o->lasts);
-	if (o->maintenance)
-		sw_jw_bool(&w, "maintenance", true);
-	sw_jw_str(&w, "who", t->who);
-	sw_jw_opt(&w, "why", o->why);
-	sw_jw_obj_end(&w);
-	r = sw_talk_append(t, SILENCES_KEY, sw_buf_str(&b));
+	s.id = id;
+	s.until = by.at + lasts;
+	r = sw_talk_append(t, SILENCES_KEY, sw_command_silence(&t->a, &by, &s));
 	if (r == 0)
 		(void)printf("%s %s by %s; `shipwatch silence end %s` ends it\n", o->maintenance ? "maintenance" : "silence", id, t->who, id);
 	return r;
@@ -107,9 +92,8 @@ static int silence_list(struct sw_talk *t)
 
 static int silence_end(struct sw_talk *t, const char *id)
 {
-	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+	struct sw_decider by = sw_talk_by(t);
 	const struct sw_jnode *items, *found = NULL;
-	struct sw_jw w;
 	int r = silence_items(t, &items);
 
 	for (const struct sw_jnode *x = items ? items->child : NULL; x; x = x->next)
@@ -119,32 +103,18 @@ static int silence_end(struct sw_talk *t, const char *id)
 		(void)fprintf(stderr, "shipwatch: there is no silence \"%.40s\"; `shipwatch silence list` names them\n", id);
 		return -1;
 	}
-	sw_jw_init(&w, &b);
-	sw_jw_obj(&w, NULL);
-	sw_jw_str(&w, "t", "cmd");
-	sw_jw_str(&w, "do", "end");
-	sw_jw_str(&w, "id", id);
-	sw_jw_str(&w, "who", t->who);
-	sw_jw_obj_end(&w);
 	if (r == 0)
-		r = sw_talk_append(t, SILENCES_KEY, sw_buf_str(&b));
+		r = sw_talk_append(t, SILENCES_KEY, sw_command_silence_end(&t->a, &by, id));
 	if (r == 0)
 		(void)printf("silence %s is over; what it held back and is still so is told within a minute\n", id);
 	return r;
 }
 
 /* What is wrong with the words of the command line; NULL: nothing. */
-static const char *silence_wrong(int n, char **argv, const struct silence_opts *o)
+static const char *silence_wrong(int n, char **argv, const struct sw_silence_cmd *o)
 {
-	const char *texts[] = { o->service, o->env, o->rule, o->severity, o->why };
-
-	for (size_t i = 0; i < SW_COUNT(texts); i++)
-		if (texts[i] && strlen(texts[i]) > SILENCE_TEXT)
-			return "a text has at most 200 bytes";
 	if (strcmp(argv[1], "add") == 0)
-		return n != 1 ? "add takes no further word" : !o->service && !o->env && !o->rule && !o->severity
-		         ? "add wants --service, --env, --rule or --severity: without one it would be everything"
-		         : o->maintenance && o->severity ? "--maintenance goes with --service, --env and --rule: an action has no severity" : NULL;
+		return n != 1 ? "add takes no further word" : sw_silence_wrong(o);
 	if (strcmp(argv[1], "list") == 0)
 		return n != 1 ? "list takes no further word" : NULL;
 	if (strcmp(argv[1], "end") == 0)
@@ -161,7 +131,8 @@ int sw_cli_silence(int argc, char **argv)
 		NULL, 1, 2,
 	};
 	struct sw_talk t = { 0 };
-	struct silence_opts o = { .lasts = SW_HOUR };
+	struct sw_silence_cmd o = { 0 };
+	sw_dur lasts = SW_HOUR;
 	const struct sw_opt opts[] = {
 		SW_OPT_TALK(&t), SW_OPT_WHO(&t), SW_OPT_JSON(&t.c),
 		{ "service", 0, SW_OPT_TEXT, &o.service, "GLOB", "of these services" },
@@ -169,7 +140,7 @@ int sw_cli_silence(int argc, char **argv)
 		{ "rule", 0, SW_OPT_TEXT, &o.rule, "GLOB", "of these rules" },
 		{ "severity", 0, SW_OPT_TEXT, &o.severity, "WORD", "info, warning or critical" },
 		{ "maintenance", 0, SW_OPT_FLAG, &o.maintenance, NULL, "it is expected to be ill: no action starts by itself either" },
-		{ "for", 0, SW_OPT_DUR, &o.lasts, "TIME", "how long; 1h unless said, 30d at most", NULL, SW_SECOND, SILENCE_LONGEST },
+		{ "for", 0, SW_OPT_DUR, &lasts, "TIME", "how long; 1h unless said, 30d at most", NULL, SW_SECOND, SILENCE_LONGEST },
 		{ "why", 0, SW_OPT_TEXT, &o.why, "TEXT", "told with everything it holds back" }, { 0 },
 	};
 	const char *wrong;
@@ -184,7 +155,7 @@ int sw_cli_silence(int argc, char **argv)
 	}
 	r = sw_talk_open(&t);
 	if (r == 0)
-		r = strcmp(argv[1], "add") == 0 ? silence_add(&t, &o) : strcmp(argv[1], "list") == 0 ? silence_list(&t) : silence_end(&t, argv[2]);
+		r = strcmp(argv[1], "add") == 0 ? silence_add(&t, &o, lasts) : strcmp(argv[1], "list") == 0 ? silence_list(&t) : silence_end(&t, argv[2]);
 	sw_talk_close(&t);
 	return r < 0 ? SW_EXIT_WRONG : SW_EXIT_OK;
 }

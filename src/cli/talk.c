@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "bus/bus.h"
 #include "io/loop.h"
+#include "shipwatch/clock.h"
 
 #define CONNECT_MAX (5 * SW_SECOND)
 #define ANSWER_NODES ((size_t)200000)
@@ -88,6 +89,13 @@ int sw_talk_open(struct sw_talk *t)
 		return 0;
 	(void)fprintf(stderr, "shipwatch: Redis is not reached%s%s\n", t->why[0] ? ": " : "", t->why);
 	return -ENOTCONN;
+}
+
+struct sw_decider sw_talk_by(const struct sw_talk *t)
+{
+	sw_ms now = t->bus ? sw_bus_now(t->bus) : 0;
+
+	return (struct sw_decider){ .who = t->who, .via = "command line", .at = now ? now : sw_clock_wall() };
 }
 
 void sw_talk_close(struct sw_talk *t)

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "cli/options.h"
+#include "model/command.h"
 
 struct sw_talk {
 	struct sw_common c;
@@ -29,6 +30,8 @@ struct sw_talk {
 #define SW_OPT_WHO(t)                                                                                                  \
 	{ "who", 0, SW_OPT_TEXT, &(t)->who, "NAME", "who does it; your user name unless said", NULL, 0, 0 }
 
+/* Who does it, for a command. */
+struct sw_decider sw_talk_by(const struct sw_talk *t);
 /* Connects, 5 s at most. Return: 0, or -errno after one line on stderr. */
 SW_CHECKED int sw_talk_open(struct sw_talk *t);
 void sw_talk_close(struct sw_talk *t);

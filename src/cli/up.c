@@ -1,8 +1,8 @@
 /*
  * shipwatch up: everything on this machine. Starts in order, each when the one before is ready; ends in the other order.
  *
- *   (example service) ─▶ redis ─▶ gateway + worker ─▶ what to do next is printed
- *   SIGINT, SIGTERM: gateway ─▶ worker ─▶ example service ─▶ redis
+ *   (example service) ─▶ redis ─▶ gateway + worker (+ dashboard) ─▶ what to do next is printed, the demo's story begins
+ *   SIGINT, SIGTERM: gateway ─▶ dashboard ─▶ worker ─▶ example service ─▶ redis
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,8 +21,8 @@
 #include "cli/child.h"
 #include "cli/demo.h"
 #include "cli/options.h"
-#include "cli/page.h"
 #include "cli/redis.h"
+#include "cli/story.h"
 #include "cli/talk.h"
 #include "io/http_client.h"
 
@@ -33,24 +33,24 @@
 
 struct up {
 	struct sw_common c;
-	const char *state_dir, *listen, *page_listen, *messages;
+	const char *state_dir, *listen, *dash_listen /* NULL: no dashboard */, *messages;
 	struct sw_arena a;
 	struct sw_loop *loop;
 	struct sw_config *cfg;         /* NULL: the demo's is not written yet */
 	struct sw_private_redis redis;
 	bool mended;             /* its file, at this start */
 	struct sw_demo demo;
-	struct sw_child gateway, worker;
-	struct sw_child *all[4];
+	struct sw_child gateway, worker, dashboard;
+	struct sw_child *all[5];
 	size_t n_all;
-	struct sw_page *page;
+	struct sw_story *story;        /* NULL: nothing happens by itself */
 	struct sw_http_client *client; /* demo: posts the good release */
 	struct sw_job good;
 	unsigned good_tries;
 	struct sw_timer tick;
 	int lock;
 	off_t told;                    /* size of the messages when the demo's files were made */
-	bool is_demo, is_private, terminal, roles_started, printed, stopping;
+	bool is_demo, still, is_private, terminal, roles_started, printed, stopping;
 	size_t stopped;                /* how many of all have been stopped */
 	int code;
 };
@@ -165,20 +165,23 @@ static void up_say(struct up *u)
 
 	(void)snprintf(self, sizeof self, "%.*s", n > 0 ? (int)n : 9, n > 0 ? sw_arena_strndup(&u->a, self, (size_t)n) : "shipwatch");
 	(void)printf("\nShipwatch %s is running%s.\n\n", SW_VERSION, u->is_demo ? ", with a demo" : "");
+	if (u->dash_listen)
+		(void)printf("  %-17s %s%s%s\n", "Open", sw_starts(u->dash_listen, "unix:") ? "" : "http://", up_reach(u, u->dash_listen),
+		             sw_starts(u->dash_listen, "unix:") ? "" : "/");
 	up_say_hooks(u, reach);
-	if (u->page)
-		(void)printf("  %-17s http://%s/   (and in this terminal)\n", "Read messages at", sw_page_address(u->page));
 	(void)printf("  %-17s %s\n  %-17s %s\n", "Configuration", u->c.config, "State and logs", u->state_dir);
 	(void)printf("  %-17s %s status --state-dir %s\n", "Look inside with", self, u->state_dir);
 	if (u->is_demo)
-		(void)printf("\nBreak a release, and see it told and taken back within a few seconds:\n\n"
+		(void)printf("%s\nBreak %s release, and see it told and taken back within a few seconds:\n\n"
 		             "  curl -X POST 'http://127.0.0.1:%d/knobs?health=fail&version=1.5.0' --next \\\n"
 		             "    -H @'%s/headers' --data @'%s/bad-release.json' \\\n    http://%s/hooks/gitlab\n\n"
 		             "The same in short: %s/demo.sh\n"
 		             "Why it did that, where status names the WATCH:\n  %s explain WATCH --state-dir %s\n"
 		             "After three rollbacks in ten minutes all further ones are held; this lets them go on:\n"
 		             "  %s release --state-dir %s\n",
-		             u->demo.port, u->demo.dir, u->demo.dir, reach, u->demo.dir, self, u->state_dir, self, u->state_dir);
+		             u->still ? "" : "\nA good release is out. In 20 seconds a bad one follows: what it does, who is told and how it is taken back is on the first page,\n"
+		                             "what the chats show below \"Inbox\". Messages come into this terminal, too.\n",
+		             u->still ? "a" : "another", u->demo.port, u->demo.dir, u->demo.dir, reach, u->demo.dir, self, u->state_dir, self, u->state_dir);
 	(void)printf("\nCtrl-C ends everything; the next start goes on from here.\n\n");
 	(void)fflush(stdout);
 }
@@ -191,7 +194,7 @@ static void up_stop_next(struct up *u)
 		sw_loop_stop(u->loop);
 		return;
 	}
-	sw_child_stop(u->all[u->stopped], u->all[u->stopped] == &u->gateway || u->all[u->stopped] == &u->worker ? STOP_ROLE : STOP_REST);
+	sw_child_stop(u->all[u->stopped], sw_streq(u->all[u->stopped]->argv[0], "/proc/self/exe") ? STOP_ROLE : STOP_REST);
 }
 
 static void up_child_stopped(void *arg, struct sw_child *c)
@@ -235,16 +238,16 @@ static void up_signal(void *arg)
 static void up_hangup(void *arg)
 {
 	struct up *u = arg;
+	struct sw_child *const roles[] = { &u->gateway, &u->worker, &u->dashboard };
 
 	if (u->is_demo || u->terminal) {
 		up_signal(u);
 		return;
 	}
-	SW_INFO(LOG, "SIGHUP goes on to gateway and worker");
-	if (u->gateway.pid && u->gateway.ready)
-		(void)kill(u->gateway.pid, SIGHUP);
-	if (u->worker.pid && u->worker.ready)
-		(void)kill(u->worker.pid, SIGHUP);
+	SW_INFO(LOG, "SIGHUP goes on to the roles");
+	for (size_t i = 0; i < SW_COUNT(roles); i++)
+		if (roles[i]->pid && roles[i]->ready)
+			(void)kill(roles[i]->pid, SIGHUP);
 }
 
 static void up_sigchld(void *arg)
@@ -345,12 +348,14 @@ static void up_role_ready(void *arg)
 	struct sw_err err = SW_ERR_INIT;
 	struct stat st;
 
-	if (u->printed || !u->gateway.ready || !u->worker.ready)
+	if (u->printed || !u->gateway.ready || !u->worker.ready || (u->dash_listen && !u->dashboard.ready))
 		return;
 	u->printed = true;
 	if (u->is_demo && sw_http_client_new(u->loop, NULL, &u->client, &err) == 0) {
 		sw_demo_good(&u->demo, &u->good);
 		(void)sw_http_client_do(u->client, &u->good, up_good_done, u);
+		if (!u->still)
+			u->story = sw_story_new(u->loop, &u->demo, u->client);
 	}
 	if (u->is_demo && sw_demo_fresh(&u->demo, &err) < 0)
 		SW_WARN(LOG, "%s", err.text);
@@ -385,7 +390,8 @@ static void up_role(struct up *u, struct sw_child *c, const char *name)
 static void up_start_roles(void *arg)
 {
 	struct up *u = arg;
-	int r;
+	size_t n;
+	int r = 0;
 
 	if (u->roles_started || u->stopping) /* a Redis that came back: the roles find it by themselves */
 		return;
@@ -394,14 +400,20 @@ static void up_start_roles(void *arg)
 	sw_child_arg(&u->gateway, "--listen");
 	sw_child_arg(&u->gateway, u->listen);
 	up_role(u, &u->worker, "worker");
+	if (u->dash_listen) {
+		up_role(u, &u->dashboard, "dashboard");
+		sw_child_arg(&u->dashboard, "--listen");
+		sw_child_arg(&u->dashboard, u->dash_listen);
+	}
 	/* in the order in which they end */
-	memmove(u->all + 2, u->all, u->n_all * sizeof *u->all);
+	n = u->dash_listen ? 3 : 2;
+	memmove(u->all + n, u->all, u->n_all * sizeof *u->all);
 	u->all[0] = &u->gateway;
-	u->all[1] = &u->worker;
-	u->n_all += 2;
-	r = sw_child_start(&u->worker);
-	if (r == 0)
-		r = sw_child_start(&u->gateway);
+	u->all[1] = &u->dashboard;
+	u->all[n - 1] = &u->worker;
+	u->n_all += n;
+	for (size_t i = n; i-- > 0 && r == 0;)
+		r = sw_child_start(u->all[i]);
 	if (r < 0) {
 		SW_ERROR(LOG, "cannot start a process: %s", strerror(-r));
 		up_stop(u, SW_EXIT_WRONG);
@@ -426,7 +438,7 @@ static int up_start_redis(struct up *u, struct sw_err *err)
 /* The service listens: now the configuration can name its port. */
 static int up_demo_go(struct up *u, struct sw_err *err)
 {
-	int r = sw_demo_write(&u->demo, u->listen, err);
+	int r = sw_demo_write(&u->demo, u->listen, u->dash_listen, err);
 
 	sw_child_ready(&u->demo.service);
 	if (r < 0)
@@ -472,10 +484,6 @@ static int up_begin(struct up *u, struct sw_err *err)
 		r = sw_private_redis_init(&u->redis, u->loop, u->state_dir, &u->a, err);
 	if (r < 0)
 		return r;
-	if (u->page_listen)
-		r = sw_page_new(u->loop, up_port(u, u->page_listen), u->messages, &u->page, err);
-	if (r < 0)
-		return sw_err_prefix(err, "page of messages (--page)"), r;
 	if (!u->is_demo)
 		return up_start_redis(u, err);
 	r = sw_demo_init(&u->demo, u->loop, u->state_dir, &u->a, err);
@@ -519,8 +527,8 @@ static int up_run(struct up *u)
 static void up_fini(struct up *u)
 {
 	sw_timer_stop(&u->tick);
+	sw_story_free(u->story);
 	sw_http_client_free(u->client);
-	sw_page_free(u->page);
 	if (u->is_private)
 		sw_private_redis_fini(&u->redis);
 	if (u->loop)
@@ -536,8 +544,8 @@ int sw_cli_up(int argc, char **argv)
 {
 	static const struct sw_usage usage = {
 		"up [-c FILE] [--state-dir DIR] [OPTIONS]",
-		"Everything on this machine: gateway, worker and, unless the configuration names one, a private Redis.\n"
-		"Without a file: a demo with the example service. Ctrl-C ends it all.\n",
+		"Everything on this machine: gateway, worker, the dashboard where the configuration has one, and, unless it names one, a private Redis.\n"
+		"Without a file: a demo with the example service, in which a release goes bad. Ctrl-C ends it all.\n",
 		NULL, 0, 0,
 	};
 	struct up u = { .c = { .level = SW_LOG_INFO, .format = SW_LOG_JSON }, .lock = -1 };
@@ -545,7 +553,8 @@ int sw_cli_up(int argc, char **argv)
 		SW_OPT_CONFIG(&u.c), SW_OPT_REDIS(&u.c),
 		{ "state-dir", 0, SW_OPT_TEXT, &u.state_dir, "DIR", "$XDG_STATE_HOME/shipwatch or var/shipwatch unless said" },
 		{ "listen", 0, SW_OPT_TEXT, &u.listen, "ADDRESS", "of the gateway, instead of the configuration's (demo: 127.0.0.1:8080)" },
-		{ "page", 0, SW_OPT_TEXT, &u.page_listen, "ADDRESS", "of the page of messages (demo: 127.0.0.1:8081; else none)" },
+		{ "dashboard", 0, SW_OPT_TEXT, &u.dash_listen, "ADDRESS", "of the dashboard, instead of the configuration's (demo: 127.0.0.1:8081); without either there is none" },
+		{ "still", 0, SW_OPT_FLAG, &u.still, NULL, "in the demo nothing happens by itself" },
 		SW_OPT_LOG(&u.c), { 0 },
 	};
 	struct sw_err err = SW_ERR_INIT;
@@ -562,8 +571,10 @@ int sw_cli_up(int argc, char **argv)
 	if (!u.listen)
 		u.listen = u.is_demo ? "127.0.0.1:8080" : u.cfg->gateway.listen;
 	u.listen = up_port(&u, u.listen);
-	if (u.is_demo && !u.page_listen)
-		u.page_listen = "127.0.0.1:8081";
+	if (!u.dash_listen)
+		u.dash_listen = u.is_demo ? "127.0.0.1:8081" : u.cfg->dashboard.set ? u.cfg->dashboard.listen : NULL;
+	if (u.dash_listen)
+		u.dash_listen = up_port(&u, u.dash_listen);
 	u.is_private = !u.c.redis_url && (!u.cfg || !u.cfg->redis_url);
 	if (up_state_dir(&u, &err) < 0) {
 		SW_ERROR(LOG, "%s", err.text);

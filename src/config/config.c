@@ -371,8 +371,7 @@ static void config_top(struct config_load *l, const struct sw_ynode *root)
 	config_programs(l, t.programs);
 	config_rules(l, t.rules);
 	config_name_lists(l);
-	if (t.pushgateway)
-		sw_diag_key(l->d, t.pushgateway, "pushgateway: not in this version");
+	config_pushgateway(l, t.pushgateway);
 }
 
 /* ---- loading ---- */

@@ -45,6 +45,7 @@ struct sw_conf_dashboard {
 	size_t n_users;
 	struct sw_conf_token *tokens;
 	size_t n_tokens;
+	int badges;                   /* 1: shown to everybody */
 	sw_dur session;               /* 12 h */
 	const char **trusted_proxies; /* NULL or NULL-ended, checked */
 	const char *user_header, *role_header; /* lower case; NULL: none */
@@ -115,6 +116,14 @@ struct sw_conf_heartbeat {
 	sw_dur every;
 }; /* url NULL: none */
 
+/* Where builds go as metrics (dashboard/pusher.c). */
+struct sw_conf_pushgateway {
+	const char *url;           /* NULL: nowhere; no slash at the end */
+	const char *user, *password, *job;
+	const char **branches;     /* NULL: all; else NULL-ended globs */
+	sw_dur every, timeout, forget;
+};
+
 struct sw_config {
 	const char *path; /* of the file, as given; "<built in>" for text */
 	const char *public_url,
@@ -146,6 +155,7 @@ struct sw_config {
 	size_t n_maintenance;
 	const char **rules; /* NULL: the shipped safe rules; else NULL-ended absolute paths of files */
 	struct sw_conf_heartbeat heartbeat;
+	struct sw_conf_pushgateway pushgateway;
 	const char *reference; /* NULL: none */
 	/* Names for the loader of rules (struct sw_rules_names); all NULL-ended. */
 	const char **channel_names, **action_names, **people_names, **limit_names, **target_names;

@@ -10,7 +10,7 @@
 #define NAME_BYTES  64
 #define TOKEN_BYTES 16 /* least */
 
-static const char *const roles[] = { "viewer", "operator", NULL };
+static const char *const roles[] = { "viewer", "operator", NULL }, *const badge_words[] = { "viewer", "public", NULL };
 
 static const struct sw_key user_keys[] = {
 	{ "name", SW_KEY_STRING, offsetof(struct sw_conf_user, name), "!", "to sign in with" },
@@ -40,6 +40,7 @@ static const struct sw_key dashboard_keys[] = {
 	{ "user_header", SW_KEY_STRING, DASH(user_header), NULL, "header in which a trusted proxy says who has signed in there" },
 	{ "role_header", SW_KEY_STRING, DASH(role_header), NULL, "header in which it says the role: viewer or operator" },
 	{ "operators", SW_KEY_STRINGS, DASH(operators), NULL, "of those a proxy names: who is an operator; the others are viewers" },
+	{ "badges", SW_KEY_ENUM, DASH(badges), "viewer", "who is shown badges: viewers, or everybody (public)", 0, 0, badge_words },
 	{ "tokens", SW_KEY_NODE, offsetof(struct dashboard, tokens), NULL, "for programs that use the API" },
 	{ "keep", SW_KEY_DUR, DASH(keep), "90d", "how long the history is kept", SW_HOUR, 3650 * SW_DAY },
 	{ "keep_samples", SW_KEY_DUR, DASH(keep_samples), "14d", "how long readings of signals are kept", SW_HOUR, 3650 * SW_DAY },

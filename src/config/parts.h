@@ -63,6 +63,7 @@ void config_dashboard(struct config_load *l, const struct sw_ynode *node); /* da
 void config_listen(struct config_load *l, const struct sw_ynode *node, const char *listen);
 bool config_is_cidr(const char *s);
 void config_redis(struct config_load *l, const struct sw_ynode *node);     /* server.c */
+void config_pushgateway(struct config_load *l, const struct sw_ynode *node); /* forward.c */
 void config_rules(struct config_load *l, const struct sw_ynode *node);     /* files.c */
 
 #endif

@@ -41,6 +41,7 @@ static void overview(struct page *p)
 		sw_buf_putc(&p->out, ' ');
 	}
 	sw_html_time(p, p->now);
+	sw_page_csrf(p);
 	sw_buf_cat(&p->out, "</p></section>\n");
 	sw_page_end(p);
 }

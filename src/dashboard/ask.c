@@ -9,7 +9,7 @@
 
 #include "base/str.h"
 #include "dashboard/inner.h"
-#include "engine/silences.h"
+#include "model/command.h"
 #include "shipwatch/mem.h"
 
 enum { STATUS_KEPT = 1000 /* ms */, NODES = 200000, DEAD_SHOWN = 100 };

@@ -16,26 +16,25 @@
 #include "dashboard/inner.h"
 #include "shipwatch/clock.h"
 #include "shipwatch/log.h"
-#ifdef SW_HAS_RECORDER
-#include "dashboard/recorder.h"
-#endif
 
 #define LOG "dashboard"
 
 enum { BACKOFF_LEAST = 200, BACKOFF_MOST = 10000, LIVED_LONG = 10000 /* ms */, POLL = 10, GONE_WAIT = 300 };
 
-#ifdef SW_HAS_RECORDER
 /* In the child. Never returns. */
 static void recorder_run(struct dash *d, pid_t parent, int fd, const sigset_t *before)
 {
-	struct sw_recorder_options o = { .config_path = d->opt->config_path, .redis_url = d->opt->redis_url, .state_dir = d->state_dir, .notify_fd = fd };
+	struct sw_recorder_options o = { .config_path = d->opt->config_path, .redis_url = d->opt->redis_url, .state_dir = d->state_dir, .notify_fd = fd,
+		                         .meters = &d->meters.recorder_own };
 	static const int ours[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD };
 	int most = STDERR_FILENO + 1;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
 		_exit(0);
-	/* The loop's handlers write into the parent's loop. */
+	/* The parent's loop goes, after it has got descriptors of its own: else what is taken out of it would be taken out of the parent's too. */
+	(void)event_reinit(d->loop->base);
+	sw_loop_free(d->loop);
 	for (size_t i = 0; i < SW_COUNT(ours); i++)
 		(void)signal(ours[i], SIG_DFL);
 	(void)sigprocmask(SIG_SETMASK, before, NULL);
@@ -46,7 +45,6 @@ static void recorder_run(struct dash *d, pid_t parent, int fd, const sigset_t *b
 	(void)close_range((unsigned)most + 1, ~0u, 0);
 	_exit(sw_recorder_run(d->setup->cfg, &o) < 0 ? 1 : 0);
 }
-#endif
 
 static void recorder_start(void *arg);
 
@@ -127,7 +125,6 @@ static void recorder_start(void *arg)
 {
 	struct dash *d = arg;
 	struct dash_child *c = &d->recorder;
-#ifdef SW_HAS_RECORDER
 	static const int held[] = { SIGTERM, SIGINT, SIGHUP };
 	sigset_t block, before;
 	pid_t self = getpid();
@@ -161,11 +158,6 @@ static void recorder_start(void *arg)
 	sw_metric_set(d->meters.recorder, NULL, 1);
 	SW_INFO(LOG, "recorder started, process %ld", (long)c->pid);
 	dash_live_touched(d, DASH_TOUCHED_STATUS);
-#else
-	(void)recorder_told;
-	(void)snprintf(c->why, sizeof c->why, "this program was built without a recorder");
-	SW_WARN(LOG, "%s: the history is read as it is", c->why);
-#endif
 }
 
 void dash_recorder_begin(struct dash *d)

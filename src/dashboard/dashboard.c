@@ -17,13 +17,14 @@
 #include "io/client.h"
 #include "io/listen.h"
 #include "plugins.h"
+#include "rules/rules.h"
 #include "shipwatch/clock.h"
 #include "shipwatch/log.h"
 #include "shipwatch/mem.h"
 
 #define LOG "dashboard"
 
-enum { DESCRIPTORS_KEPT = 64, RECORDER_WAIT = 5000 /* ms */, STORE_EVERY = 1000 };
+enum { DESCRIPTORS_KEPT = 64, DESCRIPTORS_WANTED = 4200, RECORDER_WAIT = 5000 /* ms */, STORE_EVERY = 1000 };
 
 static const struct sw_plugins dash_plugins = { sw_sources, sw_signals, sw_channels, sw_actions };
 
@@ -36,6 +37,7 @@ static struct dash_setup *setup_new(struct sw_config *cfg)
 	SW_ASSERT(sw_nets_new(cfg->dashboard.trusted_proxies, &s->trusted, NULL) == 0); /* the configuration checked them */
 
 	s->cfg = sw_config_get(cfg);
+	s->rules = dash_rules_load(cfg);
 	s->refs = 1;
 	return s;
 }
@@ -50,6 +52,7 @@ void dash_setup_put(struct dash_setup *s)
 {
 	if (!s || --s->refs)
 		return;
+	sw_rules_put(s->rules);
 	sw_config_put(s->cfg);
 	sw_nets_free(s->trusted);
 	free(s);
@@ -116,6 +119,11 @@ static void dash_limits(struct sw_http_limits *lim)
 
 	*lim = sw_http_limits_default;
 	lim->body_max = DASH_FORM_MAX;
+	/* Each viewer holds one; what a shell usually allows is less than they may be. */
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < DESCRIPTORS_WANTED && files.rlim_cur < files.rlim_max) {
+		files.rlim_cur = SW_MIN(files.rlim_max, (rlim_t)DESCRIPTORS_WANTED);
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < lim->conns_max + (rlim_t)DESCRIPTORS_KEPT)
 		lim->conns_max = files.rlim_cur > 2 * DESCRIPTORS_KEPT ? (unsigned)files.rlim_cur - DESCRIPTORS_KEPT : DESCRIPTORS_KEPT;
 }

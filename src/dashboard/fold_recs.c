@@ -150,6 +150,8 @@ static bool rec_told(struct fold *f, struct entry *e, const struct sw_jnode *d, 
 	if (!news_id || !news || !al)
 		return false;
 	state = news_state(sw_news_parse(news));
+	if (!watch && sw_news_parse(news) == SW_NEWS_FIRING)
+		state = "told"; /* decided by an event alone: nobody goes on looking, so it has no end */
 	st = sw_fold_stmt(f, ST_ALERT);
 	sw_fold_bind(st, "sisssssssssssssb", id, (int64_t)e->at, sw_jstr(al, "service"), sw_jstr(al, "environment"), sw_jstr(al, "rule"), severity,
 	             state ? state : "firing", news, alert_summary(al), watch, alert_deployment(f, watch), sw_jstr(al, "repo"), sw_jstr(al, "branch"),

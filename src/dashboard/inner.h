@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "dashboard/dashboard.h"
+#include "dashboard/recorder.h"
 #include "dashboard/web.h"
 #include "io/loop.h"
 #include "io/metrics.h"
@@ -15,12 +16,14 @@
 #define DASH_HEADERS    6           /* of an answer, beside those every answer has */
 
 struct live;
+struct sw_rules;
 struct auth;
 struct visit;
 
 /* What belongs to a configuration. Counted: requests end under the one they began with. */
 struct dash_setup {
 	struct sw_config *cfg;
+	struct sw_rules *rules;      /* in force; NULL: they cannot be loaded */
 	struct sw_nets *trusted;
 	unsigned refs;
 };
@@ -40,6 +43,7 @@ struct dash_child {
 
 struct dash_meters {
 	struct sw_metrics *all;
+	struct sw_recorder_meters recorder_own; /* counted by the recorder, told here */
 	struct sw_metric *requests, *seconds, *conns, *viewers, *told, *cut, *redis_up, *history, *recorder, *restarts, *signins, *decisions, *limited;
 };
 
@@ -69,6 +73,8 @@ struct dash {
 	sw_dur status_at;
 };
 
+/* The rules of a configuration, logged when they are wrong; NULL then. (page_rules.c) */
+struct sw_rules *dash_rules_load(const struct sw_config *cfg);
 struct dash_setup *dash_setup_get(struct dash_setup *s);
 void dash_setup_put(struct dash_setup *s);
 
@@ -81,6 +87,7 @@ struct visit {
 	struct visit *next, **prev;  /* of the process' */
 	unsigned waiting;            /* answers of Redis still to come */
 	bool later, json;            /* its handler answers by itself; errors are wanted as JSON */
+	bool running, over;          /* the handler is at work; it has answered */
 	struct sw_header headers[DASH_HEADERS];
 	size_t n_headers;
 	sw_dur began;

@@ -233,7 +233,7 @@ void sw_page_begin(struct page *p, const char *here, const char *title)
 	sw_html(&p->out, "><head><meta charset=\"utf-8\"><title>%s · Shipwatch</title>\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
 	                 "<meta name=\"color-scheme\" content=\"light dark\"><meta name=\"robots\" content=\"noindex\">\n",
 	        title);
-	sw_html(&p->out, "<link rel=\"stylesheet\" href=\"%s\"><link rel=\"icon\" href=\"%s\" type=\"image/svg+xml\">\n", dash_asset_path("style.css"), dash_asset_path("icon.svg"));
+	sw_html(&p->out, "<link rel=\"stylesheet\" href=\"%s\"><link rel=\"stylesheet\" href=\"%s\"><link rel=\"icon\" href=\"%s\" type=\"image/svg+xml\">\n", dash_asset_path("style.css"), dash_asset_path("pages.css"), dash_asset_path("icon.svg"));
 	for (size_t i = 0; i < SW_COUNT(scripts); i++)
 		if (dash_asset_path(scripts[i]) && (i == 0 ? p->who.role > SW_ROLE_NOBODY : p->charts))
 			sw_html(&p->out, "<script src=\"%s\" defer></script>\n", dash_asset_path(scripts[i]));

@@ -460,9 +460,8 @@ double sw_row_num(const struct sw_row *r, const char *column, double otherwise)
 	return v->null ? otherwise : v->d;
 }
 
-void sw_row_write(const struct sw_row *r, struct sw_jw *w)
+void sw_row_members(const struct sw_row *r, struct sw_jw *w)
 {
-	sw_jw_obj(w, NULL);
 	for (size_t i = 0; i < r->list->n_columns; i++) {
 		const struct sw_column *c = &r->list->columns[i];
 		const struct sw_cell *v = &r->v[i];
@@ -480,5 +479,11 @@ void sw_row_write(const struct sw_row *r, struct sw_jw *w)
 		case SW_COL_JSON: sw_jw_raw(w, c->name, v->text, v->n); break;
 		}
 	}
+}
+
+void sw_row_write(const struct sw_row *r, struct sw_jw *w)
+{
+	sw_jw_obj(w, NULL);
+	sw_row_members(r, w);
 	sw_jw_obj_end(w);
 }

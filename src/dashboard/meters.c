@@ -8,7 +8,7 @@ int dash_meters_new(struct dash *d)
 	static const char *const l_build[] = { "version", "commit", NULL }, *const l_request[] = { "route", "code", NULL };
 	static const char *const l_route[] = { "route", NULL }, *const l_outcome[] = { "outcome", NULL }, *const l_what[] = { "what", NULL };
 	struct dash_meters *m = &d->meters;
-	int r = sw_metrics_new(1, &m->all);
+	int r = sw_metrics_new(2, &m->all); /* this process and the recorder */
 
 	if (r < 0)
 		return r;
@@ -30,5 +30,6 @@ int dash_meters_new(struct dash *d)
 	m->signins = sw_metric_counter(m->all, "shipwatch_sign_ins_total", "Tries to sign in, by outcome.", l_outcome, 8);
 	m->limited = sw_metric_counter(m->all, "shipwatch_auth_limited_total", "Refusals of addresses with too many failed authentications.", NULL, 1);
 	m->decisions = sw_metric_counter(m->all, "shipwatch_decisions_total", "Decisions of people, by what was decided.", l_what, 32);
+	sw_recorder_meters_new(m->all, 1, &m->recorder_own);
 	return 0;
 }

@@ -169,6 +169,15 @@ static void visit_free(struct visit *v)
 	free(v);
 }
 
+/* A handler that answers before it returns still looks at its page. */
+static void visit_over(struct visit *v)
+{
+	if (v->running)
+		v->over = true;
+	else
+		visit_free(v);
+}
+
 void dash_header(struct page *p, const char *name, const char *value)
 {
 	struct visit *v = dash_visit(p);
@@ -195,7 +204,7 @@ void dash_answer(struct page *p)
 		h[n++] = (struct sw_header){ "Location", p->location };
 	sw_http_reply(p->req, &(struct sw_http_answer){ .status = p->http, .type = p->type, .headers = h, .n_headers = n, .body = sw_buf_str(&p->out),
 	                                                .body_n = p->out.n });
-	visit_free(v);
+	visit_over(v);
 }
 
 void dash_later(struct page *p)
@@ -205,7 +214,7 @@ void dash_later(struct page *p)
 
 void dash_streams(struct page *p)
 {
-	visit_free(dash_visit(p));
+	visit_over(dash_visit(p));
 }
 
 static void visit_wrong(struct visit *v, int status, const char *title, const char *what)
@@ -231,8 +240,12 @@ void dash_run(struct visit *v)
 	dash_store_look(p->d);
 	p->store = p->d->store;
 	p->why = p->d->store_why;
+	v->running = true;
 	v->route->run(p);
-	if (!v->later)
+	v->running = false;
+	if (v->over)
+		visit_free(v);
+	else if (!v->later)
 		dash_answer(p);
 }
 

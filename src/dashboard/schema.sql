@@ -3,7 +3,7 @@
 -- Later versions are files of their own beside this one (schema_2.sql …), run in order; PRAGMA user_version says how far.
 
 -- pos: last entry of the journal that is in here; pos_n: which entry of all that were ever added it is; lineage: whose journal it is;
--- seq: of builds; skipped: entries that could not be understood.
+-- seq: of builds; pushed: seq up to which a Pushgateway was told; skipped: entries that could not be understood.
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE places (id INTEGER PRIMARY KEY, service TEXT NOT NULL, environment TEXT NOT NULL, UNIQUE (service, environment));
 -- source: health, prometheus, scrape, report, alarm, reference
@@ -88,6 +88,10 @@ CREATE TABLE lines (
 );
 CREATE INDEX lines_at ON lines (at);
 
+-- Groups at a Pushgateway, by their path, with their newest build.
+CREATE TABLE pushed (path TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX pushed_at ON pushed (at);
+
 CREATE TABLE deployments (
 	id INTEGER PRIMARY KEY, deployment TEXT NOT NULL UNIQUE, -- "4bd6fe57b59e"
 	place INTEGER NOT NULL REFERENCES places (id),
@@ -119,7 +123,8 @@ CREATE TABLE watches (
 	state TEXT NOT NULL,             -- waiting, watching, following, done
 	begins INTEGER, until INTEGER, every INTEGER, verdict TEXT, reason TEXT, fail_at INTEGER, ended INTEGER, fired INTEGER NOT NULL DEFAULT 0,
 	checks INTEGER, known INTEGER,
-	explained TEXT                   -- `shipwatch explain --json` as it was after the verdict, or NULL
+	explained TEXT,                  -- `shipwatch explain --json` as it was after the verdict, or NULL
+	explained_as TEXT                -- its state then; 'none': it cannot be explained; NULL: it was not yet
 );
 CREATE INDEX watches_at ON watches (at);
 CREATE INDEX watches_place ON watches (place, at);
@@ -128,6 +133,7 @@ CREATE INDEX watches_rule ON watches (rule, at);
 CREATE INDEX watches_verdict ON watches (verdict, at);
 CREATE INDEX watches_reason ON watches (reason, at);
 CREATE INDEX watches_state ON watches (state, at);
+CREATE INDEX watches_owed ON watches (at) WHERE verdict IS NOT NULL AND (explained_as IS NULL OR explained_as NOT IN ('done', 'none'));
 
 -- Readings of signals, in the signal's base unit: all of a place at one time lie side by side.
 CREATE TABLE samples (

@@ -145,6 +145,7 @@ const char *sw_row_text(const struct sw_row *r, const char *column);            
 int64_t sw_row_int(const struct sw_row *r, const char *column, int64_t otherwise);
 double sw_row_num(const struct sw_row *r, const char *column, double otherwise);
 struct sw_jw;
+void sw_row_members(const struct sw_row *r, struct sw_jw *w);                    /* its columns as members; NULL values are written as null */
 void sw_row_write(const struct sw_row *r, struct sw_jw *w);                      /* as an object; NULL values are written as null */
 
 #endif

@@ -16,6 +16,7 @@
  *   sil    silences   a silence as it is kept, when it was added or ended
  *   chan   channel    {name, state, why}: it cannot be used (down), it can again (up)
  *
+ * An alert that fires without a watch_id was decided by an event alone and has no end.
  * A digest, or what is said about a channel itself, is a message like others; a digest's alert has the id of its delivery.
  * Commands of people are in "in" as they came ({"t":"cmd","do":…,"who":…}); what arrived is in the lines of intake.
  */

@@ -7,11 +7,7 @@
 #define SW_ENGINE_SILENCES_H
 
 #include "engine/step.h"
-
-#define SILENCES_KEY  "silences:all"
-#define SILENCES_MOST 200
-#define SILENCE_TEXT  200                /* bytes of a matcher or a reason */
-#define SILENCE_LONGEST (30 * SW_DAY)
+#include "model/command.h"
 
 /* cmd {do: silence, id, service, env, rule, severity, maintenance, until, who, why} and {do: end, id, who}. Return: 0, or -EBADMSG with s->err. */
 int sw_silences_step(struct step *s);

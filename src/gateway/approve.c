@@ -20,6 +20,7 @@
 #include "engine/engine.h"
 #include "gateway/approve.h"
 #include "gateway/inner.h"
+#include "model/command.h"
 #include "shipwatch/log.h"
 #include "shipwatch/mem.h"
 
@@ -138,21 +139,10 @@ static void approve_poll(void *arg);
 
 static const char *approve_command(struct approve *p)
 {
-	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
-	struct sw_jw w;
+	const struct sw_decider by = { .who = sw_buf_str(&p->name), .via = "link", .at = sw_bus_now(sw_store_bus(p->g->store)) };
 
 	sw_id_new(sw_loop_wall(p->g->loop), p->decision);
-	sw_jw_init(&w, &b);
-	sw_jw_obj(&w, NULL);
-	sw_jw_str(&w, "t", "cmd");
-	sw_jw_str(&w, "do", p->view.yes ? "approve" : "refuse");
-	sw_jw_str(&w, "act", p->id);
-	sw_jw_str(&w, "who", sw_buf_str(&p->name));
-	sw_jw_str(&w, "via", "link");
-	sw_jw_str(&w, "decision", p->decision);
-	sw_jw_int(&w, "at", sw_bus_now(sw_store_bus(p->g->store)));
-	sw_jw_obj_end(&w);
-	return sw_arena_strndup(&p->a, b.p, b.n);
+	return sw_command_decide(&p->a, &by, p->id, p->view.yes, p->decision);
 }
 
 /* Every decision of a person is a line of the log. */

@@ -352,7 +352,7 @@ class Connection:
             name, value = line.split(": ", 1)
             assert name.lower() not in headers, f"{name} twice"
             headers[name.lower()] = value
-        n = 0 if method == "HEAD" or status in (100, 204) else int(headers["content-length"])
+        n = 0 if method == "HEAD" or status in (100, 204, 304) else int(headers["content-length"])
         while len(self.rest) < n:
             assert self.fill(), "closed in the middle of a body"
         body, self.rest = self.rest[:n], self.rest[n:]

@@ -8,6 +8,8 @@
  * POST /later  the same, at the end of the loop's turn; POST /never is answered after the server is gone; POST /keep is
  *              answered by the next POST /release
  * GET /stats   what the server counts; GET /big 16 MiB; POST /small has a body_max of 10; POST /early is refused at its head
+ * GET /stream/… pieces: all (1 MiB in pieces, each when there is room), flood (until it is cut), hang (8 MiB and nothing more), open (a few
+ *              bytes and nothing more), cut (the same, and then cut), end (the same, and its end)
  * SIGTERM      a graceful stop of at most 2 s; then the line "stopped" on stdout
  */
 #include <signal.h>
@@ -26,7 +28,7 @@ struct echo {
 	struct sw_http_server *server;
 	struct sw_http_req *later[64], *never[64], *kept;
 	struct sw_buf later_body[64];
-	unsigned n_later, n_never, heads, done, answers;
+	unsigned n_later, n_never, heads, done, answers, gone, flooded;
 	struct sw_defer defer;
 };
 
@@ -82,9 +84,10 @@ static void echo_stats(struct echo *e, struct sw_http_req *req)
 	struct sw_http_stats st;
 
 	sw_http_server_stats(e->server, &st);
-	sw_buf_printf(&b, "{\"conns\":%u,\"idle\":%u,\"requests\":%u,\"held\":%lld,\"accepted\":%llu,\"heads\":%u,\"done\":%u,\"answers\":%u}",
+	sw_buf_printf(&b, "{\"conns\":%u,\"idle\":%u,\"requests\":%u,\"held\":%lld,\"accepted\":%llu,\"heads\":%u,\"done\":%u,\"answers\":%u,"
+	                  "\"streams\":%u,\"gone\":%u,\"flooded\":%u}",
 	              st.conns, st.conns_idle, st.requests, (long long)st.held_bytes, (unsigned long long)st.accepted, e->heads,
-	              e->done, e->answers);
+	              e->done, e->answers, st.streams, e->gone, e->flooded);
 	echo_reply(req, 200, b.p, b.n);
 	sw_buf_fini(&b);
 }
@@ -99,6 +102,83 @@ static void echo_big(struct sw_http_req *req)
 	free(p);
 }
 
+/* ---- streams ---- */
+
+enum { PIECE = 4000, WHOLE = 1 << 20, HANG = 8 << 20 };
+
+struct piped { struct echo *e; struct sw_http_stream *st; size_t sent; };
+
+static void piped_gone(void *arg)
+{
+	struct piped *p = arg;
+
+	p->e->gone++;
+	free(p);
+}
+
+/* One piece whenever all before it is on its way; byte n is 'a' + n % 26. */
+static void piped_room(void *arg)
+{
+	struct piped *p = arg;
+	char piece[PIECE];
+	size_t n = SW_MIN((size_t)PIECE, WHOLE - p->sent);
+
+	while (n) {
+		for (size_t i = 0; i < n; i++)
+			piece[i] = (char)('a' + (p->sent + i) % 26);
+		p->sent += n;
+		if (!sw_http_stream_send(p->st, piece, n)) {
+			free(p);
+			return;
+		}
+		if (sw_http_stream_pending(p->st))
+			return;
+		n = SW_MIN((size_t)PIECE, WHOLE - p->sent);
+	}
+	sw_http_stream_end(p->st);
+	free(p);
+}
+
+static void piped_flood(struct piped *p)
+{
+	char piece[PIECE];
+
+	memset(piece, 'x', sizeof piece);
+	while (sw_http_stream_send(p->st, piece, sizeof piece))
+		p->sent += sizeof piece;
+	p->e->flooded = (unsigned)p->sent;
+	free(p);
+}
+
+static void echo_stream(struct echo *e, struct sw_http_req *req, const char *how)
+{
+	struct piped *p = sw_calloc(1, sizeof *p);
+	const struct sw_http_stream_owner owner = { piped_gone, strcmp(how, "all") == 0 ? piped_room : NULL, p };
+	char *big;
+
+	p->e = e;
+	p->st = sw_http_stream_begin(req, &(struct sw_http_answer){ .status = 200, .type = "text/plain" }, strcmp(how, "hang") == 0 ? 2 * HANG : 3 * PIECE, &owner);
+	if (!p->st || (strcmp(how, "open") == 0 && sw_http_stream_send(p->st, "hello", 5))) {
+		if (!p->st)
+			free(p);
+	} else if (strcmp(how, "all") == 0) {
+		piped_room(p);
+	} else if (strcmp(how, "flood") == 0) {
+		piped_flood(p);
+	} else if (strcmp(how, "hang") == 0) {
+		big = sw_calloc(1, HANG);
+		SW_ASSERT(sw_http_stream_send(p->st, big, HANG));
+		free(big);
+	} else {
+		SW_ASSERT(sw_http_stream_send(p->st, "hello", 5) && sw_http_stream_send(p->st, "", 0));
+		if (strcmp(how, "cut") == 0)
+			sw_http_stream_cut(p->st);
+		else
+			sw_http_stream_end(p->st);
+		free(p);
+	}
+}
+
 static void echo_on_request(void *arg, struct sw_http_req *req)
 {
 	struct echo *e = arg;
@@ -106,6 +186,10 @@ static void echo_on_request(void *arg, struct sw_http_req *req)
 
 	if (strcmp(req->path, "/stats") == 0) {
 		echo_stats(e, req);
+		return;
+	}
+	if (strncmp(req->path, "/stream/", 8) == 0) {
+		echo_stream(e, req, req->path + 8);
 		return;
 	}
 	if (strcmp(req->path, "/big") == 0) {

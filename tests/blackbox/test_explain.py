@@ -6,6 +6,7 @@ as a Prometheus would.
 import json
 import math
 import os
+import sqlite3
 import subprocess
 import time
 import unittest
@@ -407,6 +408,46 @@ rules:
         text, said = self.exported(w["id"])
         self.assertIn("a person ended it", text)
         self.assertIn("does not give the verdict cancelled again", said)
+
+
+class Kept(Explained):
+    """The dashboard has explanations stored: a few seconds after the verdict, and once more at the end."""
+
+    def rows(self, text):
+        try:
+            with sqlite3.connect("file:" + self.folder("history", "history.db") + "?mode=ro", uri=True) as db:
+                return db.execute(text).fetchall()
+        except sqlite3.OperationalError:
+            return []
+
+    def stored(self, watch, state):
+        found = self.rows(f"SELECT explained, explained_as FROM watches WHERE watch = '{watch}'")
+        return found and found[0][1] == state and (json.loads(found[0][0]) if found[0][0] else True)
+
+    def test_stored(self):
+        status = [200]
+        health = Fake(self, lambda h: plain(status[0], "ok")(h))
+        self.up({"a.yaml": HEALTH_RULES}, "channels: [oncall]", health.url, 'dashboard: {listen: "127.0.0.1:0"}')
+        d = self.start(Role("dashboard", self.config, "--redis", self.redis.url, "--state-dir", self.folder("history")))
+        self.deploy(1)
+        wait_for(lambda: self.watch(1, "prod-health"), "the release is watched")
+        status[0] = 503
+        w = self.verdict(1, "prod-health")
+        j = wait_for(lambda: self.stored(w["id"], "following"), "it is explained")
+        self.assertEqual((j["watch"], j["verdict"], j["state"], j["signals"][0]["signal"]), (w["id"], "fail", "following", "health"))
+        self.assertIn(0, [v for at, v, *_ in j["signals"][0]["samples"]])
+        status[0] = 200
+        wait_for(lambda: (self.watch(1, "prod-health") or {}).get("state") == "done", "it is over", 60)
+        j = wait_for(lambda: self.stored(w["id"], "done"), "it is explained once more")
+        self.assertEqual((j["state"], j["verdict"]), ("done", "fail"))
+        # one that nothing is known of any more is not asked for again and again
+        with sqlite3.connect(self.folder("history", "history.db")) as db:
+            db.execute("INSERT INTO watches (watch, place, deployment, at, rule, state, verdict, ended) VALUES ('ffffffffffff', 1, 'd', ?, 'r', 'done', 'pass', ?)",
+                       (int(time.time() * 1000), int(time.time() * 1000) - 4000))
+        self.deploy(2)
+        wait_for(lambda: self.stored("ffffffffffff", "none"), "it cannot be explained", 60)
+        self.assertEqual(len([e for e in d.entries() if e["msg"].startswith("watch ffffffffffff cannot be explained: there is no watch")]), 1)
+        self.assertEqual([f for f in os.listdir(self.folder("history")) if "explained" in f], [])
 
 
 if __name__ == "__main__":

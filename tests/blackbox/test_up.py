@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import time
 import unittest
@@ -42,9 +43,9 @@ class Up(Case):
             self.known = set(p.children())
         return p
 
-    def demo(self, *args, **kw):
+    def demo(self, *args, still=True, **kw):
         built(EXAMPLE)
-        return self.up("--page", "127.0.0.1:0", *args, **kw)
+        return self.up("--dashboard", "127.0.0.1:0", *(["--still"] if still else []), *args, **kw)
 
     def pid_of(self, p, name):
         """Of the child of `up` whose command line has this word."""
@@ -127,14 +128,14 @@ class Up(Case):
         p = self.demo()
         text = "\n".join(p.log())
         self.assertRegex(text, r"Post webhooks to +http://127\.0\.0\.1:\d+/hooks/gitlab")
-        page = re.search(r"Read messages at +(http://\S+)", text).group(1)
+        page = re.search(r"Open +(http://\S+)", text).group(1)
         for name in ("gitlab-token", "report-secret", "headers"):
             self.assertEqual(os.stat(os.path.join(self.state, "demo", name)).st_mode & 0o777, 0o600)
         sha = self.curl(p)
         self.taken_back(sha)
         wait_for(lambda: any("demo/prod" in line for line in p.log()), "the message is in the terminal")
-        with urllib.request.urlopen(page, timeout=10) as answer:
-            self.assertIn(sha, answer.read().decode())
+        wait_for(lambda: sha in self.get(page + "inbox"), "the message is in the inbox")
+        self.assertIn(sha, self.get(page))
         wait_for(lambda: json.load(open(os.path.join(self.state, "demo", "bad-release.json"), encoding="utf-8"))["short_sha"] != sha,
                  "a new release to break is prepared")
         self.stop(p)
@@ -147,6 +148,40 @@ class Up(Case):
             self.assertEqual(f.read(), token)
         self.taken_back(self.curl(p))
         self.stop(p, signal.SIGTERM)
+
+    def get(self, url):
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=10) as answer:
+            return answer.read().decode()
+
+    def test_the_demo_plays_by_itself(self):
+        """Runs of CI, a good release, a bad one, its alert, the rollback, and the old one again: all of it on the dashboard."""
+        p = self.demo(still=False)
+        page = re.search(r"Open +(http://\S+)", "\n".join(p.log())).group(1)
+
+        def rows(name):
+            try:
+                with sqlite3.connect("file:" + os.path.join(self.state, "history.db") + "?mode=ro", uri=True) as db:
+                    db.row_factory = sqlite3.Row
+                    return [dict(r) for r in db.execute(f"SELECT * FROM {name} ORDER BY at DESC")]
+            except sqlite3.OperationalError:
+                return []
+        builds = wait_for(lambda: (lambda b: len(b) >= 12 and all(x["coverage"] for x in b) and b)(rows("builds")), "the runs are there")
+        self.assertEqual({b["branch"] for b in builds}, {"main", "feature/new-checkout"})
+        self.assertEqual([b["status"] for b in builds].count("failed"), 1)
+        self.assertTrue(all(0.7 < b["coverage"] < 0.85 and b["duration_ms"] > 100000 for b in builds), builds)
+        wait_for(lambda: len(rows("deployments")) == 3, "good, bad, and the good one again", 90)
+        back, bad, good = rows("deployments")
+        self.assertEqual((good["sha"], back["sha"], back["is_rollback"]), (good["sha"], good["sha"], 1))
+        wait_for(lambda: [a["state"] for a in rows("actions")] == ["verified"], "the rollback helped", 60)
+        wait_for(lambda: rows("deployments")[0]["verdict"] == "pass", "and that is seen", 60)
+        self.assertEqual([d["verdict"] for d in rows("deployments")], ["pass", "fail", "pass"])
+        alert = [a for a in rows("alerts") if a["rule"] == "demo-errors"][0]
+        self.assertEqual((alert["state"], alert["sha"], alert["severity"]), ("resolved", bad["sha"], "critical"))
+        self.assertIn("Faster checkout", self.get(page + "deployments/" + bad["deployment"]))
+        inbox = self.get(page + "inbox")
+        for words in ("DingTalk", "WeCom", bad["sha"][:8]):
+            self.assertIn(words, inbox)
+        self.stop(p)
 
     def test_a_deployment_nobody_claims(self):
         p = self.demo()
@@ -182,7 +217,7 @@ class Up(Case):
     def test_killed_in_the_middle(self):
         p = self.demo()
         sha = self.curl(p)
-        for name in ("worker", "gateway", "redis-server", "example-service"):
+        for name in ("worker", "gateway", "dashboard", "redis-server", "example-service"):
             pid = self.pid_of(p, name)
             self.assertIsNotNone(pid, name)
             os.kill(pid, signal.SIGKILL)
@@ -280,7 +315,17 @@ services: {web: {repo: acme/web, environments: {prod: "http://127.0.0.1:9/health
         p = self.up("-c", path)
         self.assertRegex("\n".join(p.log()), r"Post webhooks to +http://127\.0\.0\.1:\d+/hooks/github")
         self.assertTrue(p.entries(msg="listening on"))
+        self.assertNotIn("Open ", "\n".join(p.log()))
         wait_for(lambda: "web/prod" in self.status()["places"], "the place is known")
+        self.stop(p, signal.SIGTERM)
+        with open(path, "a", encoding="utf-8") as f:
+            f.write('dashboard: {listen: "127.0.0.1:0"}\n')
+        p = self.up("-c", path)
+        page = re.search(r"Open +(http://\S+)", "\n".join(p.log())).group(1)
+        self.assertIn("web", self.get(page))
+        old = self.pid_of(p, "dashboard")
+        os.kill(old, signal.SIGKILL)
+        wait_for(lambda: self.pid_of(p, "dashboard") not in (None, old), "the dashboard is started again")
         self.stop(p, signal.SIGTERM)
 
     def test_what_cannot_start_is_one_line(self):

@@ -112,6 +112,7 @@ static const char whole[] =
     "  undo-web: %s\n"
     "heartbeat: {url: \"https://dead-man.example.com/ping/1\", every: 1m}\n"
     "reference: \"https://www.example.com/\"\n"
+    "pushgateway: {url: \"http://pushgateway:9091/\", user: u, password: \"${S}\", branches: [main, \"release/*\"]}\n"
     "%s";
 
 static void test_whole_check(const struct sw_config *c)
@@ -151,6 +152,10 @@ static void test_whole_check(const struct sw_config *c)
 	assert_string_equal(sw_config_channel(c, "release")->mobiles[0], "13800001111");
 	assert_true(sw_ends(c->oncall.file, "/rota.yaml"));
 	assert_int_equal(c->heartbeat.every, SW_MINUTE);
+	assert_string_equal(c->pushgateway.url, "http://pushgateway:9091");
+	assert_string_equal(c->pushgateway.job, "shipwatch");
+	assert_string_equal(c->pushgateway.branches[1], "release/*");
+	assert_int_equal(c->pushgateway.forget, 14 * SW_DAY);
 	assert_string_equal(c->limit_names[0], "p95");
 	assert_string_equal(c->target_names[0], "prod");
 	assert_string_equal(c->target_names[1], "prod-hz");
@@ -162,32 +167,6 @@ static void test_whole_check(const struct sw_config *c)
 	         "\".github/workflows/deploy.yml\" branch \"main\", or GitHub/GitLab acme/web environment \"prod-hz\" "
 	         "tag \"v*\""
 	         "; tier prod; health every 10s, version at /commit; rollback undo-web: exec runs /opt/undo; alerts oncall");
-}
-
-static void test_later(void **state)
-{
-	static const char *const want[] = {
-		"s.yaml:44:1: pushgateway: not in this version",
-	};
-	struct sw_arena a = { 0 };
-	struct sw_diags d;
-	struct sw_config *c = NULL;
-	const char *text = sw_arena_printf(
-	    &a, whole,
-	    "        prometheus: {url: \"http://prometheus:9090\", labels: {job: web}, preset: spring-boot}\n",
-	    "{kind: http, url: \"http://u\"}",
-	    "pushgateway: {url: \"http://pushgateway:9091\"}\n");
-	const struct sw_diag *g;
-	size_t i = 0;
-
-	sw_diags_init(&d, &a);
-	assert_int_equal(sw_config_load_text("s.yaml", text, strlen(text), &plugins, &test_env, &c, &d), -EINVAL);
-	assert_null(c);
-	for (g = d.first; g; g = g->next)
-		if (!g->warning) /* the rota is not there */
-			assert_string_equal(g->text, i < SW_COUNT(want) ? want[i++] : "nothing more");
-	assert_int_equal(i, SW_COUNT(want));
-	sw_arena_fini(&a);
 }
 
 #define SRC      "sources: {gitlab: {tokens: [t]}}\n"
@@ -251,6 +230,11 @@ static void test_mistakes(void **state)
 		  { "f:2:52: mobiles: want digits only, got \"a1\"" } },
 		{ SRC CHN SVC "alerts: [ops, opps]\n", { "f:4:15: unknown channel \"opps\", did you mean \"ops\"?" } },
 		{ SRC CHN SVC "alerts: {a: b}\n", { "f:4:9: alerts: want a text or a list of texts, got a map" } },
+		{ SRC CHN SVC "pushgateway: {}\n", { "f:4:14: \"url\" is missing" } },
+		{ SRC CHN SVC "pushgateway: {url: \"http://p/metrics\", password: x, every: 1ms, forget: 1s}\n",
+		  { "f:4:20: url: want the address alone, such as http://pushgateway:9091", "f:4:50: password: it takes a user, too",
+		    "f:4:60: every: want 0s, or at least 100ms", "f:4:73: forget: want 0s, or at least 1m" } },
+		{ SRC CHN SVC "pushgateway: {url: \"http://p\", job: \"\"}\n", { "f:4:37: job: want a name of at most 100 bytes" } },
 		{ SRC CHN SVC "people: {oncall: {}}\n",
 		  { "f:4:10: \"oncall\" is a role, it cannot be the name of a person" } },
 		{ SRC CHN SVC "people: {lin: {mobil: \"1\"}}\n",
@@ -647,7 +631,7 @@ static void test_whole(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_smallest), cmocka_unit_test(test_whole),    cmocka_unit_test(test_later),
+		cmocka_unit_test(test_smallest), cmocka_unit_test(test_whole),    
 		cmocka_unit_test(test_mistakes), cmocka_unit_test(test_warnings), cmocka_unit_test(test_inheritance),
 		cmocka_unit_test(test_measures), cmocka_unit_test(test_files), cmocka_unit_test(test_timezone),
 	};
