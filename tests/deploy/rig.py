@@ -10,6 +10,8 @@ import harness  # noqa: E402
 from harness import BUILD, PROGRAM, SOURCE, Folder, wait_for  # noqa: E402,F401
 
 DEPLOY = os.path.join(SOURCE, "deploy")
+# `openssl passwd -6` of "a password of the tests", for users of the dashboard.
+HASH = "$6$shipwatch$QqESxFBFMJJO5iME/hjGh8J0ZYr4xxKfbmZIOSNpXf185e58x2Kw9ZEMNeax7I0lcfc3P5pHtT1VvTZRv6u8p."
 
 
 def tool(name, package=None):

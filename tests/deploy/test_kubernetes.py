@@ -188,7 +188,8 @@ class Program(unittest.TestCase):
             with open(os.path.join(ROOT, path), encoding="utf-8") as f:
                 text = f.read()
             for name in re.findall(r"\$\{file:/run/secrets/shipwatch/([a-z-]+)\}", text):
-                self.folder.write("secrets/" + name, "https://oapi.dingtalk.com/robot/send?access_token=x" if name.endswith("-url") else "s3cret-of-16-bytes")
+                self.folder.write("secrets/" + name, "https://oapi.dingtalk.com/robot/send?access_token=x" if name.endswith("-url") else
+                                  rig.HASH if name.startswith("dashboard-") else "s3cret-of-16-bytes")
             self.folder.write("shipwatch.yaml", text.replace("/run/secrets/shipwatch", self.folder("secrets")))
             shutil.copy(os.path.join(ROOT, "overlays/production/rules/web.yaml"), self.folder("web.yaml"))
             code, said = rig.run(rig.PROGRAM, "check", "-c", self.folder("shipwatch.yaml"))
