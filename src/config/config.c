@@ -507,6 +507,8 @@ static const char *config_login(const struct sw_conf_person *p, const char *sour
 const struct sw_conf_person *sw_config_person_of(const struct sw_config *c, const char *source_kind, const char *login,
                                                  const char *email)
 {
+	static const char *const nameless[] = { "report", "generic", "cloudevents", NULL };
+
 	for (size_t i = 0; source_kind && login && i < c->n_people; i++) {
 		const char *known = config_login(&c->people[i], source_kind);
 
@@ -516,8 +518,8 @@ const struct sw_conf_person *sw_config_person_of(const struct sw_config *c, cons
 	for (size_t i = 0; email && i < c->n_people; i++)
 		if (c->people[i].email && strcasecmp(c->people[i].email, email) == 0)
 			return &c->people[i];
-	/* A report has no login of a host: the name itself is meant. */
-	return login && (!source_kind || strcmp(source_kind, "report") == 0) ? sw_config_person(c, login) : NULL;
+	/* Reports, mappings and CloudEvents have no login of a host that people name: the name itself is meant. */
+	return login && (!source_kind || config_in(nameless, source_kind)) ? sw_config_person(c, login) : NULL;
 }
 
 const char *const *sw_config_place_channels(const struct sw_config *c, const struct sw_place *p)

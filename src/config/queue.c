@@ -10,7 +10,7 @@ static const char *const queue_from[] = { "all", "new", NULL };
 
 #define Q(field) offsetof(struct sw_conf_queue, field)
 static const struct sw_key queue_keys[] = {
-	{ "url", SW_KEY_STRING, Q(url), "!", "Redis it lies in: redis://[:password@]host:port[/db], unix:///path; 6.2 or newer", 0, 0, NULL },
+	{ "url", SW_KEY_STRING, Q(url), "!", "Redis it lies in: redis://[:password@]host:port[/db] or unix:///path; better 6.2 or newer", 0, 0, NULL },
 	{ "stream", SW_KEY_STRING, Q(stream), "!", "key of the stream", 0, 0, NULL },
 	{ "group", SW_KEY_STRING, Q(group), "shipwatch", "consumer group that the gateways share; made when it is not there", 0, 0, NULL },
 	{ "as", SW_KEY_STRING, Q(as), "report",

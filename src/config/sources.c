@@ -34,10 +34,22 @@ static const struct sw_plugin **sources_plugins(struct config_load *l)
 	return list;
 }
 
+/* "acme/web", "acme/web#123", "orgs/acme", "groups/a/b#3" */
+static void source_hooks(struct config_load *l, const struct sw_ynode *node, const struct sw_conf_source *s)
+{
+	for (const char **h = s->hooks; h && *h; h++) {
+		const char *hash = strchr(*h, '#'), *id = hash ? hash + 1 : "1";
+
+		if (**h == '#' || **h == '/' || !**h || !*id || strlen(id) > 20 || id[strspn(id, "0123456789")] || strpbrk(*h, "*? "))
+			sw_diag_error(l->d, sw_yget(node, "hooks"), "hooks: want a repository such as acme/web, or its hook acme/web#123, got \"%s\"", *h);
+	}
+}
+
 static void source_api(struct config_load *l, const struct sw_ynode *node, struct sw_conf_source *s)
 {
 	const struct sw_ynode *at = sw_yget(node, "api") ? sw_yget(node, "api") : sw_yget(node, "api_token");
 
+	source_hooks(l, node, s);
 	if (sw_yget(node, "hooks") && (s->queue || !s->plugin->sweep))
 		sw_diag_key(l->d, sw_yget(node, "hooks"), "a source of kind %s cannot be swept", s->kind);
 	if (at && (s->queue || !s->plugin->compare))

@@ -205,7 +205,7 @@ static const char *hook_delivery(const struct sw_http_req *req)
 {
 	static const char *const names[] = {
 		"x-github-delivery", "x-gitea-delivery", "x-forgejo-delivery", "x-gogs-delivery", "webhook-id",
-		"x-gitlab-event-uuid", "x-gitlab-webhook-uuid", "x-request-id", NULL,
+		"ce-id", "x-gitlab-event-uuid", "x-gitlab-webhook-uuid", "x-request-uuid", "x-request-id", NULL,
 	};
 
 	for (size_t i = 0; names[i]; i++) {

@@ -27,7 +27,11 @@
 
 #define LOG "gateway/queue"
 
-enum { BATCH = 32, RUN_ID_BODY = 64 * 1024 };
+enum {
+	BATCH = 16,                 /* entries read at once; one where they are large: Redis hands them out whole */
+	LARGE = 256 * 1024,         /* bytes of an entry, in the mean of a batch */
+	RUN_ID_BODY = 64 * 1024,
+};
 #define BLOCK       5000  /* ms, of a read */
 #define TIMEOUT     (5 * SW_SECOND)
 #define AGAIN       SW_SECOND
@@ -48,6 +52,9 @@ struct queue {
 	bool group;                     /* it is there */
 	bool own;                       /* our own are read until there are none */
 	bool failed;                    /* one of this batch did not become durable */
+	bool large;                     /* the last batch was of large entries */
+	bool alone;                     /* its Redis cannot hand over what others left */
+	size_t bytes;                   /* of this batch */
 	size_t waiting;                 /* entries with the store */
 	sw_dur sweep_at;
 	char cursor[48];                /* of the sweep */
@@ -188,12 +195,14 @@ static void queue_done(struct queue *q, const char *id, bool keep)
 /* A batch is over: what is durable is acknowledged, and the next one read. */
 static void queue_settle(struct queue *q)
 {
-	if (q->waiting || q->asking)
+	if (q->waiting)
 		return;
 	if (q->closing) {
 		queue_free(q);
 		return;
 	}
+	if (q->asking)
+		return; /* its entries are still being handed out */
 	if (q->failed) {
 		q->failed = false;
 		q->own = true;
@@ -328,9 +337,11 @@ static void queue_entry(struct queue *q, const struct sw_rep *entry)
 	if (!body || (int64_t)n > q->setup->cfg->gateway.body_max) {
 		SW_WARN(LOG, "source %s: entry %s: %s", q->src->name, id, body ? "the document is larger than body_max" : "there is no such field as `field` says");
 		it->keep = true;
+		q->bytes += n;
 		body = "";
 		n = 0;
 	}
+	q->bytes += n;
 	rq.body = body;
 	rq.body_n = n;
 	rq.arrived = item_time(id, sw_loop_wall(q->g->loop));
@@ -364,8 +375,11 @@ static size_t queue_entries(struct queue *q, const struct sw_rep *list)
 {
 	size_t n = sw_rep_count(list);
 
+	q->bytes = 0;
 	for (size_t i = 0; i < n; i++)
 		queue_entry(q, sw_rep_at(list, i));
+	if (n)
+		q->large = q->bytes / n > LARGE;
 	return n;
 }
 
@@ -397,7 +411,7 @@ static void queue_read(struct queue *q)
 	sw_cmd_str(&cmd, q->src->queue->group);
 	sw_cmd_str(&cmd, q->g->name);
 	sw_cmd_str(&cmd, "COUNT");
-	sw_cmd_int(&cmd, BATCH);
+	sw_cmd_int(&cmd, q->large ? 1 : BATCH);
 	if (!q->own) {
 		sw_cmd_str(&cmd, "BLOCK");
 		sw_cmd_int(&cmd, BLOCK);
@@ -418,6 +432,13 @@ static void queue_swept(void *arg, int r, const struct sw_rep *rep)
 	if (r == -ECANCELED)
 		return;
 	q->sweep_at = sw_loop_mono(q->g->loop) + SWEEP_EVERY;
+	if (r < 0 && sw_starts(sw_client_error(q->client), "ERR unknown command")) {
+		q->alone = true;
+		SW_WARN(LOG, "source %s: its Redis is older than 6.2: what a gateway that died had in hand waits for that one", q->src->name);
+		q->asking = false;
+		queue_step(q);
+		return;
+	}
 	if (r < 0) {
 		q->asking = false;
 		queue_refused(q, r);
@@ -442,7 +463,7 @@ static void queue_sweep(struct queue *q)
 	sw_cmd_int(&cmd, SWEEP_IDLE);
 	sw_cmd_str(&cmd, q->cursor);
 	sw_cmd_str(&cmd, "COUNT");
-	sw_cmd_int(&cmd, BATCH);
+	sw_cmd_int(&cmd, q->large ? 1 : BATCH);
 	q->asking = true;
 	sw_link_send(q->link, &cmd, 0, queue_swept, q);
 }
@@ -485,7 +506,7 @@ static void queue_step(struct queue *q)
 		return;
 	if (!q->group)
 		queue_group(q);
-	else if (!q->own && sw_loop_mono(q->g->loop) >= q->sweep_at)
+	else if (!q->own && !q->alone && sw_loop_mono(q->g->loop) >= q->sweep_at)
 		queue_sweep(q);
 	else
 		queue_read(q);

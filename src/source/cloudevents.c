@@ -257,10 +257,12 @@ static int envelopes(struct reading *r, struct sw_err *err)
 {
 	const char *type = r->rq->content_type ? r->rq->content_type : "";
 	struct sw_jnode *root;
+	int rc;
 
 	r->items = SW_ARENA_ARRAY(r->a, struct envelope, SW_EVENTS_MAX);
-	if (sw_jtree_parse(r->a, r->rq->body, r->rq->body_n, MAPPING_NODES, &root, err) < 0)
-		return -EINVAL;
+	rc = sw_jtree_parse(r->a, r->rq->body, r->rq->body_n, MAPPING_NODES, &root, err);
+	if (rc < 0)
+		return rc == -E2BIG ? -EBADMSG : -EINVAL;
 	if (sw_starts(type, "application/cloudevents-batch")) /* first: the other is the beginning of it */
 		return read_batch(r, root, err);
 	if (sw_starts(type, "application/cloudevents"))

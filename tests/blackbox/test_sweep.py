@@ -131,7 +131,7 @@ class Sweep(Case):
         self.write(github=', hooks: "acme/other"')
         self.assertIn("there is no such hook, or api_token may not see it (HTTP 404)", self.sweep("github", want=1))
         self.write(github=', hooks: "acme/web#x"')
-        self.assertIn("the id of a hook is a number", self.sweep("github", want=1))
+        self.assertIn('hooks: want a repository such as acme/web, or its hook acme/web#123, got "acme/web#x"', self.sweep("github", want=1))
         self.write(github=', hooks: "acme"')
         self.assertIn('want owner/name, or orgs/name, got "acme"', self.sweep("github", want=1))
         self.write()
