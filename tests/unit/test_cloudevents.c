@@ -283,8 +283,10 @@ static void test_recorded(void **state)
 	(void)state;
 	(void)snprintf(dir, sizeof dir, payloads ? "%s/other" : "%s/../shared/payloads/other", payloads ? payloads : root ? root : ".");
 	d = opendir(dir);
-	if (!d)
-		skip(); /* the recorded payloads are not here */
+	if (!d) {
+		print_message("# the recorded payloads are not here: %s\n", dir);
+		return;
+	}
 	while ((e = readdir(d))) {
 		char path[1000];
 		bool expect = false;

@@ -199,8 +199,8 @@ static void sample(void **state)
 	sw_arena_fini(&a);
 	free(head);
 	sw_config_put(cfg);
-	if (!body)
-		skip(); /* its recorded payload is not here */
+	if (!body) /* not skip(): meson takes its "not ok" for one */
+		print_message("# %s: its recorded payload is not here\n", s->path);
 	free(body);
 }
 
