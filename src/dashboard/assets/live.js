@@ -91,7 +91,8 @@
 		sign.className = on ? "live on" : "live off";
 	}
 	function listen() {
-		if (source || !window.EventSource || !parts().length) return;
+		// A browser has few connections to one host: only the page that is seen keeps one.
+		if (source || document.hidden || !window.EventSource || !parts().length) return;
 		source = new EventSource("/live" + (last ? "?last=" + encodeURIComponent(last) : ""));
 		source.onopen = function () { pause = 1000; say(true); };
 		source.addEventListener("hello", function (e) { last = e.lastEventId; });
@@ -111,7 +112,14 @@
 	}
 	var last = "";
 	document.addEventListener("visibilitychange", function () {
-		if (!document.hidden && again.length) { var more = again; again = []; renew(more); }
+		if (document.hidden) {
+			if (source) source.close();
+			source = null;
+			clearTimeout(retry);
+			return;
+		}
+		listen();
+		if (again.length) { var more = again; again = []; renew(more); }
 	});
 
 	// ---- small things ----
