@@ -121,7 +121,8 @@ int dash_auth_door(struct dash *d, const struct sw_http_req *req, const char **w
 	*why = "this is not the name of this server; public_url in the configuration says it";
 	if (sw_streq(req->path, "/health") || (sw_streq(req->path, "/metrics") && !sw_config_dashboard_open(&cfg->dashboard)))
 		return 0;
-	if (from_proxy(d->setup, req))
+	/* A proxy may ask under a name of its own; but without users a browser of this machine could be taken for one. */
+	if (from_proxy(d->setup, req) && (req->addr->local || !sw_config_dashboard_open(&cfg->dashboard)))
 		return 0;
 	if (!value || !host_name(value, strlen(value), host, sizeof host))
 		return 421;

@@ -18,6 +18,8 @@
 #define LOG      "dashboard"
 #define ID_BYTES 64
 
+#define FOR_WRONG "for: want a length of time such as 2h, 30d at most"
+
 enum { DECIDE_WAIT = 5000 /* ms */, SCOPE_BYTES = 200, SAME_SILENCE = 60000 };
 
 /* ---- fields ---- */
@@ -287,6 +289,22 @@ static bool silence_look(struct deed *d)
 	return true;
 }
 
+static const char *silence_words(struct page *p, const char *bad)
+{
+	static const struct { const char *en, *zh; } words[] = {
+		{ "a text has at most 200 bytes", "文本最多 200 字节" },
+		{ "severity: want info, warning or critical", "级别：需要 info、warning 或 critical" },
+		{ "want a service, an environment, a rule or a severity: without one it would be everything", "需要服务、环境、规则或级别：否则将静默所有消息" },
+		{ "maintenance goes with service, environment and rule: an action has no severity", "维护按服务、环境和规则设置：操作没有级别" },
+		{ FOR_WRONG, "时长：需要 2h 这样的长度，最多 30d" },
+	};
+
+	for (size_t i = 0; i < SW_COUNT(words); i++)
+		if (sw_streq(words[i].en, bad))
+			return W(p, words[i].en, words[i].zh);
+	return bad;
+}
+
 static void silence_add(struct page *p)
 {
 	struct sw_silence_cmd *s = SW_ARENA_NEW(&p->a, struct sw_silence_cmd);
@@ -298,9 +316,9 @@ static void silence_add(struct page *p)
 		                      .severity = field(p, "severity"), .why = field(p, "why"), .maintenance = field(p, "maintenance") != NULL };
 	bad = sw_silence_wrong(s);
 	if (!bad && lasts && (sw_dur_parse(lasts, &dur) < 0 || dur < SW_SECOND || dur > SILENCE_LONGEST))
-		bad = "for: want a length of time such as 2h, 30d at most";
+		bad = FOR_WRONG;
 	if (bad) {
-		wrong(d, bad);
+		wrong(d, silence_words(p, bad));
 		return;
 	}
 	s->until = p->now + dur;

@@ -16,8 +16,8 @@ int dash_meters_new(struct dash *d)
 	              (const char *const[]){ d->opt->version, d->opt->commit }, 1);
 	sw_metric_set(sw_metric_gauge(m->all, "shipwatch_start_time_seconds", "When it started, seconds since 1970.", NULL, 1, true), NULL,
 	              (double)sw_clock_wall() / 1000);
-	m->requests = sw_metric_counter(m->all, "shipwatch_http_requests_total", "Requests answered, by route and status.", l_request, 300);
-	m->seconds = sw_metric_histogram(m->all, "shipwatch_http_request_seconds", "From a request's first byte to its answer.", l_route, 60,
+	m->requests = sw_metric_counter(m->all, "shipwatch_http_requests_total", "Requests answered, by route and status.", l_request, 500);
+	m->seconds = sw_metric_histogram(m->all, "shipwatch_http_request_seconds", "From a request's first byte to its answer.", l_route, 120,
 	                                 fine, SW_COUNT(fine));
 	m->conns = sw_metric_gauge(m->all, "shipwatch_http_connections", "Open connections.", NULL, 1, false);
 	m->viewers = sw_metric_gauge(m->all, "shipwatch_live_viewers", "Browsers that are told what changes.", NULL, 1, false);

@@ -362,13 +362,18 @@ static void own_head(struct sw_http_req *req)
 /* An answer at the head; the page of an error needs a visit to be written in. */
 static void head_wrong(struct dash *d, struct sw_http_req *req, const struct found *f, int status, const char *en, const char *zh)
 {
+	static const struct { int status; const char *zh; } titles[] = { { 404, "未找到" }, { 405, "不支持的方法" }, { 415, "不支持的类型" } };
+	const char *title = sw_http_status_text(status);
 	struct visit *v = visit_new(d, req, f);
 	const char *why;
 
 	(void)dash_auth_who(&v->p, &why);
 	if (*f->allow)
 		dash_header(&v->p, "Allow", sw_arena_printf(&v->p.a, "%s, OPTIONS", f->allow));
-	visit_wrong(v, status, sw_http_status_text(status), v->json ? en : W(&v->p, en, zh));
+	for (size_t i = 0; i < SW_COUNT(titles); i++)
+		if (titles[i].status == status)
+			title = W(&v->p, title, titles[i].zh);
+	visit_wrong(v, status, title, v->json ? en : W(&v->p, en, zh));
 	dash_answer(&v->p);
 }
 

@@ -334,6 +334,7 @@ REST_CONF = """\
 state_dir: {state}
 redis: {{url: "unix://{socket}"}}
 gateway: {{listen: "127.0.0.1:{port}"}}
+dashboard: {{listen: "127.0.0.1:{port}"}}
 sources: {{github: {{secrets: ["{secret}"]}}, gitlab: {{tokens: ["{secret}"]}}}}
 services:
   web: {{repo: acme/web, environments: {{prod: {{match: [{{environment: prod}}]}}}}}}
@@ -369,7 +370,7 @@ def start(b):
         conf = os.path.join(folder, "start.yaml")
         with open(os.open(conf, os.O_WRONLY | os.O_CREAT, 0o600), "w") as f:
             f.write(REST_CONF.format(state=os.path.join(folder, "state"), socket=redis.socket, port=parts.free_port(), secret=parts.SECRET))
-        for role in ("gateway", "worker"):
+        for role in ("gateway", "worker", "dashboard"):
             took = [start_once(parts.shipwatch(b.build), role, conf, folder) for _ in range(5 if b.short else 20)]
             b.note("start", role, ms=took)
             say(f"  {role:8} p50 {quantile(took, 0.5):.1f} ms, most {max(took):.1f} ms of {len(took)}")
@@ -397,23 +398,26 @@ def held_text(m):
 
 
 def idle(b):
-    """What an installation at rest asks of Redis, and what a gateway holds."""
+    """What an installation at rest asks of Redis, and what its processes hold."""
     folder = b.subfolder()
     redis = parts.Redis(folder)
     running = []
     try:
         running.append(parts.Shipwatch(folder, b.build, redis, conf=REST_CONF))
         running.append(parts.Worker(folder, b.build, redis, conf=REST_CONF))
+        running.append(parts.Dashboard(folder, b.build, redis, conf=REST_CONF))
         time.sleep(1 if b.short else 6)
         monitor = Monitor(redis, b.build)
         before = [p.cpu_s() for p in running]
         monitor.run(6 if b.short else 20)
         cpu = [(p.cpu_s() - x) / monitor.seconds for p, x in zip(running, before)]
         inside = sum(monitor.inside.values()) / monitor.seconds
-        rest, worker = held_mb(running[0]), held_mb(running[1])
-        say(f"\nat rest, one gateway and one worker, {monitor.seconds:.0f} s\n  asked of Redis: {monitor.rate():.2f} commands/s (bar: <= 2, a dashboard with them); inside scripts besides {inside:.1f}"
-            f"\n    {monitor.text()}\n  gateway {held_text(rest)} (bar: < 12), {100 * cpu[0]:.2f} % of a core; worker {held_text(worker)}, {100 * cpu[1]:.2f} %")
-        b.note("idle", "all", commands=monitor.rate(), inside=inside, asked=dict(monitor.asked), seconds=monitor.seconds, gateway=rest, worker=worker)
+        rest, worker, dashboard = (held_mb(p) for p in running)
+        say(f"\nat rest, one gateway, one worker, one dashboard, {monitor.seconds:.0f} s\n  asked of Redis: {monitor.rate():.2f} commands/s (bar: <= 2); inside scripts besides {inside:.1f}"
+            f"\n    {monitor.text()}\n  gateway {held_text(rest)} (bar: < 12), {100 * cpu[0]:.2f} % of a core; worker {held_text(worker)}, {100 * cpu[1]:.2f} %;"
+            f" dashboard and recorder {held_text(dashboard)}, {100 * cpu[2]:.2f} %")
+        b.note("idle", "all", commands=monitor.rate(), inside=inside, asked=dict(monitor.asked), seconds=monitor.seconds, gateway=rest, worker=worker,
+               dashboard=dashboard)
     finally:
         for p in reversed(running):
             p.stop()

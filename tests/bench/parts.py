@@ -302,6 +302,17 @@ class Worker(Shipwatch):
         wait_until("shipwatch worker", 60, check)
 
 
+class Dashboard(Shipwatch):
+    role = "dashboard"
+
+    def ready(self, redis):
+        def check():
+            if not self.alive():
+                raise RuntimeError(f"shipwatch dashboard ended: {self.tail()}")
+            return answers(self.port, "/health") == 200
+        wait_until("shipwatch dashboard", 60, check)
+
+
 def answers(port, path):
     try:
         conn = http.client.HTTPConnection("127.0.0.1", port, timeout=2)

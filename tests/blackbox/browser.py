@@ -121,8 +121,11 @@ class Browser:
         return page
 
     def close(self):
-        for fd in (self.to,):
-            os.close(fd)
+        try:
+            self.call("Browser.close")
+        except BrowserError:
+            pass
+        os.close(self.to)
         try:
             self.p.wait(timeout=5)
         except subprocess.TimeoutExpired:

@@ -66,6 +66,12 @@ class Access(Dash):
         v.origin = "https://ship.example.com.evil.example"
         self.assertEqual(v.post("/hold").status, 403)
 
+    def test_a_proxy_without_names_opens_no_door(self):
+        """Who decides without signing in must come by a name of this machine, also where a proxy on it is trusted for addresses."""
+        self.up("trusted_proxies: [127.0.0.1]", 'public_url: "https://ship.example.com"')
+        v = self.dash.visitor()
+        self.assertEqual([v.get("/", headers={"Host": h}).status for h in ("evil.example", "ship.example.com", "localhost")], [421, 200, 200])
+
     def test_open_to_everybody_is_refused(self):
         self.redis = self.start(Redis(self.folder))
         p = subprocess.run([built(PROGRAM), "check", "-c", self.write('listen: "0.0.0.0:0"')], stderr=subprocess.PIPE, stdout=subprocess.PIPE, timeout=BOUND)
@@ -217,6 +223,17 @@ class Limits(Dash):
         a = self.dash.visitor().sign_in()
         self.assertEqual((a.status, a.headers["retry-after"]), (429, "60"))
         self.assertEqual(self.dash.visitor(headers={"X-Forwarded-For": "198.51.100.7"}).sign_in().status, 303)
+
+    def test_in_all(self):
+        self.up(users() + ", trusted_proxies: [127.0.0.1]")
+        v = self.signed_in()
+
+        def attempt(i, name="", password=""):
+            return self.dash.visitor(headers={"X-Forwarded-For": f"2001:db8:{i:x}::1"}).sign_in(name or f"name{i}", password).status
+
+        self.assertEqual({attempt(i) for i in range(300)}, {401})
+        self.assertEqual(attempt(301, "lin", PASSWORDS["lin"]), 429)
+        self.assertEqual(v.get("/").status, 200)
 
     def test_many_at_once_cost_little(self):
         self.up(users())

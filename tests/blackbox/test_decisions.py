@@ -167,9 +167,9 @@ class Decisions(Case):
         self.assertEqual(self.press("/hold/release", scope="web/prod")[0], "g")
         wait_for(lambda: not self.place().get("hold_by"), "the place knows")
         self.assertEqual(self.press("/hold", why="all of it")[1], "Everything is on hold: no action starts.")
-        self.assertIn(b"all of it", self.lin.get("/").body)
+        self.assertIn(b"no action starts.</strong>", self.lin.get("/").body)
         self.assertEqual(self.press("/hold/release", scope="")[0], "g")
-        self.assertNotIn(b"all of it", self.lin.get("/").body)
+        self.assertNotIn(b"no action starts.</strong>", self.lin.get("/").body)
         for bad in ("web prod", "x" * 201, "web\nprod"):
             self.assertEqual(self.robot.post("/hold", {"scope": bad}).status, 200 if bad == "web\nprod" else 400, bad)
         wait_for(lambda: self.history("SELECT target, why FROM decisions WHERE what = 'hold' AND who = 'lin'") == [("web/prod", "it is night"), (None, "all of it")], "the history")
