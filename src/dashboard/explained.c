@@ -49,6 +49,7 @@ struct sw_explained {
 	char *program, *file;          /* file: what it writes */
 	char watch[64], state[16];     /* of what runs, or of the last one */
 	int tries;                     /* of that one */
+	bool soon;                     /* the timer is set for news; others that come do not move it */
 	char said[512];                /* said last of the history */
 };
 
@@ -183,6 +184,7 @@ static void explained_next(void *arg)
 	sw_ms now = sw_loop_wall(x->loop);
 	int r;
 
+	x->soon = false;
 	if (x->running || !x->store)
 		return;
 	r = sw_owed_watch(x->store, now - EXPLAIN_BACK, now - EXPLAIN_AFTER, &a, &w, &err);
@@ -197,13 +199,16 @@ static void explained_next(void *arg)
 
 void sw_explained_look(struct sw_explained *x)
 {
-	if (!x->running && x->store && !(x->tries && sw_timer_armed(&x->timer)))
-		sw_timer_set(&x->timer, EXPLAIN_AFTER + SW_SECOND / 2);
+	if (x->running || !x->store || x->soon || (x->tries && sw_timer_armed(&x->timer)))
+		return;
+	x->soon = true;
+	sw_timer_set(&x->timer, EXPLAIN_AFTER + SW_SECOND / 2);
 }
 
 void sw_explained_store(struct sw_explained *x, struct sw_store *s)
 {
 	x->store = s;
+	x->soon = false;
 	if (s)
 		sw_timer_set(&x->timer, SW_SECOND);
 	else

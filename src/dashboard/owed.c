@@ -85,6 +85,36 @@ int sw_owed_pushed_set(struct sw_store *s, int64_t seq, struct sw_err *err)
 	return owed_finish(s, st, 0, err);
 }
 
+int sw_owed_pushed_to(struct sw_store *s, const char *where, struct sw_err *err)
+{
+	struct sw_stmt *st = NULL;
+	bool same = false;
+	int r = sw_sql_prepare(s->q, "SELECT 1 FROM meta WHERE key = 'pushed_to' AND value = ?", &st, err);
+
+	if (r < 0)
+		return r;
+	sw_stmt_text(st, 1, where);
+	r = sw_stmt_step(st);
+	same = r == 1;
+	if (r < 0)
+		r = sw_sql_error(s->q, err);
+	sw_stmt_free(st);
+	if (same || r < 0)
+		return r < 0 ? r : 0;
+	r = sw_sql_exec(s->q, "BEGIN IMMEDIATE; DELETE FROM pushed; DELETE FROM meta WHERE key IN ('pushed', 'pushed_to')", err);
+	if (r == 0)
+		r = sw_sql_prepare(s->q, "INSERT INTO meta (key, value) VALUES ('pushed_to', ?)", &st, err);
+	if (r == 0) {
+		sw_stmt_text(st, 1, where);
+		r = owed_finish(s, st, 0, err);
+	}
+	if (r == 0)
+		r = sw_sql_exec(s->q, "COMMIT", err);
+	if (r < 0 && sw_sql_in_transaction(s->q))
+		(void)!sw_sql_exec(s->q, "ROLLBACK", NULL);
+	return r;
+}
+
 int sw_owed_changed(struct sw_store *s, int64_t seq, struct sw_owed_build *ret, int max, struct sw_arena *a, struct sw_err *err)
 {
 	struct sw_stmt *st = NULL;

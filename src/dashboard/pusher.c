@@ -169,7 +169,9 @@ static int pusher_batch(struct sw_pusher *p, struct sw_err *err)
 
 	sw_arena_reset(&p->a);
 	p->n = p->next = 0;
-	r = sw_owed_pushed(p->store, &p->seq, err);
+	r = sw_owed_pushed_to(p->store, sw_arena_printf(&p->a, "%s %s", conf(p)->url, conf(p)->job), err);
+	if (r == 0)
+		r = sw_owed_pushed(p->store, &p->seq, err);
 	if (r < 0)
 		return r;
 	all = SW_ARENA_ARRAY(&p->a, struct sw_owed_build, PUSH_BATCH);

@@ -3,7 +3,7 @@
 -- Later versions are files of their own beside this one (schema_2.sql …), run in order; PRAGMA user_version says how far.
 
 -- pos: last entry of the journal that is in here; pos_n: which entry of all that were ever added it is; lineage: whose journal it is;
--- seq: of builds; pushed: seq up to which a Pushgateway was told; skipped: entries that could not be understood.
+-- seq: of builds; pushed: seq up to which a Pushgateway was told; pushed_to: which one; skipped: entries that could not be understood.
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE places (id INTEGER PRIMARY KEY, service TEXT NOT NULL, environment TEXT NOT NULL, UNIQUE (service, environment));
 -- source: health, prometheus, scrape, report, alarm, reference

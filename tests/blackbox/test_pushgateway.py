@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import threading
 import unittest
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -166,7 +167,12 @@ class Real(Pushed):
 
         def value():
             query = 'shipwatch_build_duration_seconds{job="shipwatch",repo="acme/web",branch="main"}'
-            found = json.loads(fetch(url + urllib.parse.urlencode({"query": query})))["data"]["result"]
+            try:
+                found = json.loads(fetch(url + urllib.parse.urlencode({"query": query})))["data"]["result"]
+            except urllib.error.HTTPError as e:  # it listens before it is ready
+                if e.code != 503:
+                    raise
+                return False
             return found and float(found[0]["value"][1]) == 2.5
         wait_for(value, "prometheus has it")
 

@@ -87,6 +87,17 @@ static void test_builds(void **state)
 	assert_int_equal(sw_owed_pushed_set(g.w, 10, &g.err), 0);
 	assert_int_equal(sw_owed_pushed(g.w, &seq, &g.err), 0);
 	assert_int_equal(seq, 10);
+	/* another Pushgateway knows nothing of it */
+	assert_int_equal(sw_owed_pushed_to(g.w, "http://a shipwatch", &g.err), 0);
+	assert_int_equal(sw_owed_group(g.w, "/metrics/a", 1, &g.err), 0);
+	assert_int_equal(sw_owed_pushed_set(g.w, 10, &g.err), 0);
+	assert_int_equal(sw_owed_pushed_to(g.w, "http://a shipwatch", &g.err), 0);
+	assert_int_equal(sw_owed_pushed(g.w, &seq, &g.err), 0);
+	assert_int_equal(seq, 10);
+	assert_int_equal(sw_owed_pushed_to(g.w, "http://b shipwatch", &g.err), 0);
+	assert_int_equal(sw_owed_pushed(g.w, &seq, &g.err), 0);
+	assert_int_equal(seq, 0);
+	assert_int_equal(rig_number(&g, "SELECT count(*) FROM pushed"), 0);
 	rig_fini(&g);
 }
 
@@ -123,6 +134,8 @@ static void test_refused(void **state)
 	assert_true(*g.err.text);
 	assert_true(sw_owed_explained(g.s, "w", "done", "{}", &g.err) < 0);
 	assert_true(sw_owed_group(g.s, "/p", 1, &g.err) < 0);
+	assert_true(sw_owed_pushed_to(g.s, "x", &g.err) < 0);
+	assert_false(sw_sql_in_transaction(g.s->q));
 	rig_sql(&g, "DROP TABLE watches; DROP TABLE pushed; DROP TABLE builds; DROP TABLE meta");
 	assert_true(sw_owed_watch(g.w, 0, 1, &g.a, &w, &g.err) < 0);
 	assert_true(sw_owed_group_old(g.w, 1, &g.a, &path, &g.err) < 0);
