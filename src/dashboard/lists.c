@@ -181,10 +181,13 @@ static int search_value(struct search *s, const struct sw_filter *f, const char 
 
 /* ---- the statement ---- */
 
-/* A condition with its place holders numbered; of one with a star each comparison becomes a pattern. */
+/*
+ * A condition with its place holders numbered; of one with a star each comparison becomes a pattern. A pattern is not looked up in an index (the plus
+ * says so): what fits it would have to be sorted by time, where walking along the time soon has enough of what is frequent.
+ */
 static void search_condition(struct search *s, const char *sql, bool glob)
 {
-	sw_buf_cat(&s->sql, " AND (");
+	sw_buf_cat(&s->sql, glob && !strchr(sql, '(') ? " AND (+" : " AND (");
 	for (const char *p = sql; *p; p++) {
 		if (glob && strncmp(p, "= ?", 3) == 0) {
 			sw_buf_printf(&s->sql, "GLOB ?%d", s->n);

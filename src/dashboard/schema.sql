@@ -27,6 +27,7 @@ CREATE INDEX events_run ON events (ci_run_id, at) WHERE ci_run_id IS NOT NULL;
 CREATE INDEX events_alias ON events (ci_run_alias, at) WHERE ci_run_alias IS NOT NULL;
 CREATE INDEX events_repo ON events (repo, at);
 CREATE INDEX events_branch ON events (branch, at) WHERE branch IS NOT NULL;
+CREATE INDEX events_tag ON events (tag, at) WHERE tag IS NOT NULL;
 CREATE INDEX events_sha ON events (sha, at) WHERE sha IS NOT NULL;
 CREATE INDEX events_service ON events (service, environment, at) WHERE service IS NOT NULL;
 CREATE INDEX events_environment ON events (environment, at) WHERE environment IS NOT NULL;
@@ -57,6 +58,8 @@ CREATE INDEX builds_at ON builds (at);
 CREATE INDEX builds_line ON builds (repo, branch, environment, at);
 CREATE INDEX builds_repo ON builds (repo, at);
 CREATE INDEX builds_branch ON builds (branch, at);
+CREATE INDEX builds_tag ON builds (tag, at) WHERE tag IS NOT NULL;
+CREATE INDEX builds_merge_request ON builds (merge_request, at);
 CREATE INDEX builds_pipeline ON builds (pipeline_id, repo);
 CREATE INDEX builds_run ON builds (ci_run_id) WHERE ci_run_id IS NOT NULL;
 CREATE INDEX builds_alias ON builds (ci_run_alias) WHERE ci_run_alias IS NOT NULL;
@@ -77,9 +80,7 @@ CREATE TABLE jobs (
 	UNIQUE (build, job)
 );
 CREATE INDEX jobs_at ON jobs (at);
-CREATE INDEX jobs_name ON jobs (name, at);
 CREATE INDEX jobs_status ON jobs (status, at);
-CREATE INDEX jobs_environment ON jobs (environment, at) WHERE environment IS NOT NULL;
 -- What trends are drawn of: each repository, branch and environment ('': none) with its newest build.
 CREATE TABLE lines (
 	id INTEGER PRIMARY KEY, repo TEXT NOT NULL, branch TEXT NOT NULL, environment TEXT NOT NULL,
@@ -231,3 +232,45 @@ CREATE INDEX decisions_service ON decisions (service, environment, at);
 -- What is not in here, though it was in the journal: it was trimmed, or Redis is another one.
 CREATE TABLE gaps (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, after TEXT, before TEXT, why TEXT NOT NULL);
 CREATE INDEX gaps_at ON gaps (at);
+
+-- How rows are told apart in a large history, for who plans a search: so a plan is the same on the first day and after a year, and the rarer
+-- of two values is what is looked up. (ANALYZE makes the table; what it would find in an empty file is of no use.)
+ANALYZE;
+DELETE FROM sqlite_stat1;
+INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
+	('events', 'events_at', '1000000 1'), ('events', 'events_run', '1000000 10 1'), ('events', 'events_alias', '10000 10 1'),
+	('events', 'events_repo', '1000000 8000 1'), ('events', 'events_branch', '900000 200000 1'), ('events', 'events_tag', '10000 10 1'),
+	('events', 'events_sha', '900000 10 1'), ('events', 'events_service', '300000 9000 4000 1'), ('events', 'events_environment', '300000 60000 1'),
+	('events', 'events_kind', '1000000 120000 1'), ('events', 'events_status', '1000000 250000 1'), ('events', 'events_source', '1000000 500000 1'),
+	('events', 'events_delivery', '1000000 1'), ('events', 'sqlite_autoindex_events_1', '1000000 2 1'), ('builds', 'builds_at', '100000 1'),
+	('builds', 'builds_line', '100000 800 300 300 1'), ('builds', 'builds_repo', '100000 800 1'), ('builds', 'builds_branch', '90000 20000 1'),
+	('builds', 'builds_tag', '1000 5 1'), ('builds', 'builds_merge_request', '100000 60000 1'), ('builds', 'builds_pipeline', '100000 2 1'),
+	('builds', 'builds_run', '100000 1'), ('builds', 'builds_alias', '1000 1'), ('builds', 'builds_sha', '100000 2'),
+	('builds', 'builds_service', '20000 500 200 1'), ('builds', 'builds_environment', '30000 10000 1'),
+	('builds', 'builds_status', '100000 40000 1'), ('builds', 'builds_source', '100000 50000 1'), ('builds', 'builds_seq', '100000 1'),
+	('builds', 'sqlite_autoindex_builds_1', '100000 1'), ('jobs', 'jobs_at', '500000 1'), ('jobs', 'jobs_status', '500000 150000 1'),
+	('jobs', 'sqlite_autoindex_jobs_1', '500000 6 1'), ('lines', 'lines_at', '5000 1'), ('lines', 'sqlite_autoindex_lines_1', '5000 25 2 1'),
+	('places', 'sqlite_autoindex_places_1', '200 3 1'), ('signals', 'sqlite_autoindex_signals_1', '30 2 1'),
+	('deployments', 'deployments_at', '20000 1'), ('deployments', 'deployments_place', '20000 150 1'),
+	('deployments', 'deployments_run', '20000 2'), ('deployments', 'deployments_alias', '200 1'), ('deployments', 'deployments_sha', '20000 2'),
+	('deployments', 'deployments_repo', '20000 200 1'), ('deployments', 'deployments_branch', '20000 8000 1'),
+	('deployments', 'deployments_status', '20000 10000 1'), ('deployments', 'deployments_verdict', '20000 6000 1'),
+	('deployments', 'sqlite_autoindex_deployments_1', '20000 1'), ('watches', 'watches_at', '30000 1'), ('watches', 'watches_place', '30000 250 1'),
+	('watches', 'watches_deployment', '30000 3'), ('watches', 'watches_rule', '30000 1500 1'), ('watches', 'watches_verdict', '30000 10000 1'),
+	('watches', 'watches_reason', '30000 10000 1'), ('watches', 'watches_state', '30000 20000 1'),
+	('watches', 'sqlite_autoindex_watches_1', '30000 1'), ('samples', 'samples', '1000000 8000 4 1'), ('alerts', 'alerts_at', '5000 1'),
+	('alerts', 'alerts_service', '5000 120 40 1'), ('alerts', 'alerts_environment', '5000 1500 1'), ('alerts', 'alerts_rule', '5000 200 1'),
+	('alerts', 'alerts_severity', '5000 2500 1'), ('alerts', 'alerts_state', '5000 2500 1'), ('alerts', 'alerts_repo', '5000 40 1'),
+	('alerts', 'alerts_run', '5000 2'), ('alerts', 'alerts_sha', '5000 2'), ('alerts', 'alerts_watch', '5000 1'),
+	('alerts', 'alerts_deployment', '5000 2'), ('alerts', 'sqlite_autoindex_alerts_1', '5000 1'), ('news', 'news_alert', '15000 3 1'),
+	('news', 'news_news', '15000 4000 1'), ('news', 'news_at', '15000 1'), ('news', 'sqlite_autoindex_news_1', '15000 1'),
+	('deliveries', 'deliveries_at', '30000 1'), ('deliveries', 'deliveries_alert', '30000 6 1'),
+	('deliveries', 'deliveries_channel', '30000 10000 1'), ('deliveries', 'deliveries_state', '30000 20000 1'),
+	('deliveries', 'sqlite_autoindex_deliveries_1', '30000 2 1'), ('attempts', 'attempts_at', '30000 1'),
+	('attempts', 'attempts_channel', '30000 10000 1'), ('attempts', 'attempts_news', '30000 2'), ('attempts', 'attempts_class', '30000 20000 1'),
+	('attempts', 'sqlite_autoindex_attempts_1', '30000 6 3 1'), ('actions', 'actions_at', '2000 1'), ('actions', 'actions_place', '2000 20 1'),
+	('actions', 'actions_deployment', '2000 2'), ('actions', 'actions_watch', '2000 2'), ('actions', 'actions_rule', '2000 200 1'),
+	('actions', 'actions_state', '2000 800 1'), ('actions', 'sqlite_autoindex_actions_1', '2000 1'), ('action_steps', 'action_steps_at', '8000 1'),
+	('action_steps', 'sqlite_autoindex_action_steps_1', '8000 4 1 1'), ('decisions', 'decisions_at', '5000 1'),
+	('decisions', 'decisions_who', '5000 500 1'), ('decisions', 'decisions_what', '5000 1000 1'), ('decisions', 'decisions_target', '5000 3 1'),
+	('decisions', 'decisions_service', '5000 150 50 1'), ('decisions', 'sqlite_autoindex_decisions_1', '5000 1 1');

@@ -17,7 +17,9 @@
 #define F_TEXT(t, name, help)         { #name, #t "." #name " = ?", help, SW_COL_TEXT, NULL, false, false }
 #define F_BOOL(t, name, help)         { #name, #t "." #name " = ?", help, SW_COL_BOOL, NULL, false, false }
 #define F_WORD(t, name, help, list)   { #name, #t "." #name " = ?", help, SW_COL_TEXT, list, false, false }
-#define F_SHA(t, name, help)          { #name, #t "." #name " >= ? AND " #t "." #name " < ? || 'g'", help, SW_COL_TEXT, NULL, false, true }
+/* By the beginning of a commit: its rows are found first, however few they are beside what else is asked. */
+#define F_SHA(t, table)               { "sha", #t ".id IN (SELECT id FROM " #table " WHERE sha >= ? AND sha < ? || 'g')", "the commit, or its beginning", SW_COL_TEXT, \
+                                        NULL, false, true }
 #define F_SINCE(column)               { "since", column " >= ?", "from this moment on, or from so long ago (\"7d\")", SW_COL_MS, NULL, false, false }
 #define F_UNTIL(column)               { "until", column " < ?", "before this moment, or so long ago", SW_COL_MS, NULL, false, false }
 /* By a place, whose names are in a table of their own, joined as p: both together are one place, whose rows come in order. */

@@ -35,13 +35,12 @@ static const struct sw_filter event_filters[] = {
 	F_GLOB(e, repo, "the repository"),
 	F_GLOB(e, branch, "the branch"),
 	F_GLOB(e, tag, "the tag"),
-	F_SHA(e, sha, "the commit, or its beginning"),
+	F_SHA(e, events),
 	F_WORD(e, kind, "the kind of event", kinds),
 	F_WORD(e, status, "the status it tells of", statuses),
 	F_GLOB(e, source, "the source"),
 	F_TEXT(e, event_id, "events of this delivery"),
 	F_RUN(e),
-	F_GLOB(e, user, "who caused it"),
 	F_SINCE("e.at"), F_UNTIL("e.at"),
 	{ "q", "e.id IN (SELECT id FROM events WHERE event_id = ? UNION ALL SELECT id FROM events WHERE delivery = ? UNION ALL"
 	       " SELECT id FROM events WHERE ci_run_id = ? UNION ALL SELECT id FROM events WHERE ci_run_alias = ? UNION ALL"
@@ -99,7 +98,7 @@ static const struct sw_filter build_filters[] = {
 	F_GLOB(b, repo, "the repository"),
 	F_GLOB(b, branch, "the branch"),
 	F_GLOB(b, tag, "the tag"),
-	F_SHA(b, sha, "the commit, or its beginning"),
+	F_SHA(b, builds),
 	F_WORD(b, status, "its status", statuses),
 	F_GLOB(b, source, "the source"),
 	F_RUN(b),
@@ -146,10 +145,7 @@ static const struct sw_column job_columns[] = {
 };
 static const struct sw_filter job_filters[] = {
 	{ "build", "j.build = ?", "jobs of this build", SW_COL_INT, NULL, false, false },
-	F_GLOB(j, name, "the job's name"),
 	F_WORD(j, status, "its status", statuses),
-	F_GLOB(j, environment, "the environment it names"),
-	{ "repo", "j.build IN (SELECT id FROM builds WHERE repo = ?)", "the repository", SW_COL_TEXT, NULL, true, false },
 	{ "ci_run_id", "j.build IN (SELECT id FROM builds WHERE ci_run_id = ? UNION SELECT id FROM builds WHERE ci_run_alias = ?)", "the run", SW_COL_TEXT, NULL, false, false },
 	F_SINCE("j.at"), F_UNTIL("j.at"),
 };

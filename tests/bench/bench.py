@@ -3,7 +3,7 @@
 
 bench.py --build DIR [webhooks|e2e|instructions|memory|limits|all] [--short] [--rounds N]
 bench.py --build DIR [watches|health|alert|start|idle] [--short] [--watches N...] [--seconds N]
-bench.py --build DIR kills|storm|viewers [--short]
+bench.py --build DIR kills|storm|viewers|history [--short]
 bench.py --build DIR decisions [--short] [--deployments N] [--seed N] [--only MODEL] [--csv FILE...]
 """
 import argparse
@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 
+import history
 import live
 import parts
 import storm
@@ -348,7 +349,7 @@ def kills(b):
 
 TABLES = {"webhooks": webhooks, "e2e": e2e, "instructions": instructions, "memory": memory, "limits": limits, "decisions": decisions,
           "watches": live.watches, "health": live.health, "alert": live.alert, "start": live.start, "idle": live.idle, "kills": kills, "storm": lambda b: storm.run(b, say),
-          "viewers": viewers.run}
+          "viewers": viewers.run, "history": history.run}
 
 
 def decide_arguments(args):
@@ -378,7 +379,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="bench-", dir=build) as folder:
         b = Bench(build, folder, args.short, args.rounds, decide_arguments(args), args.watches or (), args.seconds)
         say(f"{os.cpu_count()} cores shared by load, Redis and server; load {os.getloadavg()[0]:.1f} before the start")
-        for name in ([t for t in TABLES if t not in ("limits", "kills", "storm")] if args.what == "all" else [args.what]):
+        for name in ([t for t in TABLES if t not in ("limits", "kills", "storm", "history")] if args.what == "all" else [args.what]):
             try:
                 TABLES[name](b)
             except (Missing, TimeoutError, RuntimeError) as e:

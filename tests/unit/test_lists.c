@@ -1,56 +1,5 @@
 /* Lists of the history: each one can be searched by each of its filters, in pages, whatever people type. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "base/str.h"
-#include "dashboard/store_inner.h"
-
-struct rig {
-	char dir[64];
-	struct sw_store *w, *s;
-	struct sw_arena a;
-	struct sw_err err;
-};
-
-static void rig_init(struct rig *g)
-{
-	char path[128];
-
-	*g = (struct rig){ .dir = "/tmp/sw-lists-XXXXXX" };
-	assert_non_null(mkdtemp(g->dir));
-	(void)snprintf(path, sizeof path, "%s/history.db", g->dir);
-	if (sw_store_open(path, SW_STORE_WRITE, &g->w, &g->err) < 0)
-		fail_msg("%s", g->err.text);
-	if (sw_store_open(path, SW_STORE_READ, &g->s, &g->err) < 0)
-		fail_msg("%s", g->err.text);
-}
-
-static void rig_fini(struct rig *g)
-{
-	static const char *const names[] = { "", "-wal", "-shm", ".lock" };
-	char path[160];
-
-	sw_store_close(g->s);
-	sw_store_close(g->w);
-	for (size_t i = 0; i < SW_COUNT(names); i++) {
-		(void)snprintf(path, sizeof path, "%s/history.db%s", g->dir, names[i]);
-		(void)unlink(path);
-	}
-	assert_int_equal(rmdir(g->dir), 0);
-	sw_arena_fini(&g->a);
-}
+#include "history_rig.h"
 
 static const char *sample_value(const struct sw_filter *f)
 {
@@ -113,9 +62,299 @@ static void test_every_filter(void **state)
 	rig_fini(&g);
 }
 
+/* ---- pages ---- */
+
+static void events(struct rig *g, int n, int ties)
+{
+	char line[300];
+
+	for (int i = 0; i < n; i++) {
+		(void)snprintf(line, sizeof line, "{\"at\":%lld,\"event_id\":\"E%d\",\"source\":\"%s\",\"events\":[{\"kind\":\"push\",\"repo\":\"acme/%s\",\"branch\":\"b%d\",\"sha\":\"%08x\"}]}",
+		               1790000000000ll + i / ties, i, i % 2 ? "gitlab" : "github", i % 3 ? "web" : "pay", i % 5, 0xabc00000 + i);
+		rig_line(g, line);
+	}
+}
+
+/* Every row once, whatever the size of a page, both ways, also where many have the same moment. */
+static void test_cursor(void **state)
+{
+	static const unsigned limits[] = { 1, 2, 7, 50, 199, 200, 201, 1000 };
+	struct rig g;
+
+	(void)state;
+	rig_init(&g);
+	events(&g, 200, 9);
+	for (size_t k = 0; k < SW_COUNT(limits); k++) {
+		for (int oldest = 0; oldest < 2; oldest++) {
+			struct sw_list_query q = { .list = sw_list_find("events"), .limit = limits[k], .oldest = oldest };
+			int64_t last = oldest ? -1 : 1000, n = 0;
+			struct sw_rows rows;
+
+			do {
+				assert_int_equal(sw_list_run(g.s, &q, &g.a, &rows, &g.err), 0);
+				assert_true(rows.n <= limits[k]);
+				for (size_t i = 0; i < rows.n; i++, n++) {
+					int64_t id = sw_row_int(&rows.rows[i], "id", 0);
+
+					assert_true(oldest ? id > last : id < last);
+					last = id;
+				}
+				q.cursor = rows.next;
+			} while (rows.next);
+			assert_int_equal(n, 200);
+		}
+	}
+	/* rows that come meanwhile do not move the next page */
+	struct sw_list_query q = { .list = sw_list_find("events"), .limit = 10 };
+	struct sw_rows rows;
+	int64_t id;
+
+	assert_int_equal(sw_list_run(g.s, &q, &g.a, &rows, &g.err), 0);
+	id = sw_row_int(&rows.rows[9], "id", 0);
+	q.cursor = rows.next;
+	rig_line(&g, "{\"at\":1790000009999,\"event_id\":\"new\",\"source\":\"gitlab\",\"events\":[{\"kind\":\"push\",\"repo\":\"acme/web\"}]}");
+	assert_int_equal(sw_list_run(g.s, &q, &g.a, &rows, &g.err), 0);
+	assert_int_equal(sw_row_int(&rows.rows[0], "id", 0), id - 1);
+	rig_fini(&g);
+}
+
+static void wrong(struct rig *g, const char *list, const char *name, const char *value, const char *want)
+{
+	struct sw_list_query q = { .list = sw_list_find(list), .filters = { { name, value } }, .n_filters = 1 };
+	struct sw_rows rows;
+
+	g->err.text[0] = '\0';
+	assert_int_equal(sw_list_run(g->s, &q, &g->a, &rows, &g->err), -EINVAL);
+	if (!strstr(g->err.text, want))
+		fail_msg("want \"%s\", got \"%s\"", want, g->err.text);
+	assert_int_equal(rows.n, 0);
+}
+
+static void test_wrong(void **state)
+{
+	static const char *const cursors[] = { "", "n", "x1.2", "n1", "n1.2.3", "n1.2x", "o1.2", "n1.2;DROP TABLE events", "n99999999999999999999999999999999999999.1" };
+	struct sw_list_query q = { .list = sw_list_find("events") };
+	char text[SW_QUERY_TEXT + 2];
+	struct sw_rows rows;
+	struct rig g;
+
+	(void)state;
+	rig_init(&g);
+	wrong(&g, "events", "servce", "web", "no filter \"servce\" of events, did you mean \"service\"?");
+	wrong(&g, "events", "", "web", "no filter \"\" of events");
+	wrong(&g, "events", "kind", "pushh", "there is no \"pushh\", did you mean \"push\"?");
+	wrong(&g, "events", "kind", "PUSH", "kind: ");
+	wrong(&g, "events", "kind", "1 OR 1=1", "want push, tag, pipeline, job, deployment, release, merge, report or alarm");
+	wrong(&g, "events", "since", "yesterday", "since: want ms since 1970, a time such as");
+	wrong(&g, "events", "since", "-5", "a moment");
+	wrong(&g, "events", "sha", "abc", "sha: want 4 to 64 digits");
+	wrong(&g, "events", "sha", "xyz12345", "sha: want 4 to 64 digits");
+	wrong(&g, "events", "id", "1x", "id: want a whole number");
+	wrong(&g, "jobs", "build", "", "build: want a whole number");
+	wrong(&g, "builds", "merge_request", "maybe", "want true or false");
+	wrong(&g, "samples", "signal", "health", "samples: want a service");
+	memset(text, 'a', sizeof text - 1);
+	text[sizeof text - 1] = '\0';
+	wrong(&g, "events", "repo", text, "repo: over 1024 bytes");
+	text[SW_QUERY_TEXT] = '\0';
+	assert_int_equal(rig_list(&g, "events", "repo", text, NULL, NULL).n, 0);
+	for (size_t i = 0; i < SW_COUNT(cursors); i++) {
+		q.cursor = cursors[i];
+		assert_int_equal(sw_list_run(g.s, &q, &g.a, &rows, &g.err), -EINVAL);
+	}
+	q.cursor = NULL;
+	q.limit = SW_QUERY_LIMIT;
+	assert_int_equal(sw_list_run(g.s, &q, &g.a, &rows, &g.err), 0);
+	q.limit = SW_QUERY_LIMIT + 1;
+	assert_int_equal(sw_list_run(g.s, &q, &g.a, &rows, &g.err), -EINVAL);
+	assert_string_equal(g.err.text, "limit: at most 1000");
+	q.limit = 0;
+	q.n_filters = SW_QUERY_FILTERS + 1;
+	assert_int_equal(sw_list_run(g.s, &q, &g.a, &rows, &g.err), -EINVAL);
+	q.n_filters = SW_QUERY_FILTERS;
+	for (size_t i = 0; i < SW_QUERY_FILTERS; i++) {
+		q.filters[i].name = "repo";
+		q.filters[i].value = "*";
+	}
+	assert_int_equal(sw_list_run(g.s, &q, &g.a, &rows, &g.err), 0);
+	rig_fini(&g);
+}
+
+static size_t found(struct rig *g, const char *name, const char *value)
+{
+	return rig_list(g, "events", name, value, NULL, NULL).n;
+}
+
+/* What people type is text, never part of the question. */
+static void test_values(void **state)
+{
+	static const char *const nasty[] = { "'", "\"", "' OR '1'='1", "\\", "%", "_", "web'; DROP TABLE events; --", "?1", ":x", "\xe2\x80\xa8", "[a-z]*", "a\nb", "NULL" };
+	struct sw_list_query q = { .list = sw_list_find("events"), .now = 1790000000000 + 8 * SW_DAY };
+	struct sw_rows rows;
+	struct rig g;
+
+	(void)state;
+	rig_init(&g);
+	events(&g, 30, 1);
+	assert_int_equal(found(&g, "repo", "acme/web"), 20);
+	assert_int_equal(found(&g, "repo", "acme/*"), 30);
+	assert_int_equal(found(&g, "repo", "*/p*"), 10);
+	assert_int_equal(found(&g, "repo", "***"), 30);
+	assert_int_equal(found(&g, "repo", "acme/we?"), 0);
+	assert_int_equal(found(&g, "repo", "acme/[w]*"), 0);
+	assert_int_equal(found(&g, "repo", "ACME/web"), 0);
+	assert_int_equal(found(&g, "repo", ""), 0);
+	assert_int_equal(found(&g, "sha", "abc0000"), 16);
+	assert_int_equal(found(&g, "sha", "ABC00001"), 1);
+	assert_int_equal(found(&g, "q", "abc00001"), 1);
+	assert_int_equal(found(&g, "q", "abc0"), 0); /* too short to be meant */
+	assert_int_equal(found(&g, "q", "E7"), 1);
+	assert_int_equal(found(&g, "id", "7"), 1);
+	assert_int_equal(found(&g, "since", "1790000000020"), 10);
+	assert_int_equal(found(&g, "until", "1790000000020"), 20);
+	assert_int_equal(found(&g, "since", "2026-09-21T13:33:20.020Z"), found(&g, "since", "1789997600020"));
+	assert_int_equal(rig_list(&g, "events", "source", "gitlab", "repo", "acme/pay").n, 5);
+	for (size_t i = 0; i < SW_COUNT(nasty); i++) {
+		assert_int_equal(found(&g, "repo", nasty[i]), 0);
+		assert_int_equal(found(&g, "q", nasty[i]), 0);
+	}
+	assert_int_equal(found(&g, "repo", "*"), 30);
+	/* so long ago: from the moment that was handed in */
+	q.filters[0].name = "since";
+	q.filters[0].value = "8d";
+	q.n_filters = 1;
+	assert_int_equal(sw_list_run(g.s, &q, &g.a, &rows, &g.err), 0);
+	assert_int_equal(rows.n, 30);
+	q.filters[0].value = "7d";
+	assert_int_equal(sw_list_run(g.s, &q, &g.a, &rows, &g.err), 0);
+	assert_int_equal(rows.n, 0);
+	rig_fini(&g);
+}
+
+/* A search that takes too long ends by itself, and the next one is as good as ever. */
+static void test_time(void **state)
+{
+	static const struct sw_column columns[] = { { "n", SW_COL_INT, "c.n", "a number" } };
+	static const struct sw_list endless = {
+		.name = "endless", .one = "one", .help = "never ends", .from = "(WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT n FROM c WHERE n < 0) c",
+		.order = "c.n", .rowid = "c.n", .columns = columns, .n_columns = 1 };
+	struct sw_list_query q = { .list = &endless };
+	struct sw_rows rows;
+	struct rig g;
+
+	(void)state;
+	rig_init(&g);
+	events(&g, 3, 1);
+	assert_int_equal(sw_list_run(g.s, &q, &g.a, &rows, &g.err), -ETIMEDOUT);
+	assert_non_null(strstr(g.err.text, "endless: searching took over 2 s"));
+	assert_int_equal(found(&g, "repo", "*"), 3);
+	rig_fini(&g);
+}
+
+/* ---- how it is searched ---- */
+
+/* The plan of what a list by this filter asks, one line. */
+static const char *plan(struct rig *g, const struct sw_list *l, const char *where)
+{
+	struct sw_buf b = SW_BUF_INIT, sql = SW_BUF_INIT;
+	struct sw_stmt *st;
+	const char *ret;
+	int r;
+
+	sw_buf_printf(&sql, "EXPLAIN QUERY PLAN SELECT %s FROM %s WHERE 1%s ORDER BY %s DESC, %s DESC LIMIT 51", l->columns[0].sql, l->from, where, l->order, l->rowid);
+	if (sw_sql_prepare(g->s->q, sql.p, &st, &g->err) < 0)
+		fail_msg("%s: %s", sql.p, g->err.text);
+	while ((r = sw_stmt_step(st)) == 1)
+		sw_buf_printf(&b, "%s; ", sw_stmt_get_text(st, 3, NULL));
+	assert_int_equal(r, 0);
+	sw_stmt_free(st);
+	ret = sw_arena_strdup(&g->a, sw_buf_str(&b));
+	sw_buf_fini(&b);
+	sw_buf_fini(&sql);
+	return ret;
+}
+
+/* Nobody walks through all of a large table, unless it is in the order that is wanted. */
+static void test_plans(void **state)
+{
+	static const char *const large[] = { "events", "builds", "jobs", "deployments", "watches", "alerts", "news", "deliveries", "attempts", "actions" };
+	/* of these a walk along the time is what there is: few have no value that is far from usual */
+	static const char *const walk[] = { "tag", "user", "merge_request", "after_seq", "is_rollback", "good", "open", "rollback", "action", "state", "is_redeploy", "news" };
+	struct rig g;
+
+	(void)state;
+	rig_init(&g);
+	for (size_t i = 0; i < SW_COUNT(large); i++) {
+		const struct sw_list *l = sw_list_find(large[i]);
+		char head[40], walks[60];
+
+		(void)snprintf(head, sizeof head, "SCAN %.*s;", 1, l->order);
+		(void)snprintf(walks, sizeof walks, "SCAN %.*s USING INDEX", 1, l->order);
+		for (size_t k = 0; k <= l->n_filters; k++) {
+			const struct sw_filter *f = k < l->n_filters ? &l->filters[k] : NULL;
+			const char *where = f ? sw_arena_printf(&g.a, " AND (%s)", f->sql) : "", *p = plan(&g, l, where);
+			bool may = !f;
+
+			for (size_t x = 0; x < SW_COUNT(walk); x++)
+				may |= f && sw_streq(f->name, walk[x]);
+			if (strstr(p, head))
+				fail_msg("%s by %s: %s", l->name, f ? f->name : "nothing", p);
+			if (!may && strstr(p, walks) && !strstr(f->sql, "p."))
+				fail_msg("%s by %s walks: %s", l->name, f->name, p);
+			if (!f && strstr(p, "TEMP B-TREE FOR ORDER BY"))
+				fail_msg("%s: sorted: %s", l->name, p);
+		}
+	}
+	rig_fini(&g);
+}
+
+static const struct sw_filter *filter(const struct sw_list *l, const char *name)
+{
+	for (size_t i = 0; i < l->n_filters; i++)
+		if (sw_streq(l->filters[i].name, name))
+			return &l->filters[i];
+	fail_msg("%s has no filter %s", l->name, name);
+	return NULL;
+}
+
+/* What tells few rows apart is looked up, whatever else is asked for; that is what the statistics of the schema are for. */
+static void test_plans_of_two(void **state)
+{
+	static const struct { const char *list, *name, *want; } rare[] = {
+		{ "events", "sha", "SEARCH e USING INTEGER PRIMARY KEY" }, { "events", "q", "SEARCH e USING INTEGER PRIMARY KEY" }, { "events", "event_id", "sqlite_autoindex_events_1" },
+		{ "events", "ci_run_id", "events_run" }, { "builds", "sha", "SEARCH b USING INTEGER PRIMARY KEY" }, { "builds", "q", "SEARCH b USING INTEGER PRIMARY KEY" },
+		{ "builds", "ci_run_id", "builds_run" }, 
+		{ "watches", "deployment", "watches_deployment" },
+	};
+	struct rig g;
+
+	(void)state;
+	rig_init(&g);
+	for (size_t i = 0; i < SW_COUNT(rare); i++) {
+		const struct sw_list *l = sw_list_find(rare[i].list);
+		const struct sw_filter *f = filter(l, rare[i].name);
+
+		for (size_t k = 0; k < l->n_filters; k++) {
+			const struct sw_filter *other = &l->filters[k];
+			const char *p;
+
+			if (other == f || other->sha || sw_streq(other->name, "tag") || sw_streq(other->name, "q") || sw_streq(other->name, "ci_run_id") || sw_streq(other->name, "event_id") ||
+			    sw_streq(other->name, "watch") || sw_streq(other->name, "deployment"))
+				continue;
+			p = plan(&g, l, sw_arena_printf(&g.a, " AND (%s) AND (%s)", f->sql, other->sql));
+			if (!strstr(p, rare[i].want))
+				fail_msg("%s by %s and %s: %s", l->name, f->name, other->name, p);
+		}
+	}
+	rig_fini(&g);
+}
+
 int main(void)
 {
-	static const struct CMUnitTest tests[] = { cmocka_unit_test(test_every_filter) };
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_filter), cmocka_unit_test(test_cursor), cmocka_unit_test(test_wrong), cmocka_unit_test(test_values),
+		cmocka_unit_test(test_time), cmocka_unit_test(test_plans), cmocka_unit_test(test_plans_of_two),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
