@@ -35,8 +35,11 @@ int dash_auth_new(struct dash *d)
 	a->all = sw_failures_new(AUTH_IN_ALL);
 	a->tokens = sw_failures_new(AUTH_TOKENS);
 	r = sw_sessions_new(d->state_dir, &a->sessions, &err);
-	if (r < 0)
-		SW_ERROR(LOG, "%s", err.text);
+	/* A disk that is full or read-only is no reason to show nothing. */
+	if (r < 0) {
+		SW_ERROR(LOG, "%s; going on with a key in memory: sessions end with this process", err.text);
+		r = sw_sessions_new(NULL, &a->sessions, &err);
+	}
 	return r;
 }
 
@@ -269,14 +272,4 @@ const char *dash_auth_form(struct page *p)
 	if (!csrf || !sw_secret_equal(csrf, strlen(csrf), p->who.csrf, strlen(p->who.csrf)))
 		return W(p, "The form is too old, or not of this session. Nothing was done; please load the page again.", "表单已过期或不属于当前会话，未执行任何操作。请重新加载页面。");
 	return NULL;
-}
-
-const char *dash_next(const char *s)
-{
-	if (!s || s[0] != '/' || s[1] == '/' || s[1] == '\\' || strlen(s) > 1000)
-		return "/";
-	for (const char *c = s; *c; c++)
-		if ((unsigned char)*c <= ' ' || *c == 127 || *c == '\\')
-			return "/";
-	return s;
 }

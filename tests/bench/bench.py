@@ -3,7 +3,7 @@
 
 bench.py --build DIR [webhooks|e2e|instructions|memory|limits|all] [--short] [--rounds N]
 bench.py --build DIR [watches|health|alert|start|idle] [--short] [--watches N...] [--seconds N]
-bench.py --build DIR kills|storm|history [--short]
+bench.py --build DIR kills|storm|viewers|history [--short]
 bench.py --build DIR decisions [--short] [--deployments N] [--seed N] [--only MODEL] [--csv FILE...]
 """
 import argparse
@@ -24,6 +24,7 @@ import history
 import live
 import parts
 import storm
+import viewers
 from live import show_fsync
 from parts import Missing, complain, say
 
@@ -347,7 +348,8 @@ def kills(b):
 
 
 TABLES = {"webhooks": webhooks, "e2e": e2e, "instructions": instructions, "memory": memory, "limits": limits, "decisions": decisions,
-          "watches": live.watches, "health": live.health, "alert": live.alert, "start": live.start, "idle": live.idle, "kills": kills, "storm": lambda b: storm.run(b, say), "history": history.run}
+          "watches": live.watches, "health": live.health, "alert": live.alert, "start": live.start, "idle": live.idle, "kills": kills, "storm": lambda b: storm.run(b, say),
+          "viewers": viewers.run, "history": history.run}
 
 
 def decide_arguments(args):

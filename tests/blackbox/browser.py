@@ -322,10 +322,11 @@ class Page:
             const lum = c => { const v = c.slice(0, 3).map(x => { x /= 255; return x <= .03928 ? x / 12.92 : Math.pow((x + .055) / 1.055, 2.4); }); return .2126 * v[0] + .7152 * v[1] + .0722 * v[2]; };
             const over = (a, b) => [0, 1, 2].map(i => a[i] * a[3] + b[i] * (1 - a[3])).concat(1);
             const behind = e => { const chain = []; for (let x = e; x; x = x.parentElement) chain.unshift(parse(getComputedStyle(x).backgroundColor)); return chain.reduce((low, c) => over(c, low), [255, 255, 255, 1]); };
+            const hidden = e => { for (let x = e; x; x = x.parentElement) if (getComputedStyle(x).clipPath === "inset(50%%)") return true; return false; };
             const out = [];
             for (const e of document.querySelectorAll("body *")) {
                 const own = [...e.childNodes].filter(n => n.nodeType === 3 && n.textContent.trim()).map(n => n.textContent.trim()).join(" ");
-                if (!own || e.closest("svg, canvas, script, option") || !e.getClientRects().length || e.disabled) continue;
+                if (!own || e.closest("svg, canvas, script, option, [aria-hidden=true]") || hidden(e) || !e.getClientRects().length || e.disabled) continue;
                 let opacity = 1;
                 for (let x = e; x; x = x.parentElement) opacity *= Number(getComputedStyle(x).opacity);
                 const bg = behind(e), fg = parse(getComputedStyle(e).color);

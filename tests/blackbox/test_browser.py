@@ -107,6 +107,17 @@ class InBrowser(Case):
         self.assertEqual(page.evaluate("window.kept"), 1)
         self.assertEqual([e for e in page.errors if "refused" in e.lower() or "policy" in e.lower()], [])
 
+    def test_hidden_tab_lets_go(self):
+        page = self.signed_in()
+        page.wait("document.querySelector('#live.on')")
+        other = self.browser.page(like=page)
+        other.goto(self.url + "/assets/none")
+        viewers = lambda: int(float(self.robot.get("/metrics").body.decode().split("\nshipwatch_live_viewers ")[1].split("\n")[0]))
+        wait_for(lambda: viewers() == 0, "the tab that nobody looks at is no viewer any more")
+        self.robot.post("/hold", {"why": "while nobody looked"})
+        page.call("Page.bringToFront")
+        page.wait("document.querySelector('#banners .warn') && document.querySelector('#live.on')", "it sees what it missed")
+
     def test_session_over(self):
         page = self.signed_in()
         page.wait("document.querySelector('#live.on')")

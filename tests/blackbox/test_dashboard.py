@@ -386,6 +386,33 @@ class Answers(Dash):
         v.post("/hold", {"why": "x"})
         self.assertIn(b"nothing was done", v.get("/").body)
 
+    def test_a_key_that_cannot_be_kept(self):
+        os.makedirs(self.folder("state", "dashboard.key"))
+        os.makedirs(self.folder("state", "dashboard.out.new"))
+        self.up(users())
+        self.assertIn("going on with a key in memory", "\n".join(self.dash.log()))
+        v = self.signed_in()
+        kept = dict(v.cookies)
+        self.assertEqual(v.post("/sign-out").status, 303)
+        v.cookies = kept
+        self.assertEqual(v.get("/").status, 303)
+
+    def test_a_broken_history(self):
+        os.makedirs(self.folder("state"))
+        with open(self.folder("state", "history.db"), "wb") as f:
+            f.write(b"this is no database" * 1000)
+        self.up()
+        v = self.dash.visitor()
+        wait_for(lambda: v.get("/health").json["checks"]["history"]["status"] == "ok", "a new one was begun")
+        self.assertEqual(v.get("/").status, 200)
+        self.assertTrue([n for n in os.listdir(self.folder("state")) if n.startswith("history.db.broken-")])
+        # gone while it is read: the page goes on, and finds the next one
+        for n in os.listdir(self.folder("state")):
+            if n.startswith("history.db") and "broken" not in n:
+                os.unlink(self.folder("state", n))
+        self.assertEqual(v.get("/").status, 200)
+        wait_for(lambda: v.get("/health").json["checks"]["history"]["status"] == "ok" and os.path.exists(self.folder("state", "history.db")), "another one is there", 60)
+
     def test_ends_with_its_parent(self):
         self.up()
         recorder = wait_for(self.dash.recorder, "a recorder")

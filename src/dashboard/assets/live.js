@@ -91,7 +91,6 @@
 		sign.className = on ? "live on" : "live off";
 	}
 	function listen() {
-		// A browser has few connections to one host: only the page that is seen keeps one.
 		if (source || document.hidden || !window.EventSource || !parts().length) return;
 		source = new EventSource("/live" + (last ? "?last=" + encodeURIComponent(last) : ""));
 		source.onopen = function () { pause = 1000; say(true); };
@@ -105,21 +104,27 @@
 			say(false);
 			if (source.readyState !== EventSource.CLOSED) return;
 			source = null;
+			renew(["status"]); // the session may be over: then the page goes to the sign-in
 			clearTimeout(retry);
 			retry = setTimeout(listen, pause + Math.random() * pause);
 			pause = Math.min(pause * 2, 60000);
 		};
 	}
 	var last = "";
+	// A browser has few connections for one server: a tab that nobody looks at gives its own back, and hears afterwards what it missed.
+	var rest = null;
 	document.addEventListener("visibilitychange", function () {
+		clearTimeout(rest);
 		if (document.hidden) {
-			if (source) source.close();
-			source = null;
-			clearTimeout(retry);
+			rest = setTimeout(function () {
+				clearTimeout(retry);
+				if (source) source.close();
+				source = null;
+			}, 10000);
 			return;
 		}
-		listen();
 		if (again.length) { var more = again; again = []; renew(more); }
+		listen();
 	});
 
 	// ---- small things ----
