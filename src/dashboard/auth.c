@@ -273,13 +273,3 @@ const char *dash_auth_form(struct page *p)
 		return W(p, "The form is too old, or not of this session. Nothing was done; please load the page again.", "表单已过期或不属于当前会话，未执行任何操作。请重新加载页面。");
 	return NULL;
 }
-
-const char *dash_next(const char *s)
-{
-	if (!s || s[0] != '/' || s[1] == '/' || s[1] == '\\' || strlen(s) > 1000)
-		return "/";
-	for (const char *c = s; *c; c++)
-		if ((unsigned char)*c <= ' ' || *c == 127 || *c == '\\')
-			return "/";
-	return s;
-}

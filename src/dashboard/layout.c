@@ -10,29 +10,6 @@
 
 /* ---- what a visitor chose ---- */
 
-/* The value of a cookie, or NULL. Values of ours hold nothing that would need quotes. */
-const char *dash_cookie(struct page *p, const char *name)
-{
-	size_t n = strlen(name);
-
-	for (size_t i = 0; i < p->req->n_headers; i++) {
-		const char *s = p->req->headers[i].value;
-
-		if (strcmp(p->req->headers[i].name, "cookie") != 0)
-			continue;
-		while (*s) {
-			size_t k;
-
-			s += strspn(s, " ;\t");
-			k = strcspn(s, ";");
-			if (k > n && s[n] == '=' && memcmp(s, name, n) == 0)
-				return sw_arena_strndup(&p->a, s + n + 1, k - n - 1);
-			s += k;
-		}
-	}
-	return NULL;
-}
-
 void dash_set_cookie(struct page *p, const char *name, const char *value, const char *max_age)
 {
 	const char *url = p->cfg->public_url;

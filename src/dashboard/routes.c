@@ -20,8 +20,6 @@
 #define ID_MAX  400 /* bytes of the last part of a path */
 #define BUSY    "too many requests wait for an answer, try again"
 
-enum { VALUE_MAX = 4096 /* bytes of one value of a query or form */ };
-
 static const struct route *const tables[] = { sw_routes_pages, sw_routes_api, sw_routes_decide, sw_routes_sign, dash_routes_live };
 
 /* ---- headers ---- */
@@ -490,43 +488,4 @@ void dash_on_answer(void *arg, const struct sw_http_req *req, int status, const 
 	sw_metric_observe(d->meters.seconds, (const char *const[]){ path }, (double)took / 1000);
 	if (why)
 		SW_DEBUG(LOG, "answered %d: %s", status, why);
-}
-
-/* ---- values ---- */
-
-/* name=value of the first such pair; NULL: not there, or it is none (a broken escape, a zero byte, longer than VALUE_MAX). */
-static const char *pair_value(struct page *p, const char *s, size_t n, const char *name)
-{
-	const char *end = s + n;
-	size_t name_n = strlen(name);
-
-	while (s < end) {
-		const char *amp = memchr(s, '&', (size_t)(end - s)), *stop = amp ? amp : end, *eq = memchr(s, '=', (size_t)(stop - s));
-		const char *key_end = eq ? eq : stop;
-
-		if ((size_t)(key_end - s) == name_n && memcmp(s, name, name_n) == 0) {
-			SW_CLEANUP(sw_buf_fini) struct sw_buf raw = SW_BUF_INIT;
-			SW_CLEANUP(sw_buf_fini) struct sw_buf clean = SW_BUF_INIT;
-
-			if (!eq)
-				return "";
-			if (stop - eq - 1 > 3 * VALUE_MAX || sw_pct_decode(&raw, eq + 1, (size_t)(stop - eq - 1), true) < 0 || raw.n > VALUE_MAX ||
-			    strlen(sw_buf_str(&raw)) != raw.n)
-				return NULL;
-			sw_utf8_clean(&clean, sw_buf_str(&raw), raw.n, false);
-			return sw_arena_strdup(&p->a, sw_buf_str(&clean));
-		}
-		s = stop + 1;
-	}
-	return NULL;
-}
-
-const char *sw_page_query(struct page *p, const char *name)
-{
-	return pair_value(p, p->req->query, strlen(p->req->query), name);
-}
-
-const char *sw_page_form(struct page *p, const char *name)
-{
-	return p->form ? pair_value(p, p->form, p->form_n, name) : NULL;
 }
