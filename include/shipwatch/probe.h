@@ -169,7 +169,7 @@ SW_PUBLIC void sw_health_overall(struct sw_health *h, enum sw_check_state state,
 SW_PUBLIC struct sw_check *sw_health_check(struct sw_health *h, const char *name, int64_t stale_ms, unsigned flags);
 /* why: for people, copied, 255 bytes; NULL: none. Never waits for anything but another report. */
 SW_PUBLIC void sw_check_set(struct sw_check *c, enum sw_check_state state, const char *why);
-/* A figure beside the state, for instance "rtt_ms". At most 4 names a check. */
+/* A figure beside the state, for instance "rtt_ms". At most 4 names a check; NAN: not shown. */
 SW_PUBLIC void sw_check_number(struct sw_check *c, const char *name, double v);
 /*
  * A check that may take its time: fn is called every every_ms in a thread of its own and fills why. /health tells its last

@@ -7,7 +7,7 @@
 #include "gateway/gateway.h"
 #include "io/http_server.h"
 #include "io/loop.h"
-#include "io/metrics.h"
+#include "probe/print.h"
 #include "shipwatch/buf.h"
 #include "shipwatch/plugin.h"
 
@@ -70,7 +70,7 @@ struct gateway {
 	struct sw_timer beat;                /* gauges */
 	const char *name;                    /* "host-1f2e3d4c-0" */
 	unsigned index;
-	sw_ms started;
+	struct sw_health *health;
 	struct approve *approvals;           /* requests of people who decide, still open */
 	unsigned n_approvals;
 	sw_ms warned_at;                     /* refusals are logged once a second at most */

@@ -7,6 +7,7 @@
  * A check that hangs holds its own thread only. When the whole goes, that thread is let go and frees its check once fn is back.
  */
 #include <errno.h>
+#include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -342,7 +343,8 @@ static bool check_print(struct sw_check *c, sw_dur now, struct sw_jw *w, struct 
 	if (c->reported)
 		sw_jw_num(w, "age_s", (double)SW_MAX(now - c->at, (sw_dur)0) / 1000);
 	for (unsigned i = 0; i < c->n_numbers; i++)
-		sw_jw_num(w, c->numbers[i].name, c->numbers[i].v);
+		if (isfinite(c->numbers[i].v))
+			sw_jw_num(w, c->numbers[i].name, c->numbers[i].v);
 	sw_jw_obj_end(w);
 	fails = state != SW_CHECK_OK && state != SW_CHECK_OFF && !(c->flags & SW_CHECK_ADVISORY);
 	if (fails && !reason->n)
