@@ -13,52 +13,91 @@
 #include "base/str.h"
 #include "probe/inner.h"
 
-#define HASH_BEGIN 2166136261u
+#define HASH_BEGIN 0x9e3779b97f4a7c15ull
 
-static uint32_t hash_byte(uint32_t h, char c)
+/* Up to eight bytes as a number; which ones is the same for the same n. */
+static uint64_t hash_word(const char *p, size_t n)
 {
-	return (h ^ (unsigned char)c) * 16777619u;
+	uint64_t w = 0;
+	uint32_t a, b;
+
+	if (n >= 8) {
+		memcpy(&w, p, 8);
+	} else if (n >= 4) {
+		memcpy(&a, p, 4);
+		memcpy(&b, p + n - 4, 4);
+		w = (uint64_t)a << 32 | b;
+	} else if (n > 0) {
+		w = (uint64_t)(unsigned char)p[0] << 16 | (uint64_t)(unsigned char)p[n / 2] << 8 | (unsigned char)p[n - 1];
+	}
+	return w;
 }
 
-/* Of the key that these values would have; false where one is too long to be a key as it is. */
-static bool hash_values(const struct sw_metric *f, const char *const *values, uint32_t *ret)
+/* One value of n bytes more. */
+static uint64_t hash_more(uint64_t h, const char *p, size_t n)
 {
-	uint32_t h = HASH_BEGIN;
+	h ^= n;
+	for (;;) {
+		/* A product's high bits depend on all bits before, its low ones on few: turned round, the last byte of a word tells too. */
+		h = __builtin_bswap64((h ^ hash_word(p, n)) * 0xff51afd7ed558ccdull);
+		h ^= h >> 32;
+		if (n <= 8)
+			return h;
+		p += 8;
+		n -= 8;
+	}
+}
+
+/* The values as they are: their lengths, and the hash and length of the key they would be. */
+struct wanted {
+	const char *v[SW_METRIC_LABELS];
+	size_t n[SW_METRIC_LABELS];
+	uint32_t hash, key_n;
+};
+
+/* False where one is too long to be a key as it is. */
+static inline bool wanted_read(struct wanted *w, const struct sw_metric *f, const char *const *values)
+{
+	uint64_t h = HASH_BEGIN;
+	size_t total = 0;
 
 	for (unsigned i = 0; i < f->n_labels; i++) {
-		const char *v = values && values[i] ? values[i] : "", *from = v;
-
-		for (; *v; v++) {
-			if (v - from == SW_METRIC_VALUE)
-				return false;
-			h = hash_byte(h, *v);
-		}
-		h = hash_byte(h, '\0');
+		w->v[i] = values && values[i] ? values[i] : "";
+		w->n[i] = strlen(w->v[i]);
+		if (w->n[i] > SW_METRIC_VALUE)
+			return false;
+		h = hash_more(h, w->v[i], w->n[i]);
+		total += w->n[i] + 1;
 	}
-	*ret = h;
+	w->hash = (uint32_t)h;
+	w->key_n = (uint32_t)total;
 	return true;
 }
 
-static uint32_t hash_key(const char *key, uint32_t n)
+static uint32_t hash_key(const char *key, uint32_t key_n)
 {
-	uint32_t h = HASH_BEGIN;
+	uint64_t h = HASH_BEGIN;
 
-	for (uint32_t i = 0; i < n; i++)
-		h = hash_byte(h, key[i]);
-	return h;
+	for (uint32_t at = 0; at < key_n;) {
+		size_t n = strlen(key + at);
+
+		h = hash_more(h, key + at, n);
+		at += (uint32_t)n + 1;
+	}
+	return (uint32_t)h;
 }
 
-static bool key_is(const struct sw_series *s, const struct sw_metric *f, const char *const *values)
+/* With its NUL each: so many bytes as the key has in all. */
+static inline bool key_is(const struct sw_series *s, unsigned n_labels, const struct wanted *w)
 {
 	const char *k = s->key;
 
-	for (unsigned i = 0; i < f->n_labels; i++) {
-		const char *v = values && values[i] ? values[i] : "";
-		size_t n = strlen(k) + 1;
-
-		if (strcmp(k, v) != 0)
+	if (s->hash != w->hash || s->key_n != w->key_n)
+		return false;
+	for (unsigned i = 0; i < n_labels; i++) {
+		if (memcmp(k, w->v[i], w->n[i] + 1) != 0)
 			return false;
-		k += n;
+		k += w->n[i] + 1;
 	}
 	return true;
 }
@@ -83,15 +122,17 @@ static uint32_t key_make(const struct sw_metric *f, const char *const *values, c
 	return n;
 }
 
-/* values, or where NULL the key. */
-static struct sw_series *index_find(const struct sw_metric *f, uint32_t hash, const char *const *values, const char *key, uint32_t key_n)
+static inline struct sw_series *slot_at(const struct sw_metric *f, uint32_t i)
+{
+	return __atomic_load_n(&f->slots[i & (f->n_slots - 1)], __ATOMIC_ACQUIRE);
+}
+
+static struct sw_series *index_find(const struct sw_metric *f, uint32_t hash, const char *key, uint32_t key_n)
 {
 	for (uint32_t i = hash;; i++) {
-		struct sw_series *s = __atomic_load_n(&f->slots[i & (f->n_slots - 1)], __ATOMIC_ACQUIRE);
+		struct sw_series *s = slot_at(f, i);
 
-		if (!s)
-			return NULL;
-		if (s->hash == hash && (key ? s->key_n == key_n && memcmp(s->key, key, key_n) == 0 : key_is(s, f, values)))
+		if (!s || (s->hash == hash && s->key_n == key_n && memcmp(s->key, key, key_n) == 0))
 			return s;
 	}
 }
@@ -175,7 +216,7 @@ static uint32_t key_other(const struct sw_metric *f, char out[KEY_MAX])
 static struct sw_series *series_make(struct sw_metric *f, uint32_t hash, const char *key, uint32_t key_n)
 {
 	char other[KEY_MAX];
-	struct sw_series *s = index_find(f, hash, NULL, key, key_n);
+	struct sw_series *s = index_find(f, hash, key, key_n);
 	struct cell *c;
 
 	if (s)
@@ -184,7 +225,7 @@ static struct sw_series *series_make(struct sw_metric *f, uint32_t hash, const c
 		key_n = key_other(f, other);
 		key = other;
 		hash = hash_key(key, key_n);
-		s = index_find(f, hash, NULL, key, key_n);
+		s = index_find(f, hash, key, key_n);
 	}
 	if (!s) {
 		c = cell_new(f, hash, key, key_n);
@@ -205,7 +246,7 @@ static struct sw_series *series_slow(struct sw_metric *f, const char *const *val
 {
 	char key[KEY_MAX];
 	uint32_t n = key_make(f, values, key), hash = hash_key(key, n);
-	struct sw_series *s = index_find(f, hash, NULL, key, n);
+	struct sw_series *s = index_find(f, hash, key, n);
 
 	if (!s && __atomic_load_n(&f->full, __ATOMIC_ACQUIRE)) {
 		s = f->other;
@@ -221,17 +262,21 @@ static struct sw_series *series_slow(struct sw_metric *f, const char *const *val
 
 struct sw_series *sw_series_of(struct sw_metric *f, const char *const *values)
 {
-	struct sw_series *s;
-	uint32_t hash;
+	struct wanted w;
 
 	if (!f)
 		return NULL;
 	if (f->bare)
 		return f->bare;
-	if (hash_values(f, values, &hash)) {
-		s = index_find(f, hash, values, NULL, 0);
-		if (s)
-			return s;
+	if (wanted_read(&w, f, values)) {
+		for (uint32_t i = w.hash;; i++) {
+			struct sw_series *s = slot_at(f, i);
+
+			if (!s)
+				break;
+			if (key_is(s, f->n_labels, &w))
+				return s;
+		}
 	}
 	return series_slow(f, values);
 }
@@ -243,9 +288,8 @@ void sw_index_init(struct sw_metric *f)
 		f->n_slots *= 2;
 	f->slots = sw_calloc(f->n_slots, sizeof(struct sw_series *));
 	if (f->n_labels == 0) {
-		f->bare = series_new(f, HASH_BEGIN, "", 0, NULL);
-		(void)cell_new(f, HASH_BEGIN, "", 0); /* it is there from the start, so that a rate has a beginning */
-		f->bare->cell = sw_cell_find(metrics_part(f->m, f->m->me), f->id, HASH_BEGIN, "", 0);
+		/* it is there from the start, so that a rate has a beginning */
+		f->bare = series_new(f, 0, "", 0, cell_new(f, 0, "", 0));
 	}
 }
 
@@ -273,7 +317,7 @@ void sw_index_become(struct sw_metric *f)
 	for (struct cell *c = cell_first(p, f->id); c; c = cell_next(p, c)) {
 		if (f->type == METRIC_GAUGE)
 			value_write(&c->v[0], 0);
-		if (f->bare || index_find(f, c->hash, NULL, cell_key(c), c->key_n))
+		if (f->bare || index_find(f, c->hash, cell_key(c), c->key_n))
 			continue;
 		/* With those of the part before there may be more than the index has room for: the rest is found as "other". */
 		if (f->n_series >= f->max && (c->key_n != other_n || memcmp(cell_key(c), other, other_n) != 0))
