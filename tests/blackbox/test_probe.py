@@ -149,7 +149,7 @@ class Library(Case):
         self.assertRegex(page["built"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
         wait_for(lambda: service.ask("/health")[0] == 200, "its check was asked")
         service.ask("/", headers={"X-CI-Run-Id": "ci.example.com/a/7", "X-Request-Id": "req-9", "traceparent": f"00-{'a' * 32}-{'b' * 16}-01"})
-        line = json.loads(next(x for x in service.process.log() if "req-9" in x))
+        line = wait_for(lambda: service.process.entries(request_id="req-9"), "its line in the log")[0]
         self.assertEqual((line["ci_run_id"], line["trace_id"], line["component"]), ("ci.example.com/a/7", "a" * 32, "cart"))
         self.assertNotEqual(line["span_id"], "b" * 16)
         self.assertEqual(service.ask("/metrics", "POST")[0], 405)
@@ -258,7 +258,7 @@ int main(void)
             a = conn.getresponse()
             self.assertEqual((a.status, len(a.read()) > 0), (503, method == "GET"))
         service.ask("/", headers={"X-Request-Id": "req-1", "X-CI-Run-Id": "a b"})
-        line = json.loads(next(x for x in service.process.log() if "req-1" in x))
+        line = wait_for(lambda: service.process.entries(request_id="req-1"), "its line in the log")[0]
         self.assertEqual(line["ci_run_id"], "a b")
 
 
