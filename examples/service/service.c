@@ -382,6 +382,8 @@ static void service_measures(struct service *s)
 	if (sw_metrics_new(1, &s->metrics) < 0)
 		abort();
 	s->requests = sw_requests_new(s->metrics);
+	sw_requests_expect(s->requests, "GET", "/", 200);
+	sw_requests_expect(s->requests, "GET", "/", 500);
 	s->health_asked = sw_metric_counter(s->metrics, "health_requests_total", "Questions after the health.", NULL, 1);
 	sw_metrics_process(s->metrics);
 	s->health = sw_health_new(&s->build);

@@ -12,7 +12,7 @@
  *   evhttp_set_cb(http, "/metrics", sw_evhttp_metrics, m);      (shipwatch/probe_evhttp.h; or sw_metrics_text for another server)
  *   evhttp_set_cb(http, "/health", sw_evhttp_health, h);
  *
- * The library does not end the program, with one exception: where memory runs out it says so on stderr and aborts. It starts no
+ * The library does not end the program, but where memory runs out: then it says so on stderr and aborts. It starts no
  * threads, but for sw_health_ask. Functions may be called from any thread unless they say otherwise. What is NULL because it
  * could not be made is taken everywhere and does nothing, so that a mistake in the name of a metric does not end a service.
  */
@@ -70,7 +70,8 @@ SW_PUBLIC SW_CHECKED int sw_metrics_new(unsigned processes, struct sw_metrics **
 SW_PUBLIC void sw_metrics_free(struct sw_metrics *m);
 /*
  * From now on this process counts in part k (0 unless said): called after fork(), before there are threads. Gauges there begin
- * at 0, the rest goes on. Handles of series stay valid.
+ * at 0, the rest goes on. Handles of series stay valid. k: below the number of processes, and of no other process that lives; a k
+ * that is not there aborts, as it would spoil what others count.
  */
 SW_PUBLIC void sw_metrics_become(struct sw_metrics *m, unsigned k);
 
@@ -139,6 +140,8 @@ SW_PUBLIC int sw_metrics_text(const struct sw_metrics *m, char **ret, size_t *re
 struct sw_requests;
 SW_PUBLIC struct sw_requests *sw_requests_new(struct sw_metrics *m);
 SW_PUBLIC void sw_requests_free(struct sw_requests *r);
+/* Shows them with 0 from now on: what a rate of failures is asked from has to be there before the first failure. */
+SW_PUBLIC void sw_requests_expect(struct sw_requests *r, const char *method, const char *handler, int code);
 /* One was answered. What is no usual method is "other", a code out of 100 to 599 is "0". */
 SW_PUBLIC void sw_requests_count(struct sw_requests *r, const char *method, const char *handler, int code, double seconds);
 

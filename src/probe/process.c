@@ -103,13 +103,35 @@ static const char *method_name(const char *method)
 	return "other";
 }
 
-void sw_requests_count(struct sw_requests *r, const char *method, const char *handler, int code, double seconds)
+static const char *code_name(int code, char digits[4])
 {
-	char digits[4] = { (char)('0' + code / 100 % 10), (char)('0' + code / 10 % 10), (char)('0' + code % 10), '\0' };
+	if (code < 100 || code > 599)
+		return "0";
+	digits[0] = (char)('0' + code / 100);
+	digits[1] = (char)('0' + code / 10 % 10);
+	digits[2] = (char)('0' + code % 10);
+	digits[3] = '\0';
+	return digits;
+}
+
+void sw_requests_expect(struct sw_requests *r, const char *method, const char *handler, int code)
+{
+	char digits[4];
 
 	if (!r)
 		return;
 	method = method_name(method);
-	SW_METRIC_INC(r->total, code >= 100 && code <= 599 ? digits : "0", handler, method);
+	(void)sw_metric_series(r->total, (const char *const[]){ code_name(code, digits), handler, method });
+	(void)sw_metric_series(r->seconds, (const char *const[]){ handler, method });
+}
+
+void sw_requests_count(struct sw_requests *r, const char *method, const char *handler, int code, double seconds)
+{
+	char digits[4];
+
+	if (!r)
+		return;
+	method = method_name(method);
+	SW_METRIC_INC(r->total, code_name(code, digits), handler, method);
 	sw_metric_observe(r->seconds, (const char *const[]){ handler, method }, seconds);
 }

@@ -402,6 +402,7 @@ static void test_told_when_printed(void **state)
 	sw_metrics_process(m); /* the eighth */
 	assert_int_equal(sw_metrics_on_print(m, collected, NULL), -ENOSPC);
 	r = sw_requests_new(m);
+	sw_requests_expect(r, "GET", "/", 500);
 	sw_requests_count(r, "GET", "/", 200, 0.02);
 	sw_requests_count(r, "BREW", "/", 99999, 0.02);
 	sw_requests_count(r, NULL, "/", -1, 0.02);
@@ -409,6 +410,7 @@ static void test_told_when_printed(void **state)
 	assert_non_null(strstr(b.p, "\ng 7\n"));
 	assert_non_null(strstr(b.p, "\nbuild_info{version=\"1.4.0\",commit=\"abc\\\"def\\n\\\\\"} 1\n"));
 	assert_non_null(strstr(b.p, "\nhttp_requests_total{code=\"200\",handler=\"/\",method=\"GET\"} 1\n"));
+	assert_non_null(strstr(b.p, "\nhttp_requests_total{code=\"500\",handler=\"/\",method=\"GET\"} 0\n"));
 	assert_non_null(strstr(b.p, "\nhttp_requests_total{code=\"0\",handler=\"/\",method=\"other\"} 2\n"));
 	assert_non_null(strstr(b.p, "\nhttp_request_duration_seconds_bucket{handler=\"/\",method=\"GET\",le=\"0.025\"} 1\n"));
 	assert_true(strtod(strstr(b.p, "\nprocess_resident_memory_bytes ") + 31, NULL) > 100000);
