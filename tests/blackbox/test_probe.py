@@ -9,8 +9,9 @@ import shutil
 import socket
 import subprocess
 import unittest
+import urllib.error
 
-from harness import BOUND, BUILD, SOURCE, Case, Folder, Process, built, wait_for
+from harness import BOUND, BUILD, SOURCE, Case, Folder, Process, Redis, Role, built, wait_for
 from test_signals import Fake, Prometheus, Service, asked, get
 
 HEADERS = ("probe.h", "log.h", "probe_evhttp.h", "probe_evhtp.h")
@@ -400,6 +401,35 @@ def plain_text(page):
         h.end_headers()
         h.wfile.write(body)
     return reply
+
+
+class Ours(Case):
+    """Shipwatch's own processes show themselves by the same library."""
+
+    def test_worker(self):
+        redis = self.start(Redis(self.folder))
+        config = self.folder.write("shipwatch.yaml", "sources: {ci: {kind: report, secrets: [ci-secret-1]}}\nchannels: {oncall: {kind: console}}\n")
+        worker = self.start(Role("worker", config, "--redis", redis.url, "--state-dir", self.folder("state"), "--listen", "127.0.0.1:0"))
+        address = re.search(r"http://(\S+)/metrics", worker.wait_log("metrics at")["msg"]).group(1)
+
+        def page():
+            try:
+                return json.loads(get(f"http://{address}/health"))
+            except urllib.error.HTTPError as e:
+                return json.loads(e.read())
+        wait_for(lambda: page()["status"] == "ok", "the worker is well")
+        for key in ("role", "consumer", "version", "commit", "built", "uptime_s"):
+            self.assertIn(key, page())
+        self.assertEqual({k: c["status"] for k, c in page()["checks"].items()}, {"redis": "ok", "housekeeping": "ok"})
+        text = get(f"http://{address}/metrics").decode()
+        self.assertRegex(text, r'(^|\n)shipwatch_build_info\{version="[^"]+",commit="[^"]+"\} 1\n')
+        if shutil.which("promtool"):
+            run(["promtool", "check", "metrics"], text=text)
+        else:
+            print("# promtool is not installed: the text is not checked")
+        redis.stop()
+        wait_for(lambda: page()["status"] == "fail", "the outage is seen")
+        self.assertEqual(page()["reason"], "redis: not reached")
 
 
 class Snippets(Case):
