@@ -7,12 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <shipwatch/probe.h>
+
 static const char *const knob_names[] = { "health", "silent", "delay_ms", "status", "error_pct", "commit", "version" };
 
-void knobs_init(struct knobs *k)
-{
-	*k = (struct knobs){ .commit = "unknown", .version = "0" };
-}
 
 static int knob_number(const char *value, long min, long max, long *ret)
 {
@@ -47,6 +45,14 @@ static int knob_word(const char *value, char *ret, size_t size)
 			return -EINVAL;
 	memcpy(ret, value, n + 1);
 	return 0;
+}
+
+void knobs_init(struct knobs *k, const struct sw_build *build)
+{
+	*k = (struct knobs){ .commit = "unknown", .version = "0" };
+	if (strcmp(build->version, "unknown") != 0)
+		(void)knob_word(build->version, k->version, sizeof k->version);
+	(void)knob_word(build->commit, k->commit, sizeof k->commit);
 }
 
 int knobs_set(struct knobs *k, const char *name, const char *value, const char **ret_why)

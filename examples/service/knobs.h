@@ -15,7 +15,9 @@ struct knobs {
 	char version[65];
 };
 
-void knobs_init(struct knobs *k);
+struct sw_build;
+/* Version and commit: what was built, where that can be told. */
+void knobs_init(struct knobs *k, const struct sw_build *build);
 /*
  * Sets one knob from text. Return: 0; -EINVAL with *ret_why (a literal) when there is no such knob or it cannot have that value.
  */

@@ -1,6 +1,7 @@
 /*
- * A small service to watch: answers /, /health and /metrics, and has knobs that make it slow, failing or silent while it runs.
- * The demo, the black-box tests and the documentation deploy and break this one.
+ * A small service to watch: answers /, /health and /metrics, and has knobs that make it slow, failing, silent or another version
+ * while it runs. The demo, the black-box tests and the documentation deploy and break this one. What it shows of itself comes from
+ * libshipwatch-probe; a service without knobs needs the three lines with sw_evhttp_… in service_run and no more.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <netinet/in.h>
@@ -18,15 +20,25 @@
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 
+#if __has_include("build-info.h")
+#include "build-info.h" /* by shipwatch-build-info, see Makefile */
+#endif
+#include <shipwatch/probe_evhttp.h>
+
 #include "knobs.h"
-#include "measures.h"
 
 #define BODY_MAX 4096
+#define NAME     "example-service"
 
 struct service {
 	struct event_base *base;
 	struct knobs knobs;
-	struct measures measures;
+	struct sw_build build;
+	struct sw_metrics *metrics;
+	struct sw_requests *requests;
+	struct sw_metric *health_asked;
+	struct sw_health *health;
+	struct sw_check *check;         /* "knob": what the knob health says */
 	unsigned long asked;
 	struct late *late;              /* answers that wait, newest first */
 };
@@ -42,10 +54,19 @@ struct late {
 	struct evbuffer *body;
 };
 
+/* Seconds of a clock that never goes back. */
+static double clock_now(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
 static void answer_now(struct service *s, struct evhttp_request *req, int code, double since, struct evbuffer *body)
 {
 	if (since > 0)
-		measures_answered(&s->measures, code, measures_clock() - since);
+		sw_requests_count(s->requests, "GET", "/", code, clock_now() - since);
 	evhttp_send_reply(req, code, code < 400 ? "OK" : "Failed", body);
 }
 
@@ -108,13 +129,20 @@ static void on_root(struct evhttp_request *req, void *arg)
 {
 	struct service *s = arg;
 	struct evbuffer *body = evbuffer_new();
-	double since = measures_clock();
+	double since = clock_now();
+	struct sw_trace trace;
 	bool bad;
 
+	/* the ids of the request are on what is logged while it is in hand */
+	sw_evhttp_trace(req, &trace);
+	sw_trace_push(&trace);
 	s->asked++;
 	/* evenly spread: the n-th request fails when the share of failures passes a whole number */
 	bad = s->asked * (unsigned long)s->knobs.error_pct / 100 != (s->asked - 1) * (unsigned long)s->knobs.error_pct / 100;
 	(void)evbuffer_add_printf(body, "example-service %s (%s)%s\n", s->knobs.version, s->knobs.commit, bad ? ": broken" : "");
+	if (bad)
+		SW_WARN(NAME, "answering 500, as the knob error_pct=%ld wants", s->knobs.error_pct);
+	sw_log_ids_pop();
 	answer(s, req, bad ? 500 : 200, "text/plain", since, s->knobs.delay_ms, body);
 }
 
@@ -122,22 +150,42 @@ static void on_health(struct evhttp_request *req, void *arg)
 {
 	struct service *s = arg;
 	struct evbuffer *body = evbuffer_new();
-	int code = s->knobs.status ? (int)s->knobs.status : s->knobs.fail ? 503 : 200;
+	char *text;
+	size_t n;
+	int code;
 
-	s->measures.health++;
-	(void)evbuffer_add_printf(body, "{\"status\":\"%s\",\"commit\":\"%s\",\"version\":\"%s\"}\n", code < 400 ? "ok" : "fail",
-	                          s->knobs.commit, s->knobs.version);
-	answer(s, req, code, "application/json", 0, s->knobs.delay_ms, body);
+	sw_metric_add(s->health_asked, NULL, 1);
+	code = sw_health_text(s->health, &text, &n);
+	(void)evbuffer_add(body, text, n);
+	free(text);
+	answer(s, req, s->knobs.status ? (int)s->knobs.status : code, "application/json", 0, s->knobs.delay_ms, body);
 }
 
 /* Slow pages do not make this one slow; a silent service does not show it either. */
 static void on_metrics(struct evhttp_request *req, void *arg)
 {
 	struct service *s = arg;
-	struct evbuffer *body = evbuffer_new();
+	struct evbuffer *body;
 
-	measures_text(&s->measures, &s->knobs, body);
-	answer(s, req, 200, "text/plain; version=0.0.4", 0, 0, body);
+	if (!s->knobs.silent) {
+		sw_evhttp_metrics(req, s->metrics);
+		return;
+	}
+	body = evbuffer_new();
+	answer(s, req, 200, SW_METRICS_TYPE, 0, 0, body);
+}
+
+/* What the knobs say of the service, where it is shown. */
+static void knobs_apply(struct service *s)
+{
+	s->build.commit = s->knobs.commit;
+	s->build.version = s->knobs.version;
+	sw_health_build(s->health, &s->build);
+	sw_metrics_build_info(s->metrics, "build_info", &s->build);
+	if (s->knobs.fail || s->knobs.status >= 400)
+		sw_check_set(s->check, SW_CHECK_FAIL, s->knobs.fail ? "the knob says so" : "the knob status says so");
+	else
+		sw_check_set(s->check, SW_CHECK_OK, NULL);
 }
 
 /* Sets all or nothing: a mistake in the second knob leaves the first as it was. */
@@ -183,6 +231,7 @@ static void on_knobs(struct evhttp_request *req, void *arg)
 		if ((query && knobs_query(&s->knobs, query, &why) < 0) || (n > 0 && knobs_query(&s->knobs, form, &why) < 0))
 			code = 400;
 	}
+	knobs_apply(s);
 	if (code == 400)
 		(void)evbuffer_add_printf(body, "{\"error\":\"%s\"}\n", why);
 	else
@@ -242,6 +291,7 @@ static int port_file_write(const char *path, int port)
 static const char usage[] =
 	"example-service [--listen HOST:PORT] [--port-file FILE] [--health ok|fail] [--silent 0|1] [--delay-ms N]\n"
 	"                [--status N] [--error-pct N] [--commit SHA] [--version V]\n"
+	"example-service --test-health URL [SHA]     asks once, as a container's health check; exit code 1: not healthy\n"
 	"GET / /health /metrics /knobs; POST /knobs?health=fail&delay_ms=800 turns knobs while it runs.\n"
 	"The same by environment: EXAMPLE_HEALTH, EXAMPLE_DELAY_MS …\n";
 
@@ -320,26 +370,51 @@ static int service_run(struct service *s, struct evhttp *http, const char *liste
 	intr = evsignal_new(s->base, SIGINT, on_signal, s->base);
 	(void)event_add(term, NULL);
 	(void)event_add(intr, NULL);
-	(void)fprintf(stderr, "example-service %s (%s) on port %d\n", s->knobs.version, s->knobs.commit, port);
+	SW_INFO(NAME, "%s (%s) on port %d", s->knobs.version, s->knobs.commit, port);
 	(void)event_base_dispatch(s->base);
 	event_free(term);
 	event_free(intr);
 	return 0;
 }
 
+static void service_measures(struct service *s)
+{
+	if (sw_metrics_new(1, &s->metrics) < 0)
+		abort();
+	s->requests = sw_requests_new(s->metrics);
+	sw_requests_expect(s->requests, "GET", "/", 200);
+	sw_requests_expect(s->requests, "GET", "/", 500);
+	s->health_asked = sw_metric_counter(s->metrics, "health_requests_total", "Questions after the health.", NULL, 1);
+	sw_metrics_process(s->metrics);
+	s->health = sw_health_new(&s->build);
+	s->check = sw_health_check(s->health, "knob", 0, 0);
+	knobs_apply(s);
+}
+
+static int test_health(const char *url, const char *commit)
+{
+	char why[256];
+	int r = sw_test_health(url, commit, 2000, why, sizeof why);
+
+	(void)fprintf(r < 0 ? stderr : stdout, "%s: %s\n", url, why);
+	return r < 0;
+}
+
 int main(int argc, char **argv)
 {
-	struct service s = { 0 };
+	struct service s = { .build = SW_BUILD_INFO };
 	const char *listen = "127.0.0.1:8081", *port_file = NULL;
 	struct evhttp *http;
 	int r;
 
-	knobs_init(&s.knobs);
-	measures_init(&s.measures);
+	if ((argc == 3 || argc == 4) && strcmp(argv[1], "--test-health") == 0)
+		return test_health(argv[2], argv[3]);
+	knobs_init(&s.knobs, &s.build);
 	r = arguments(&s.knobs, argc, argv, &listen, &port_file);
 	if (r)
 		return r == 1 ? 0 : r;
 	(void)signal(SIGPIPE, SIG_IGN);
+	service_measures(&s);
 	s.base = event_base_new();
 	http = s.base ? evhttp_new(s.base) : NULL;
 	if (!http)
@@ -347,5 +422,8 @@ int main(int argc, char **argv)
 	r = service_run(&s, http, listen, port_file);
 	evhttp_free(http);
 	event_base_free(s.base);
+	sw_health_free(s.health);
+	sw_requests_free(s.requests);
+	sw_metrics_free(s.metrics);
 	return r;
 }

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shipwatch/public.h"
+
 /* A moment: milliseconds since 1970-01-01 00:00 UTC. 0 means "not known". */
 typedef int64_t sw_ms;
 /* A length of time in milliseconds. */
@@ -20,8 +22,6 @@ typedef int64_t sw_dur;
 #define SW_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define SW_MAX(a, b) ((a) > (b) ? (a) : (b))
 
-#define SW_CHECKED __attribute__((warn_unused_result))
-#define SW_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
 #define SW_NORETURN __attribute__((noreturn))
 
 /* Runs f(&var) when var leaves its scope; see house rules on ownership. */

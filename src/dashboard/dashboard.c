@@ -247,7 +247,7 @@ static int dash_begin(struct dash *d, struct sw_config *cfg, struct sw_err *err)
 	if (r < 0)
 		return sw_err_set(err, -r, "event loop: %s", strerror(-r));
 	d->setup = setup_new(cfg);
-	d->started = sw_loop_wall(d->loop);
+	d->health = sw_health_new(&(struct sw_build){ d->opt->version, d->opt->commit, d->opt->built });
 	sw_timer_init(&d->alive, d->loop, dash_alive, d);
 	address = address ? address : "127.0.0.1:8081";
 	if (sw_config_dashboard_open(&cfg->dashboard) && !sw_config_listen_local(address))
@@ -280,6 +280,7 @@ static void dash_fini(struct dash *d)
 	dash_auth_free(d);
 	dash_store_close(d);
 	dash_setup_put(d->setup);
+	sw_health_free(d->health);
 	if (d->meters.all)
 		sw_metrics_free(d->meters.all);
 	free(d->status);

@@ -1,36 +1,23 @@
 /* The dashboard's own answers to machines: /health and /metrics. */
 #include "dashboard/inner.h"
 
-static void health_check(struct sw_jw *w, const char *name, bool well, const char *why)
+/* Answers are given as long as the process lives: what is away is named, and is no reason to take the dashboard away too. */
+static void health_check(struct dash *d, const char *name, bool well, const char *why)
 {
-	sw_jw_obj(w, name);
-	sw_jw_str(w, "status", well ? "ok" : "fail");
-	if (!well && *why)
-		sw_jw_str(w, "reason", why);
-	sw_jw_obj_end(w);
+	sw_check_set(sw_health_check(d->health, name, 0, SW_CHECK_ADVISORY), well ? SW_CHECK_OK : SW_CHECK_FAIL, well || !*why ? NULL : why);
 }
 
-/* Answers are given as long as the process lives: what is away is named, and is no reason to take the dashboard away too. */
 void dash_health(struct dash *d, struct sw_http_req *req)
 {
 	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
-	struct sw_jw w;
+	int status;
 
 	dash_store_look(d);
-	sw_jw_init(&w, &b);
-	sw_jw_obj(&w, NULL);
-	sw_jw_str(&w, "status", "ok");
-	sw_jw_str(&w, "version", d->opt->version);
-	sw_jw_str(&w, "commit", d->opt->commit);
-	sw_jw_str(&w, "built", d->opt->built);
-	sw_jw_int(&w, "uptime_s", (sw_loop_wall(d->loop) - d->started) / SW_SECOND);
-	sw_jw_obj(&w, "checks");
-	health_check(&w, "redis", sw_bus_up(d->bus), d->redis_why);
-	health_check(&w, "history", d->store != NULL, d->store_why);
-	health_check(&w, "recorder", d->recorder.pid > 0, d->recorder.why);
-	sw_jw_obj_end(&w);
-	sw_jw_obj_end(&w);
-	dash_json(req, 200, NULL, 0, sw_buf_str(&b));
+	health_check(d, "redis", sw_bus_up(d->bus), d->redis_why);
+	health_check(d, "history", d->store != NULL, d->store_why);
+	health_check(d, "recorder", d->recorder.pid > 0, d->recorder.why);
+	status = sw_health_print(d->health, &b);
+	dash_json(req, status, NULL, 0, sw_buf_str(&b));
 }
 
 void dash_metrics(struct dash *d, struct sw_http_req *req)

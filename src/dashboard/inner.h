@@ -8,7 +8,7 @@
 #include "dashboard/recorder.h"
 #include "dashboard/web.h"
 #include "io/loop.h"
-#include "io/metrics.h"
+#include "probe/print.h"
 
 #define DASH_FORM_MAX   (64 * 1024) /* bytes of a form */
 #define DASH_VISITS     256         /* requests under way (they wait for Redis) */
@@ -66,7 +66,7 @@ struct dash {
 	struct auth *auth;
 	struct visit *visits;        /* under way */
 	unsigned n_visits;
-	sw_ms started;
+	struct sw_health *health;
 	bool stopping;
 	char redis_why[160];
 	/* the last answer to "status", for a second: a page that many look at asks once */

@@ -6,7 +6,7 @@
 #define SW_DASHBOARD_RECORDER_H
 
 #include "config/config.h"
-#include "io/metrics.h"
+#include "shipwatch/probe.h"
 
 /* What it counts. Declared by the parent before it forks, in memory that both see. */
 struct sw_recorder_meters {

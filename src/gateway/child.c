@@ -248,7 +248,7 @@ static int child_begin(struct gateway *g, struct sw_config *cfg, const struct ch
 		return sw_err_set(err, -r, "loop: %s", strerror(-r));
 	sw_timer_init(&g->beat, g->loop, child_beat, g);
 	sw_timer_set(&g->beat, 0);
-	g->started = sw_loop_wall(g->loop);
+	g->health = sw_health_new(&(struct sw_build){ g->opt->version, g->opt->commit, g->opt->built });
 	g->failures = sw_failures_new(SW_FAILURES_MAX);
 	sw_random(g->dummy, sizeof g->dummy);
 	r = sw_store_new(g, g->opt->redis_url, start->state_dir, cfg->gateway.spool_max, start->processes, &g->store, err);
@@ -285,6 +285,7 @@ int sw_gateway_child(struct sw_config *cfg, const struct sw_gateway_options *opt
 	sw_approve_end(&g);
 	sw_http_server_free(g.http);
 	sw_failures_free(g.failures);
+	sw_health_free(g.health);
 	sw_gateway_setup_put(g.setup);
 	sw_arena_fini(&g.arena);
 	sw_buf_fini(&g.pack);

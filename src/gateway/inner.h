@@ -8,7 +8,7 @@
 #include "io/client.h"
 #include "io/http_server.h"
 #include "io/loop.h"
-#include "io/metrics.h"
+#include "probe/print.h"
 #include "shipwatch/buf.h"
 #include "shipwatch/plugin.h"
 
@@ -54,8 +54,8 @@ struct gateway {
 	struct sw_timer beat;                /* gauges */
 	const char *name;                    /* "host-1f2e3d4c-0" */
 	unsigned index;
-	sw_ms started;
 	struct queue *queues;                /* streams that are read, and those whose last entries are still on their way */
+	struct sw_health *health;
 	struct approve *approvals;           /* requests of people who decide, still open */
 	unsigned n_approvals;
 	sw_ms warned_at;                     /* refusals are logged once a second at most */

@@ -5,11 +5,11 @@
 int sw_gateway_meters_new(unsigned processes, const struct sw_gateway_options *opt, struct sw_gateway_meters *m)
 {
 	static const double fine[] = { 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5 };
-	static const char *const l_build[] = { "version", "commit", NULL }, *const l_request[] = { "route", "code", NULL };
+	static const char *const l_request[] = { "route", "code", NULL };
 	static const char *const l_route[] = { "route", NULL }, *const l_delivery[] = { "source", "event", "outcome", NULL };
 	static const char *const l_secret[] = { "source", "secret", NULL }, *const l_source[] = { "source", NULL };
 	struct sw_metrics *all;
-	struct sw_metric *build, *start;
+	struct sw_metric *start;
 	int r = sw_metrics_new(processes + 1, &all);
 
 	if (r < 0)
@@ -17,8 +17,7 @@ int sw_gateway_meters_new(unsigned processes, const struct sw_gateway_options *o
 	/* The last part is the parent's: what it says once stays when a child begins anew. */
 	sw_metrics_become(all, processes);
 	m->all = all;
-	build = sw_metric_gauge(all, "shipwatch_build_info", "Which program this is.", l_build, 1, true);
-	sw_metric_set(build, (const char *const[]){ opt->version, opt->commit }, 1);
+	sw_metrics_build_info(all, "shipwatch_build_info", &(struct sw_build){ opt->version, opt->commit, opt->built });
 	start = sw_metric_gauge(all, "shipwatch_start_time_seconds", "When it started, seconds since 1970.", NULL, 1, true);
 	sw_metric_set(start, NULL, (double)sw_clock_wall() / 1000);
 	m->requests = sw_metric_counter(all, "shipwatch_http_requests_total", "Requests answered, by route and status.", l_request, 120);

@@ -1,7 +1,7 @@
 /* The gateway's own pages: /health and /metrics. */
+#include <math.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "gateway/inner.h"
 
 void sw_reply_json(struct sw_http_req *req, int status, const struct sw_header *headers, size_t n, const char *json)
@@ -20,46 +20,28 @@ void sw_reply_error(struct sw_http_req *req, int status, const struct sw_header 
 	sw_reply_json(req, status, headers, n, b.p);
 }
 
-static void health_check(struct sw_jw *w, const char *name, bool well, bool off, const char *why)
+static void health_check(struct gateway *g, const char *name, bool well, bool off, const char *why, const char *number, double v)
 {
-	sw_jw_obj(w, name);
-	sw_jw_str(w, "status", off ? "off" : well ? "ok" : "fail");
-	if (!well && *why)
-		sw_jw_str(w, "reason", why);
+	/* Either of the two can take events: one that fails is shown, and the whole fails where neither can. */
+	struct sw_check *c = sw_health_check(g->health, name, 0, SW_CHECK_ADVISORY);
+
+	sw_check_set(c, off ? SW_CHECK_OFF : well ? SW_CHECK_OK : SW_CHECK_FAIL, well ? NULL : why);
+	sw_check_number(c, number, v);
 }
 
 void sw_page_health(struct gateway *g, struct sw_http_req *req)
 {
-	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT, why = SW_BUF_INIT;
 	struct store_state st;
-	struct sw_jw w;
+	int status;
 
 	sw_store_state(g->store, &st);
-	sw_jw_init(&w, &b);
-	sw_jw_obj(&w, NULL);
-	sw_jw_str(&w, "status", st.can_take ? "ok" : "fail");
-	if (!st.can_take) {
-		SW_CLEANUP(sw_buf_fini) struct sw_buf why = SW_BUF_INIT;
-
-		sw_buf_printf(&why, "Redis: %s; spool: %s", *st.redis_why ? st.redis_why : "well",
-		              *st.spool_why ? st.spool_why : "well");
-		sw_jw_str(&w, "reason", why.p);
-	}
-	sw_jw_str(&w, "version", g->opt->version);
-	sw_jw_str(&w, "commit", g->opt->commit);
-	sw_jw_str(&w, "built", g->opt->built);
-	sw_jw_int(&w, "uptime_s", (sw_loop_wall(g->loop) - g->started) / SW_SECOND);
-	sw_jw_obj(&w, "checks");
-	health_check(&w, "redis", st.redis_durable && !*st.redis_why, false, st.redis_why);
-	if (st.redis_up)
-		sw_jw_int(&w, "rtt_ms", st.rtt);
-	sw_jw_obj_end(&w);
-	health_check(&w, "spool", st.spool_ok, !st.spool_on, st.spool_why);
-	sw_jw_int(&w, "waiting_bytes", st.spool_bytes);
-	sw_jw_obj_end(&w);
-	sw_jw_obj_end(&w);
-	sw_jw_obj_end(&w);
-	sw_reply_json(req, st.can_take ? 200 : 503, NULL, 0, b.p);
+	health_check(g, "redis", st.redis_durable && !*st.redis_why, false, st.redis_why, "rtt_ms", st.redis_up ? (double)st.rtt : NAN);
+	health_check(g, "spool", st.spool_ok, !st.spool_on, st.spool_why, "waiting_bytes", (double)st.spool_bytes);
+	sw_buf_printf(&why, "Redis: %s; spool: %s", *st.redis_why ? st.redis_why : "well", *st.spool_why ? st.spool_why : "well");
+	sw_health_overall(g->health, st.can_take ? SW_CHECK_OK : SW_CHECK_FAIL, why.p);
+	status = sw_health_print(g->health, &b);
+	sw_reply_json(req, status, NULL, 0, b.p);
 }
 
 void sw_gauges_set(struct gateway *g)

@@ -1,5 +1,5 @@
 /* What a worker counts (design 8). Every family is declared here, nowhere else. */
-#include "io/metrics.h"
+#include "probe/print.h"
 #include "worker/inner.h"
 
 struct sw_meters {
@@ -18,15 +18,14 @@ struct sw_meters *sw_meters_new(const struct sw_worker_options *opt)
 	static const char *const l_outcome[] = { "outcome", NULL }, *const l_attempt[] = { "channel", "class", NULL };
 	static const char *const l_channel[] = { "channel", NULL }, *const l_act[] = { "action", "class", NULL };
 	static const char *const l_sample[] = { "signal", "reading", NULL }, *const l_stream[] = { "stream", NULL };
-	static const char *const l_source[] = { "source", NULL }, *const l_build[] = { "version", "commit", NULL };
+	static const char *const l_source[] = { "source", NULL };
 	struct sw_meters *m = sw_calloc(1, sizeof *m);
 
 	if (sw_metrics_new(1, &m->all) < 0) {
 		free(m);
 		return NULL;
 	}
-	sw_metric_set(sw_metric_gauge(m->all, "shipwatch_build_info", "Which program this is.", l_build, 1, true),
-	              (const char *const[]){ opt->version ? opt->version : "unknown", opt->commit ? opt->commit : "unknown" }, 1);
+	sw_metrics_build_info(m->all, "shipwatch_build_info", &(struct sw_build){ opt->version, opt->commit, opt->built });
 	m->events = sw_metric_counter(m->all, "shipwatch_events_total", "Events read out of deliveries.", l_event, 200);
 	m->dead = sw_metric_counter(m->all, "shipwatch_dead_letters_total", "Entries and messages that went to the dead letters.", l_what, 8);
 	m->dead_now = sw_metric_gauge(m->all, "shipwatch_dead_letters", "Dead letters kept now.", NULL, 1, true);

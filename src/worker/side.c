@@ -4,6 +4,7 @@
 
 #include "io/http_server.h"
 #include "io/listen.h"
+#include "probe/print.h"
 #include "shipwatch/clock.h"
 #include "worker/inner.h"
 
@@ -12,31 +13,20 @@
 struct side {
 	struct worker *w;
 	struct sw_http_server *server;
+	struct sw_health *health;
 };
 
-static void side_health(struct side *s, struct sw_buf *out, int *status)
+static int side_health(struct side *s, struct sw_buf *out)
 {
 	struct worker *w = s->w;
 	bool up = sw_bus_up(w->bus);
 	sw_dur idle = w->ticked ? sw_clock_mono() - w->ticked : -1;
 	bool ok = up && idle >= 0 && idle < 10 * SW_SECOND;
-	struct sw_jw jw;
 
-	*status = ok ? 200 : 503;
-	sw_jw_init(&jw, out);
-	sw_jw_obj(&jw, NULL);
-	sw_jw_str(&jw, "status", ok ? "ok" : "fail");
-	sw_jw_str(&jw, "role", "worker");
-	sw_jw_str(&jw, "version", w->opt->version ? w->opt->version : "unknown");
-	sw_jw_str(&jw, "commit", w->opt->commit ? w->opt->commit : "unknown");
-	sw_jw_str(&jw, "built", w->opt->built ? w->opt->built : "unknown");
-	sw_jw_str(&jw, "consumer", w->consumer);
-	sw_jw_int(&jw, "uptime_s", (sw_clock_mono() - w->started) / 1000);
-	sw_jw_obj(&jw, "checks");
-	sw_jw_str(&jw, "redis", up ? "ok" : "not reached");
-	sw_jw_str(&jw, "housekeeping", ok ? "ok" : "nothing for more than 10 s");
-	sw_jw_obj_end(&jw);
-	sw_jw_obj_end(&jw);
+	sw_check_set(sw_health_check(s->health, "redis", 0, 0), up ? SW_CHECK_OK : SW_CHECK_FAIL, up ? NULL : "not reached");
+	sw_check_set(sw_health_check(s->health, "housekeeping", 0, 0), ok ? SW_CHECK_OK : SW_CHECK_FAIL,
+	             ok ? NULL : "nothing for more than 10 s");
+	return sw_health_print(s->health, out);
 }
 
 static void side_request(void *arg, struct sw_http_req *req)
@@ -52,10 +42,10 @@ static void side_request(void *arg, struct sw_http_req *req)
 		a.n_headers = 1;
 		sw_buf_cat(&b, "{\"error\":\"GET only\"}");
 	} else if (strcmp(req->path, "/metrics") == 0) {
-		a.type = "text/plain; version=0.0.4; charset=utf-8";
+		a.type = SW_METRICS_TYPE;
 		sw_meters_text(s->w, &b);
 	} else if (strcmp(req->path, "/health") == 0) {
-		side_health(s, &b, &a.status);
+		a.status = side_health(s, &b);
 	} else {
 		a.status = 404;
 		sw_buf_cat(&b, "{\"error\":\"here are /metrics and /health\"}");
@@ -73,6 +63,9 @@ int sw_side_new(struct worker *w, const char *listen, struct sw_err *err)
 	int fd, r;
 
 	s->w = w;
+	s->health = sw_health_new(&(struct sw_build){ w->opt->version, w->opt->commit, w->opt->built });
+	(void)sw_health_text_field(s->health, "role", "worker");
+	(void)sw_health_text_field(s->health, "consumer", w->consumer);
 	lim.body_max = 4096;
 	lim.conns_max = 32;
 	r = sw_listen(listen, 1, &fd, err);
@@ -86,6 +79,7 @@ int sw_side_new(struct worker *w, const char *listen, struct sw_err *err)
 	}
 	if (r < 0) {
 		sw_http_server_free(s->server);
+		sw_health_free(s->health);
 		free(s);
 		return r;
 	}
@@ -99,6 +93,7 @@ void sw_side_free(struct worker *w)
 	if (!w->side)
 		return;
 	sw_http_server_free(w->side->server);
+	sw_health_free(w->side->health);
 	free(w->side);
 	w->side = NULL;
 }

@@ -3,7 +3,7 @@
 
 bench.py --build DIR [webhooks|e2e|instructions|memory|limits|all] [--short] [--rounds N]
 bench.py --build DIR [watches|health|alert|start|idle] [--short] [--watches N...] [--seconds N]
-bench.py --build DIR kills|storm|viewers|history [--short]
+bench.py --build DIR kills|storm|viewers|history|probe [--short]
 bench.py --build DIR decisions [--short] [--deployments N] [--seed N] [--only MODEL] [--csv FILE...]
 """
 import argparse
@@ -347,8 +347,27 @@ def kills(b):
         raise RuntimeError("something was lost or doubled")
 
 
+def probe(b):
+    """An increment of a counter of the probe library, against one under a mutex."""
+    done = subprocess.run([os.path.join(b.build, "tests", "bench", "bench-probe"), str(b.count(5000000))], stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError("bench-probe did not succeed")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    words = {"mutex": "counter under a mutex", "handle": "sw_series_add", "family": "sw_metric_add, no labels", "labels": "sw_metric_add, 3 labels, 402 series",
+             "observe": "sw_series_observe, 11 bounds"}
+    for threads in (1, 2):
+        mutex = next(r["ns"] for r in rows if r["threads"] == threads and r["way"] == "mutex")
+        say(f"\nprobe: {threads} thread{'s' * (threads > 1)} on the same series, ns of processor time each (median of 7 rounds; least)")
+        for r in rows:
+            if r["threads"] == threads:
+                say(f"  {words[r['way']]:38} {r['ns']:8.1f} {r['least']:8.1f}   {mutex / r['ns']:5.2f} x as fast as the mutex")
+                b.note("probe", f"{r['way']}-{threads}", ns=r["ns"], ratio=mutex / r["ns"])
+    if next(r["ns"] for r in rows if r["threads"] == 1 and r["way"] == "handle") > 50:
+        say("  an increment took more than 50 ns: a busy machine, or look at src/probe/metrics.c")
+
+
 TABLES = {"webhooks": webhooks, "e2e": e2e, "instructions": instructions, "memory": memory, "limits": limits, "decisions": decisions,
-          "watches": live.watches, "health": live.health, "alert": live.alert, "start": live.start, "idle": live.idle, "kills": kills, "storm": lambda b: storm.run(b, say),
+          "watches": live.watches, "health": live.health, "alert": live.alert, "start": live.start, "idle": live.idle, "probe": probe, "kills": kills, "storm": lambda b: storm.run(b, say),
           "viewers": viewers.run, "history": history.run}
 
 

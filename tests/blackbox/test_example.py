@@ -2,6 +2,7 @@
 import http.client
 import json
 import os
+import re
 import select
 import socket
 import subprocess
@@ -40,15 +41,24 @@ class Example(unittest.TestCase):
 
     def test_health_says_what_runs(self):
         self.start("--commit", "abc123", "--version", "1.4.0")
-        self.assertEqual(self.ask("/health"), (200, '{"status":"ok","commit":"abc123","version":"1.4.0"}\n'))
+        status, text = self.ask("/health")
+        page = json.loads(text)
+        self.assertEqual((status, page["status"], page["commit"], page["version"]), (200, "ok", "abc123", "1.4.0"))
+        self.assertEqual(page["checks"]["knob"]["status"], "ok")
+        self.assertIn("built", page)
+        self.assertGreaterEqual(page["uptime_s"], 0)
         self.assertEqual(self.ask("/")[0], 200)
-        self.assertIn('build_info{commit="abc123",version="1.4.0"} 1', self.ask("/metrics")[1])
+        self.assertIn('build_info{version="1.4.0",commit="abc123"} 1', self.ask("/metrics")[1])
         self.assertEqual(self.ask("/nothing")[0], 404)
 
     def test_knobs_turn_it_bad_and_good(self):
         self.start()
         self.assertEqual(self.ask("/knobs?health=fail&commit=def", "POST")[0], 200)
-        self.assertEqual(self.ask("/health"), (503, '{"status":"fail","commit":"def","version":"0"}\n'))
+        status, text = self.ask("/health")
+        page = json.loads(text)
+        self.assertEqual((status, page["status"], page["commit"], page["reason"]), (503, "fail", "def", "knob: the knob says so"))
+        # a wrong version is what both pages tell from now on
+        self.assertEqual(re.findall(r"\nbuild_info.*", self.ask("/metrics")[1]), ['\nbuild_info{version="0",commit="def"} 1'])
         self.ask("/knobs", "POST", "status=418")
         self.assertEqual(self.ask("/health")[0], 418)
         self.ask("/knobs?health=ok&status=0", "POST")
@@ -87,7 +97,7 @@ class Example(unittest.TestCase):
                      'http_request_duration_seconds_bucket{handler="/",method="GET",le="+Inf"} 4', 'http_request_duration_seconds_count{handler="/",method="GET"} 4'):
             self.assertIn(line + "\n", text)
         self.assertRegex(text, r"\nprocess_resident_memory_bytes [1-9]\d+\n")
-        self.assertRegex(text, r"\nprocess_start_time_seconds [1-9]\d{9}\.\d{3}\n")
+        self.assertRegex(text, r"\nprocess_start_time_seconds [1-9]\d{9}(\.\d{1,3})?\n")
 
     def test_wrong_arguments_are_one_line(self):
         for argv in (["--delay-ms", "9x"], ["--health", "bad"], ["--listen", "nowhere"], ["--listen", "127.0.0.1:99999"]):

@@ -6,14 +6,15 @@ problems=$(files '^(src|include)/.*\.[ch]$' | xargs -r awk '
 BEGIN {
 	# folder: what it may include besides itself and include/shipwatch
 	may["base"] = " "
-	may["model"] = " base "
+	may["probe"] = may["model"] = " base "
 	may["stats"] = " base "
 	may["rules"] = " base model stats "
 	may["config"] = " base model rules "
 	may["engine"] = " base model rules stats "
-	may["io"] = may["source"] = may["signal"] = may["channel"] = may["action"] = " base model "
+	may["io"] = " base model probe "
+	may["source"] = may["signal"] = may["channel"] = may["action"] = " base model "
 	may["bus"] = " base model io/loop.h "
-	below = " base model stats rules config engine io bus source signal channel action "
+	below = " base probe model stats rules config engine io bus source signal channel action "
 	may["sim"] = may["plugins"] = below "plugins.h "
 	may["gateway"] = may["worker"] = may["dashboard"] = below "plugins.h sim "
 	may["cli"] = may["main"] = below "plugins.h sim gateway worker dashboard cli "

@@ -1,4 +1,4 @@
-/* base/clock and base/log: the spellings of time, and a line of the log as it is written. */
+/* base/clock: the spellings of time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,10 +7,8 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "shipwatch/clock.h"
-#include "shipwatch/log.h"
 
 static void test_dur(void **state)
 {
@@ -121,41 +119,12 @@ static void test_local(void **state)
 	assert_string_equal(b.p, "2023-11-15 06:13:20|17:13:20");
 }
 
-static void test_log(void **state)
-{
-	const struct sw_log_ids ids = { .ci_run_id = "gitlab/acme/web/1", .watch_id = "w\"1" };
-	char text[2048];
-	int fds[2];
-	ssize_t n;
-
-	assert_int_equal(pipe(fds), 0);
-	sw_log_setup(SW_LOG_INFO, SW_LOG_JSON, fds[1]);
-	sw_log_ids_set(&ids);
-	SW_DEBUG("worker", "not seen");
-	SW_WARN("worker/courier", "line\n%s", "two");
-	n = read(fds[0], text, sizeof text - 1);
-	assert_true(n > 0);
-	text[n] = '\0';
-	assert_memory_equal(text, "{\"ts\":\"20", 9);
-	assert_string_equal(text + 31, "\",\"level\":\"warn\",\"component\":\"worker/courier\",\"msg\":\"line\\ntwo\","
-	                               "\"ci_run_id\":\"gitlab/acme/web/1\",\"watch_id\":\"w\\\"1\"}\n");
-	sw_log_ids_set(NULL);
-	sw_log_setup(SW_LOG_DEBUG, SW_LOG_TEXT, fds[1]);
-	SW_DEBUG("cli", "a\nb\x1b[0m");
-	n = read(fds[0], text, sizeof text - 1);
-	text[n] = '\0';
-	assert_string_equal(text + 24, " debug cli: a b[0m\n");
-	close(fds[0]);
-	close(fds[1]);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_dur),
 		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_local),
-		cmocka_unit_test(test_log),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

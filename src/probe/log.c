@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "shipwatch/base.h"
 #include "shipwatch/buf.h"
 #include "shipwatch/clock.h"
 
@@ -20,8 +21,9 @@ static struct {
 	int fd;
 } log_to = { SW_LOG_INFO, SW_LOG_JSON, STDERR_FILENO };
 
-/* A process has one work in hand per thread; writer threads of the spool have none. */
-static __thread struct sw_log_ids log_ids;
+/* A thread has one work in hand; within it calls that lie within each other. calls may be deeper than there is room for. */
+static __thread struct sw_log_ids log_stack[SW_LOG_DEPTH + 1];
+static __thread unsigned log_depth;
 
 void sw_log_setup(enum sw_log_level min, enum sw_log_format format, int fd)
 {
@@ -30,20 +32,60 @@ void sw_log_setup(enum sw_log_level min, enum sw_log_format format, int fd)
 	log_to.fd = fd;
 }
 
+static struct sw_log_ids *log_top(void)
+{
+	return &log_stack[SW_MIN(log_depth, (unsigned)SW_LOG_DEPTH)];
+}
+
 void sw_log_ids_set(const struct sw_log_ids *ids)
 {
-	log_ids = ids ? *ids : (struct sw_log_ids){ 0 };
+	*log_top() = ids ? *ids : (struct sw_log_ids){ 0 };
+}
+
+const struct sw_log_ids *sw_log_ids_now(void)
+{
+	return log_top();
+}
+
+void sw_log_ids_push(const struct sw_log_ids *ids)
+{
+	const struct sw_log_ids *below = log_top();
+	struct sw_log_ids *top;
+
+	if (++log_depth > SW_LOG_DEPTH)
+		return;
+	top = log_top();
+	*top = *below;
+#define OVER(field) (top->field = ids->field ? ids->field : top->field)
+	OVER(ci_run_id);
+	OVER(event_id);
+	OVER(delivery);
+	OVER(attempt);
+	OVER(service);
+	OVER(environment);
+	OVER(watch_id);
+	OVER(request_id);
+	OVER(trace_id);
+	OVER(span_id);
+#undef OVER
+}
+
+void sw_log_ids_pop(void)
+{
+	if (log_depth)
+		log_depth--;
 }
 
 static void log_ids_write(struct sw_buf *b, bool json)
 {
+	const struct sw_log_ids *now = log_top();
 	const struct {
 		const char *name, *value;
 	} ids[] = {
-		{ "ci_run_id", log_ids.ci_run_id }, { "event_id", log_ids.event_id },
-		{ "delivery", log_ids.delivery },   { "attempt", log_ids.attempt },
-		{ "service", log_ids.service },     { "environment", log_ids.environment },
-		{ "watch_id", log_ids.watch_id },
+		{ "ci_run_id", now->ci_run_id }, { "event_id", now->event_id },       { "delivery", now->delivery },
+		{ "attempt", now->attempt },     { "service", now->service },         { "environment", now->environment },
+		{ "watch_id", now->watch_id },   { "request_id", now->request_id },   { "trace_id", now->trace_id },
+		{ "span_id", now->span_id },
 	};
 
 	for (size_t i = 0; i < SW_COUNT(ids); i++) {
