@@ -126,6 +126,12 @@ static bool steps_alike(const struct sw_jnode *a, const struct sw_jnode *b)
 	return !x && !y;
 }
 
+static void put_reading(struct page *p, struct table *t, const char *s)
+{
+	page_cell(p, t);
+	page_words(p, sw_streq(s, "too_few") ? W(p, "too few", "过少") : s, 60);
+}
+
 static void step_row(struct page *p, struct table *t, const struct watch_view *x, const struct sw_jnode *step, const struct sw_jnode *c, bool first)
 {
 	const char *part = sw_jstr(c, "part"), *text = sw_jstr(c, "text"), *note = sw_jstr(c, "note");
@@ -147,12 +153,9 @@ static void step_row(struct page *p, struct table *t, const struct watch_view *x
 	page_cell(p, t);
 	if (c)
 		put_truth(p, sw_jstr(c, "truth"));
-	page_cell(p, t);
-	page_words(p, sw_jstr(c, "value"), 60);
-	page_cell(p, t);
-	page_words(p, sw_jstr(c, "limit"), 60);
-	page_cell(p, t);
-	page_words(p, sw_jstr(c, "before"), 60);
+	put_reading(p, t, sw_jstr(c, "value"));
+	put_reading(p, t, sw_jstr(c, "limit"));
+	put_reading(p, t, sw_jstr(c, "before"));
 }
 
 static void step_rows(struct page *p, struct table *t, const struct watch_view *x, const struct sw_jnode *step)
@@ -176,7 +179,7 @@ static void row_whole(struct page *p, struct table *t, const char *class)
 
 static void row_verdict(struct page *p, struct table *t, const struct watch_view *x)
 {
-	row_whole(p, t, "moment");
+	row_whole(p, t, sw_streq(x->verdict, "fail") ? "moment bad" : "moment");
 	put_after(p, x, x->decided);
 	sw_buf_putc(&p->out, ' ');
 	sw_html_badge(p, x->verdict);
@@ -244,8 +247,10 @@ static void befores(struct page *p, const struct sw_jnode *list)
 
 		sw_html(&p->out, "<li><code>%s</code> ", sw_jstr(b, "signal"));
 		if (value)
-			sw_html(&p->out, "<strong>%s</strong> <span class=\"muted\">%lld %s</span>", value, (long long)sw_jint(b, "readings", 0), W(p, "readings", "个读数"));
-		else
+			sw_html(&p->out, "<strong>%s</strong> ", value);
+		if (value && sw_jint(b, "readings", 0))
+			page_number(p, sw_jint(b, "readings", 0), "reading", "readings", "个读数");
+		if (!value)
 			sw_html(&p->out, "<span class=\"muted\">%s%s%s</span>", W(p, "not known", "未知"), why ? ": " : "", why);
 		sw_buf_cat(&p->out, "</li>\n");
 	}

@@ -47,7 +47,7 @@ void page_table(struct page *p, struct table *t, const char *label, const char *
 static void row_end(struct page *p, struct table *t)
 {
 	if (t->i)
-		sw_buf_cat(&p->out, "</td></tr>\n");
+		sw_buf_cat(&p->out, t->i > 1 ? "</div></td></tr>\n" : "</td></tr>\n");
 	t->i = 0;
 }
 
@@ -64,11 +64,11 @@ void page_cell(struct page *p, struct table *t)
 
 	SW_ASSERT(head);
 	number = *head == '#';
-	sw_buf_cat(&p->out, t->i ? "</td><td" : "<td");
+	sw_buf_cat(&p->out, t->i > 1 ? "</div></td><td" : t->i ? "</td><td" : "<td");
 	if (number)
 		sw_buf_cat(&p->out, " class=\"num\"");
 	if (t->i)
-		sw_html(&p->out, " data-label=\"%s\"", head + number);
+		sw_html(&p->out, " data-label=\"%s\"><div", head + number); /* one thing beside its label */
 	sw_buf_putc(&p->out, '>');
 	t->i++;
 }
@@ -99,9 +99,10 @@ void page_place(struct page *p, const char *service, const char *environment, bo
 		sw_html_url(b, service);
 		sw_buf_cat(b, "&amp;environment=");
 		sw_html_url(b, environment);
-		sw_html(b, "\">%s<i>/</i>%s</a>", service, environment);
+		sw_html(b, "\">%s<i>/</i><wbr>%s</a>", service, environment);
 	} else {
-		sw_html(b, "<span class=\"place\">%s%s%s</span>", service, service && environment ? "/" : "", environment);
+		sw_html(b, "<span class=\"place\">%s%s", service, service && environment ? "/" : "");
+		sw_html(b, "<wbr>%s</span>", environment);
 	}
 }
 

@@ -41,12 +41,13 @@ void page_deployments(struct page *p, const struct sw_rows *rows, bool place)
 
 		page_row(p, &t);
 		page_cell(p, &t);
+		sw_buf_cat(&p->out, "<span class=\"nowrap\">");
 		sw_html_badge(p, deployment_word(r));
 		sw_buf_cat(&p->out, " <a class=\"main\" href=\"/deployments/");
 		sw_html_url(&p->out, sw_row_text(r, "deployment"));
 		sw_buf_cat(&p->out, "\">");
 		put_release(p, sw_row_text(r, "version"), sw_row_text(r, "sha"));
-		sw_buf_cat(&p->out, "</a>");
+		sw_buf_cat(&p->out, "</a></span>");
 		if (sw_row_int(r, "is_rollback", 0))
 			sw_html(&p->out, " <span class=\"badge info\">%s</span>", W(p, "rollback", "回滚"));
 		if (place) {
@@ -170,10 +171,12 @@ void page_events(struct page *p, const struct sw_rows *rows)
 
 		page_row(p, &t);
 		page_cell(p, &t);
+		sw_buf_cat(&p->out, "<span class=\"nowrap\">");
 		page_to(p, "events", sw_row_text(r, "id"), sw_word_known(sw_row_text(r, "kind"), p->locale));
 		sw_buf_putc(&p->out, ' ');
 		if (sw_row_text(r, "status"))
 			sw_html_badge(p, sw_row_text(r, "status"));
+		sw_buf_cat(&p->out, "</span>");
 		page_cell(p, &t);
 		page_ago(p, sw_row_int(r, "at", 0));
 		page_cell(p, &t);
