@@ -50,7 +50,7 @@ struct up {
 	struct sw_timer tick;
 	int lock;
 	off_t told;                    /* size of the messages when the demo's files were made */
-	bool is_demo, still, is_private, terminal, roles_started, printed, stopping;
+	bool is_demo, still, is_private, terminal, roles_started, no_dashboard, printed, stopping;
 	size_t stopped;                /* how many of all have been stopped */
 	int code;
 };
@@ -165,7 +165,7 @@ static void up_say(struct up *u)
 
 	(void)snprintf(self, sizeof self, "%.*s", n > 0 ? (int)n : 9, n > 0 ? sw_arena_strndup(&u->a, self, (size_t)n) : "shipwatch");
 	(void)printf("\nShipwatch %s is running%s.\n\n", SW_VERSION, u->is_demo ? ", with a demo" : "");
-	if (u->dash_listen)
+	if (u->dash_listen && !u->no_dashboard)
 		(void)printf("  %-17s %s%s%s\n", "Open", sw_starts(u->dash_listen, "unix:") ? "" : "http://", up_reach(u, u->dash_listen),
 		             sw_starts(u->dash_listen, "unix:") ? "" : "/");
 	up_say_hooks(u, reach);
@@ -257,10 +257,9 @@ static void up_sigchld(void *arg)
 	sw_child_reap(u->all, u->n_all);
 }
 
-/* The last line of a role's log says why it did not start. */
-static void up_child_failed(void *arg, struct sw_child *c)
+/* The last line of its log says why it did not start. */
+static void up_failed_say(struct up *u, struct sw_child *c, const char *then)
 {
-	struct up *u = arg;
 	char ended[32], text[2048] = "";
 	FILE *f = c->log ? fopen(c->log, "re") : NULL;
 	struct sw_jnode *json;
@@ -281,8 +280,13 @@ static void up_child_failed(void *arg, struct sw_child *c)
 	line = text + at;
 	if (sw_jtree_parse(&u->a, line, strlen(line), 100, &json, NULL) == 0 && sw_jstr(json, "msg"))
 		line = sw_jstr(json, "msg");
-	SW_ERROR(LOG, "%s did not start (%s)%s%s", c->name, sw_child_ended(c, ended, sizeof ended), n ? ": " : "", line);
-	up_stop(u, SW_EXIT_WRONG);
+	SW_ERROR(LOG, "%s did not start (%s)%s%s%s", c->name, sw_child_ended(c, ended, sizeof ended), n ? ": " : "", line, then);
+}
+
+static void up_child_failed(void *arg, struct sw_child *c)
+{
+	up_failed_say(arg, c, "");
+	up_stop(arg, SW_EXIT_WRONG);
 }
 
 /* What is torn is mended. Whether it can be started (again); else all ends. */
@@ -348,7 +352,7 @@ static void up_role_ready(void *arg)
 	struct sw_err err = SW_ERR_INIT;
 	struct stat st;
 
-	if (u->printed || !u->gateway.ready || !u->worker.ready || (u->dash_listen && !u->dashboard.ready))
+	if (u->printed || !u->gateway.ready || !u->worker.ready || (u->dash_listen && !u->dashboard.ready && !u->no_dashboard))
 		return;
 	u->printed = true;
 	if (u->is_demo && sw_http_client_new(u->loop, NULL, &u->client, &err) == 0) {
@@ -362,6 +366,20 @@ static void up_role_ready(void *arg)
 	if (stat(u->messages, &st) == 0)
 		u->told = st.st_size; /* messages of an earlier start are not about this release */
 	up_say(u);
+}
+
+/* Nothing of the rest needs it; in the demo it is what there is to see. */
+static void up_dashboard_failed(void *arg, struct sw_child *c)
+{
+	struct up *u = arg;
+
+	if (u->is_demo) {
+		up_child_failed(u, c);
+		return;
+	}
+	up_failed_say(u, c, "; going on without it");
+	u->no_dashboard = true;
+	up_role_ready(u);
 }
 
 static void up_role(struct up *u, struct sw_child *c, const char *name)
@@ -402,6 +420,7 @@ static void up_start_roles(void *arg)
 	up_role(u, &u->worker, "worker");
 	if (u->dash_listen) {
 		up_role(u, &u->dashboard, "dashboard");
+		u->dashboard.on_failed = up_dashboard_failed;
 		sw_child_arg(&u->dashboard, "--listen");
 		sw_child_arg(&u->dashboard, u->dash_listen);
 	}

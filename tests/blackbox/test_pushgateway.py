@@ -3,6 +3,7 @@ import base64
 import http.server
 import json
 import shutil
+import signal
 import sqlite3
 import subprocess
 import threading
@@ -230,6 +231,26 @@ class Trouble(Pushed):
         self.report(50)
         wait_for(lambda: [p for m, p, b, a in fake.got if m == "PUT"], "and it goes on")
         self.assertEqual([p for m, p, b, a in fake.got if m == "DELETE"], ["/metrics/job/old"])
+
+    def test_another_one(self):
+        """The configuration names another Pushgateway: it is told what the first one was; one that is taken out is told nothing more."""
+        first, second = Fake(self), Fake(self)
+        self.up(f'pushgateway: {{url: "{first.url}", every: 0s}}')
+        d = self.dashboard()
+        self.report(1)
+        wait_for(lambda: first.got, "the first one is told")
+        for push, other in ((f'pushgateway: {{url: "{second.url}", every: 0s}}', second), ("", None)):
+            self.folder.write("shipwatch.yaml", CONFIG % {"secret": SECRET, "push": push})
+            d.signal(signal.SIGHUP)
+            if other:
+                wait_for(lambda: other.got, "the second one is told")
+                self.assertEqual(other.got[0][:3], first.got[0][:3])
+        wait_for(lambda: len(d.entries(msg="configuration read again")) == 2, "it was read again")
+        self.report(2)
+        wait_for(lambda: self.builds() == 2, "it is recorded")
+        self.report(3)
+        wait_for(lambda: self.builds() == 3, "and so is another")
+        self.assertEqual((len(first.got), [g for g in second.got if "%040x" % 3 in g[2]]), (1, []))
 
     def builds(self):
         return self.number("SELECT count(*) FROM builds")

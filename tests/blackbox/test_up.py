@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import time
@@ -327,6 +328,11 @@ services: {web: {repo: acme/web, environments: {prod: "http://127.0.0.1:9/health
         os.kill(old, signal.SIGKILL)
         wait_for(lambda: self.pid_of(p, "dashboard") not in (None, old), "the dashboard is started again")
         self.stop(p, signal.SIGTERM)
+        with socket.create_server(("127.0.0.1", 0)) as taken:  # the rest does not depend on it
+            p = self.up("-c", path, "--dashboard", "127.0.0.1:%d" % taken.getsockname()[1])
+            self.assertEqual(len([line for line in p.log() if "dashboard did not start" in line and "going on without it" in line]), 1, p.log())
+            self.assertNotIn("Open ", "\n".join(p.log()))
+            self.stop(p, signal.SIGTERM)
 
     def test_what_cannot_start_is_one_line(self):
         p = self.up("-c", self.folder.write("bad.yaml", "nonsense: 1\n"), wait=False)
