@@ -82,6 +82,7 @@ static const char *const statements[ST_COUNT] = {
 	[ST_TRY] = "INSERT INTO attempts (alert, news_id, channel, n, at, class, detail, repeat) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
 	[ST_ACK] = "UPDATE alerts SET acked_by = ?2, acked_at = ?3 WHERE alert = ?1",
 	[ST_ALERT_PLACE] = "SELECT service, environment FROM alerts WHERE alert = ?",
+	[ST_NEWS_ALERT] = "SELECT alert FROM news WHERE news_id = ?",
 	[ST_WATCH_DEP] = "SELECT deployment FROM watches WHERE watch = ?",
 	[ST_DECISION] = "INSERT INTO decisions (entry, n, at, who, what, target, service, environment, why, via, d) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 	                " ON CONFLICT DO NOTHING",

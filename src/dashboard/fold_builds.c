@@ -285,7 +285,7 @@ static void state_fold(struct fold *f, struct state *s, const struct sw_event *e
 	if (ev->duration_ms >= 0)
 		s->duration = ev->duration_ms;
 	else if (s->duration < 0 && s->started && s->finished >= s->started)
-		s->duration = (double)(s->finished - s->started);
+		s->duration = (double)s->finished - (double)s->started; /* times of others: they may be anything */
 	if (ev->coverage >= 0)
 		s->coverage = ev->coverage;
 	if (ev->cpu_ms >= 0)
@@ -462,10 +462,10 @@ static void build_settle(struct build *b, const struct sums *s)
 		b->s.finished = status_ended(b->s.status) ? s->finished : 0;
 	}
 	if (!(b->own & OWN_DURATION) && status_ended(b->s.status) && s->longest >= 0) {
-		sw_dur span = s->started && s->finished >= s->started ? s->finished - s->started : 0;
+		double span = s->started ? (double)s->finished - (double)s->started : 0;
 
 		if (!(b->own & OWN_STATUS) || b->s.duration < 0)
-			b->s.duration = span > (sw_dur)s->longest ? (double)span : s->longest;
+			b->s.duration = SW_MAX(span, s->longest);
 	}
 	if (!(b->own & OWN_COVERAGE) && s->jobs)
 		b->s.coverage = s->coverage;
@@ -529,9 +529,9 @@ void sw_fold_builds_write(struct fold *f)
 		build_settle(b, &s);
 		if (!build_write_row(f, b, &s))
 			continue;
-		for (struct job *j = b->jobs; j < b->jobs + b->n_jobs; j++)
-			if (j->dirty)
-				build_write_job(f, b, j);
+		for (size_t i = 0; i < b->n_jobs; i++)
+			if (b->jobs[i].dirty)
+				build_write_job(f, b, &b->jobs[i]);
 		build_write_line(f, b);
 		f->touched |= SW_TOUCHED_BUILDS;
 	}

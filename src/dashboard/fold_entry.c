@@ -112,11 +112,11 @@ static int entry_member(struct fold *f, struct entry *e, struct sw_json *j, size
 		e->delivery = entry_text(f, j);
 	else if (sw_json_is(j, "t"))
 		e->t = entry_text(f, j);
-	else if (sw_json_is(j, "in") && e->agg && e->at)
+	else if (sw_json_is(j, "in") && e->agg && e->at > 0)
 		return entry_inputs(f, e, j, n);
-	else if (sw_json_is(j, "events") && e->event_id && e->source && e->at)
+	else if (sw_json_is(j, "events") && e->event_id && e->source && e->at > 0)
 		return entry_list(f, e, j, n, sw_fold_event);
-	else if (sw_json_is(j, "recs") && e->agg && e->at)
+	else if (sw_json_is(j, "recs") && e->agg && e->at > 0)
 		return entry_list(f, e, j, n, sw_fold_rec);
 	else {
 		if (sw_json_is(j, "in"))
@@ -152,7 +152,7 @@ static int entry_read(struct fold *f, struct entry *e, const struct sw_journal_e
 			sw_fold_said(f, e, line, (struct raw){ je->json, je->n });
 		return r;
 	}
-	if (!e->at || (!e->agg && !(e->event_id && e->source)))
+	if (e->at <= 0 || (!e->agg && !(e->event_id && e->source)))
 		return -1;
 	if (later.have_events && e->event_id)
 		r = entry_list(f, e, &later.events, nodes, sw_fold_event);

@@ -150,8 +150,8 @@ static bool rec_told(struct fold *f, struct entry *e, const struct sw_jnode *d, 
 	if (!news_id || !news || !al)
 		return false;
 	state = news_state(sw_news_parse(news));
-	if (!watch && sw_news_parse(news) == SW_NEWS_FIRING)
-		state = "told"; /* decided by an event alone: nobody goes on looking, so it has no end */
+	if (!watch && sw_news_parse(news) == SW_NEWS_FIRING && !sw_streq(sw_jstr(al, "kind"), "alarm"))
+		state = "told"; /* decided by an event alone: nobody goes on looking, so it has no end. Of an alarm its sender tells the end */
 	st = sw_fold_stmt(f, ST_ALERT);
 	sw_fold_bind(st, "sisssssssssssssb", id, (int64_t)e->at, sw_jstr(al, "service"), sw_jstr(al, "environment"), sw_jstr(al, "rule"), severity,
 	             state ? state : "firing", news, alert_summary(al), watch, alert_deployment(f, watch), sw_jstr(al, "repo"), sw_jstr(al, "branch"),
@@ -165,15 +165,33 @@ static bool rec_told(struct fold *f, struct entry *e, const struct sw_jnode *d, 
 	return true;
 }
 
+/* A message of a channel's own: its alert is the one that was told under this id. */
+static const char *message_alert(struct fold *f, const struct entry *e, const char *news_id)
+{
+	const char *ret = entry_alert(e);
+	struct sw_stmt *st;
+
+	if (ret != e->agg)
+		return ret;
+	st = sw_fold_stmt(f, ST_NEWS_ALERT);
+	sw_fold_bind(st, "s", news_id);
+	if (sw_fold_row(f, st)) {
+		ret = sw_arena_strdup(&f->a, sw_stmt_get_text(st, 0, NULL));
+		sw_stmt_reset(st);
+	}
+	return ret;
+}
+
 static bool rec_way(struct fold *f, struct entry *e, const struct sw_jnode *d)
 {
-	const char *news = sw_jstr(d, "delivery"), *channel = sw_jstr(d, "channel"), *state = sw_jstr(d, "state");
+	const char *news = sw_jstr(d, "delivery"), *channel = sw_jstr(d, "channel"), *state = sw_jstr(d, "state"), *alert;
 	struct sw_stmt *st;
 
 	if (!news || !channel || !state)
 		return false;
+	alert = message_alert(f, e, news);
 	st = sw_fold_stmt(f, ST_WAY);
-	sw_fold_bind(st, "sssisibs", news, entry_alert(e), channel, (int64_t)e->at, state, sw_jint(d, "tries", 0), (int)sw_jbool(d, "fallback", false),
+	sw_fold_bind(st, "sssisibs", news, alert, channel, (int64_t)e->at, state, sw_jint(d, "tries", 0), (int)sw_jbool(d, "fallback", false),
 	             sw_jstr(d, "why"));
 	(void)sw_fold_run(f, st);
 	f->touched |= SW_TOUCHED_DELIVERIES;
@@ -182,13 +200,14 @@ static bool rec_way(struct fold *f, struct entry *e, const struct sw_jnode *d)
 
 static bool rec_try(struct fold *f, struct entry *e, const struct sw_jnode *d)
 {
-	const char *news = sw_jstr(d, "delivery"), *channel = sw_jstr(d, "channel"), *class = sw_jstr(d, "class");
+	const char *news = sw_jstr(d, "delivery"), *channel = sw_jstr(d, "channel"), *class = sw_jstr(d, "class"), *alert;
 	struct sw_stmt *st;
 
 	if (!news || !channel || !class)
 		return false;
+	alert = message_alert(f, e, news);
 	st = sw_fold_stmt(f, ST_TRY);
-	sw_fold_bind(st, "sssiissb", entry_alert(e), news, channel, sw_jint(d, "n", 0), (int64_t)e->at, class, sw_jstr(d, "detail"), (int)sw_jbool(d, "repeat", false));
+	sw_fold_bind(st, "sssiissb", alert, news, channel, sw_jint(d, "n", 0), (int64_t)e->at, class, sw_jstr(d, "detail"), (int)sw_jbool(d, "repeat", false));
 	(void)sw_fold_run(f, st);
 	f->touched |= SW_TOUCHED_DELIVERIES;
 	return true;

@@ -27,7 +27,7 @@ static const struct sw_column place_columns[] = {
 	{ "running", SW_COL_TEXT, "(SELECT deployment FROM deployments WHERE place = p.id AND runs ORDER BY at DESC LIMIT 1)", "deployment that runs here" },
 	{ "running_sha", SW_COL_TEXT, "(SELECT sha FROM deployments WHERE place = p.id AND runs ORDER BY at DESC LIMIT 1)", "its commit" },
 	{ "running_version", SW_COL_TEXT, "(SELECT version FROM deployments WHERE place = p.id AND runs ORDER BY at DESC LIMIT 1)", "its version" },
-	{ "open_watches", SW_COL_INT, "(SELECT count(*) FROM watches WHERE place = p.id AND +state <> 'done' AND at > d.at - 90000000)", "watches that are open" },
+	{ "open_watches", SW_COL_INT, "(SELECT count(*) FROM watches WHERE +place = p.id AND state IN ('waiting', 'watching', 'following'))", "watches that are open" },
 	{ "firing", SW_COL_INT, "(SELECT count(*) FROM alerts WHERE state = 'firing' AND +service = p.service AND +environment = p.environment)", "alerts that fire" },
 };
 static const struct sw_filter place_filters[] = { F_GLOB(p, service, "the service"), F_GLOB(p, environment, "the environment") };

@@ -397,12 +397,58 @@ static void test_by_hand(void **state)
 	rig_fini(&g);
 }
 
+/* What fires by an event alone has no end, but an alarm, whose sender tells it. */
+static void test_ends(void **state)
+{
+	struct rig g;
+
+	(void)state;
+	rig_init(&g);
+	rig_line(&g, STEP(1790000000510, "alert:one", "", REC("told", "{\"delivery\":\"1\",\"news\":\"firing\",\"alert\":{\"news\":\"firing\",\"kind\":\"pipeline\"}}")));
+	rig_has(&g, rig_list(&g, "alerts", "q", "one", NULL, NULL).rows, "\"state\":\"told\"");
+	rig_line(&g, STEP(1790000000511, "alert:two", "", REC("told", "{\"delivery\":\"2\",\"news\":\"firing\",\"alert\":{\"news\":\"firing\",\"kind\":\"alarm\"}}")));
+	rig_has(&g, rig_list(&g, "alerts", "q", "two", NULL, NULL).rows, "\"state\":\"firing\"");
+	rig_line(&g, STEP(1790000000512, "alert:two", "", REC("told", "{\"delivery\":\"3\",\"news\":\"reminder\",\"alert\":{\"news\":\"reminder\",\"kind\":\"alarm\"}}")));
+	rig_has(&g, rig_list(&g, "alerts", "q", "two", NULL, NULL).rows, "\"state\":\"firing\",\"news\":\"reminder\"");
+	rig_line(&g, STEP(1790000000513, "alert:two", "", REC("told", "{\"delivery\":\"4\",\"news\":\"resolved\",\"alert\":{\"news\":\"resolved\",\"kind\":\"alarm\"}}")));
+	rig_has(&g, rig_list(&g, "alerts", "q", "two", NULL, NULL).rows, "\"state\":\"resolved\"");
+	/* an entry that is older than what is known changes nothing */
+	rig_line(&g, STEP(1790000000512, "alert:two", "", REC("told", "{\"delivery\":\"3\",\"news\":\"reminder\",\"alert\":{\"news\":\"reminder\",\"kind\":\"alarm\"}}")));
+	rig_has(&g, rig_list(&g, "alerts", "q", "two", NULL, NULL).rows, "\"state\":\"resolved\"");
+	rig_fini(&g);
+}
+
+/* A digest: told, sent and tried by its channel; the rows belong together. */
+static void test_digest(void **state)
+{
+	struct rig g;
+	struct sw_rows r;
+
+	(void)state;
+	rig_init(&g);
+	rig_line(&g, STEP(1790000000510, "channel:ops", "", REC("told", "{\"delivery\":\"dg-1\",\"news\":\"digest\",\"alert\":{\"news\":\"digest\",\"id\":\"dg-1\",\"summary\":\"12 alerts\"}}") ","
+	                 REC("way", "{\"delivery\":\"dg-1\",\"channel\":\"ops\",\"state\":\"sending\",\"tries\":1}") ","
+	                 REC("try", "{\"delivery\":\"dg-1\",\"channel\":\"ops\",\"n\":4,\"class\":\"hold\",\"detail\":\"too fast\"}") ","
+	                 REC("chan", "{\"name\":\"ops\",\"state\":\"down\",\"why\":\"x\"}")));
+	r = rig_list(&g, "alerts", "q", "dg-1", NULL, NULL);
+	assert_int_equal(r.n, 1);
+	rig_has(&g, r.rows, "\"state\":\"told\",\"news\":\"digest\",\"summary\":\"12 alerts\"");
+	r = rig_list(&g, "deliveries", "alert", "dg-1", NULL, NULL);
+	assert_int_equal(r.n, 1);
+	rig_has(&g, r.rows, "\"news\":\"digest\"");
+	r = rig_list(&g, "attempts", "alert", "dg-1", NULL, NULL);
+	assert_int_equal(r.n, 1);
+	rig_has(&g, r.rows, "\"class\":\"hold\",\"detail\":\"too fast\"");
+	assert_int_equal(sw_store_skipped(g.w), 0);
+	rig_fini(&g);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_story), cmocka_unit_test(test_twice), cmocka_unit_test(test_late), cmocka_unit_test(test_again), cmocka_unit_test(test_jobs),
 		cmocka_unit_test(test_alias), cmocka_unit_test(test_lines), cmocka_unit_test(test_nonsense), cmocka_unit_test(test_utf8),
-		cmocka_unit_test(test_batches), cmocka_unit_test(test_by_hand),
+		cmocka_unit_test(test_batches), cmocka_unit_test(test_by_hand), cmocka_unit_test(test_ends), cmocka_unit_test(test_digest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

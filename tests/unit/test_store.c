@@ -361,7 +361,7 @@ static void alert(struct rig *g, sw_ms at, const char *id, const char *news)
 	char recs[900], agg[64];
 
 	(void)snprintf(agg, sizeof agg, "alert:%s", id);
-	(void)snprintf(recs, sizeof recs, "{\"k\":\"told\",\"d\":{\"delivery\":\"%s-%s\",\"news\":\"%s\",\"alert\":{\"news\":\"%s\",\"id\":\"%s\"}}},{\"k\":\"way\",\"d\":{\"delivery\":\"%s-%s\",\"channel\":\"ops\","
+	(void)snprintf(recs, sizeof recs, "{\"k\":\"told\",\"d\":{\"delivery\":\"%s-%s\",\"news\":\"%s\",\"alert\":{\"news\":\"%s\",\"id\":\"%s\",\"watch_id\":\"w\"}}},{\"k\":\"way\",\"d\":{\"delivery\":\"%s-%s\",\"channel\":\"ops\","
 	               "\"state\":\"sent\"}},{\"k\":\"try\",\"d\":{\"delivery\":\"%s-%s\",\"channel\":\"ops\",\"n\":%lld,\"class\":\"ok\"}}", id, news, news, news, id, id, news, id, news, (long long)(at / SW_DAY % 1000));
 	step(g, at, agg, recs);
 }
