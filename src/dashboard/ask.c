@@ -81,6 +81,7 @@ void dash_ask(struct visit *v)
 	if (!v->json)
 		needs |= SW_NEEDS_STATUS;
 	v->waiting = 1;
+	v->asked = true;
 	if ((needs & SW_NEEDS_STATUS) && d->status && sw_loop_mono(d->loop) - d->status_at < STATUS_KEPT && sw_bus_up(d->bus)) {
 		p->status = ask_tree(v, d->status);
 		needs &= ~(unsigned)SW_NEEDS_STATUS;

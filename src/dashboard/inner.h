@@ -87,6 +87,7 @@ struct visit {
 	struct visit *next, **prev;  /* of the process' */
 	unsigned waiting;            /* answers of Redis still to come */
 	bool later, json;            /* its handler answers by itself; errors are wanted as JSON */
+	bool asked;                  /* Redis was, or was not there to be */
 	bool running, over;          /* the handler is at work; it has answered */
 	struct sw_header headers[DASH_HEADERS];
 	size_t n_headers;

@@ -184,7 +184,8 @@ static void banners(struct page *p)
 	sw_buf_cat(&p->out, "<div id=\"banners\" data-live=\"status\">\n");
 	flash(p);
 	if (p->who.role > SW_ROLE_NOBODY) {
-		if (!p->status)
+		/* An answer that is given before Redis was asked knows only whether it is reached. */
+		if (!p->status && (dash_visit(p)->asked || !d->bus || !sw_bus_up(d->bus)))
 			sw_html(&p->out, "<p class=\"banner bad\" role=\"alert\">%s</p>\n",
 			        W(p, "Redis does not answer: what is live is not shown, and nothing can be decided. The history is as it was last.",
 			          "Redis 没有回应：无法显示实时状态，也无法作出决定。历史记录停留在最后的状态。"));

@@ -311,6 +311,7 @@ class Answers(Dash):
         self.up(users())
         v = self.signed_in()
         self.assertEqual(v.request("PUT", "/").headers["allow"], "GET, HEAD, OPTIONS")
+        self.assertNotIn(b"Redis does not answer", v.get("/nothing").body)
         self.assertEqual(v.request("OPTIONS", "/sign-in").headers["allow"], "GET, HEAD, POST, OPTIONS")
         self.assertEqual(v.request("HEAD", "/").body, b"")
         self.assertEqual(int(v.request("HEAD", "/health").headers["content-length"]), len(v.get("/health").body))
