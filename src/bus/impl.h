@@ -110,6 +110,7 @@ struct journal {
 	int64_t length, added;
 	sw_dur looked;             /* when that was last */
 	size_t mean;               /* bytes of a line */
+	unsigned most;             /* lines at once: fewer after a reply that did not come */
 	struct sw_timer late;      /* the connection is waited for */
 };
 

@@ -5,7 +5,7 @@
  *     │ no: waits            │ sure
  *     └──late: -ENOTCONN     └──▶ XREAD that waits ──▶ back
  *
- * Unsure is: the first call, a connection that is new, a call before that was full (what is behind may be trimmed while it catches up),
+ * A reply that does not come in time is asked for in smaller pieces. Unsure is: the first call, a connection that is new, a call before that was full (what is behind may be trimmed while it catches up),
  * and once a minute.
  */
 #include <errno.h>
@@ -65,10 +65,12 @@ static void journal_reply(void *arg, int r, const struct sw_rep *rep)
 	struct journal *j = arg;
 
 	if (r < 0) {
+		j->most = SW_MAX(j->most / 4, 1u); /* it may have been more than there was time for */
 		j->unsure = true;
 		journal_end(j, r, NULL);
 		return;
 	}
+	j->most = SW_MIN(2 * j->most, (unsigned)SW_JOURNAL_MAX);
 	if (j->have_ends)
 		j->unsure = false;
 	journal_lines(j, sw_rep_at(sw_rep_at(rep, 0), 1)); /* nil: nothing came */
@@ -79,6 +81,7 @@ static void journal_read(struct journal *j)
 	struct sw_cmd cmd;
 	bool wait = j->wait > 0 && !j->have_ends;
 
+	j->count = SW_MIN(j->count, j->most);
 	if (j->mean)
 		j->count = SW_MIN(j->count, SW_MAX(JOURNAL_LEAST, (unsigned)(JOURNAL_REPLY / j->mean)));
 	sw_cmd_plain(&cmd, "XREAD");
@@ -167,7 +170,7 @@ void remote_journal(struct sw_bus *bus, const char *from, unsigned count, sw_dur
 
 void journal_init(struct remote *b)
 {
-	b->journal = (struct journal){ .b = b, .unsure = true };
+	b->journal = (struct journal){ .b = b, .unsure = true, .most = SW_JOURNAL_MAX };
 	sw_timer_init(&b->journal.late, b->loop, journal_late, &b->journal);
 }
 

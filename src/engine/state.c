@@ -33,6 +33,7 @@ static const char *place_id(const struct sw_jnode *n)
 
 static void place_read_dep(struct step *s, const struct sw_jnode *n, struct deployment *d)
 {
+	memset(d, 0, sizeof *d); /* record.c compares bytes */
 	*d = (struct deployment){
 		.id = place_id(n), .rank_of_ev = (int)sw_jint(n, "rank", 0), .origin = sw_jstr(n, "origin"), .d = sw_jstr(n, "d"),
 		.j = sw_jstr(n, "j"), .p = sw_jstr(n, "p"), .r = sw_jstr(n, "r"), .status = sw_status_parse(sw_jstr(n, "status")),
@@ -72,6 +73,7 @@ static void place_read_watch(const struct sw_jnode *n, struct watch *w)
 
 static void place_read_act(const struct sw_jnode *n, struct act *x)
 {
+	memset(x, 0, sizeof *x);
 	*x = (struct act){
 		.id = place_id(n), .action = sw_jstr(n, "action"), .dep = sw_jstr(n, "dep"), .watch = sw_jstr(n, "watch"),
 		.rule = sw_jstr(n, "rule"), .hash = sw_jstr(n, "hash"),
