@@ -140,11 +140,17 @@ static void recorder_start(void *arg)
 	/* A signal between fork and the child's own handlers must not reach the parent's. */
 	(void)sigprocmask(SIG_BLOCK, &block, &before);
 	c->started = sw_clock_mono();
+	/* SQLite knows the files a process has open by what they are: a child that opens the same one would take over our locks for its own. */
+	d->store = sw_store_close(d->store);
+	d->store_at = 0;
 	c->pid = fork();
 	if (c->pid == 0)
 		recorder_run(d, self, fds[1], &before);
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	(void)close(fds[1]);
+	dash_store_look(d);
+	if (!d->store)
+		d->store_at = 0; /* the first one is being made: who asks looks again */
 	if (c->pid < 0) {
 		c->pid = 0;
 		(void)close(fds[0]);
