@@ -142,11 +142,17 @@ static void recorder_start(void *arg)
 	/* SQLite does not bear a fork while a database is open: the child would think that it has the parent's locks. */
 	dash_store_close(d);
 	c->started = sw_clock_mono();
+	/* SQLite knows the files a process has open by what they are: a child that opens the same one would take over our locks for its own. */
+	d->store = sw_store_close(d->store);
+	d->store_at = 0;
 	c->pid = fork();
 	if (c->pid == 0)
 		recorder_run(d, self, fds[1], &before);
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	(void)close(fds[1]);
+	dash_store_look(d);
+	if (!d->store)
+		d->store_at = 0; /* the first one is being made: who asks looks again */
 	if (c->pid < 0) {
 		c->pid = 0;
 		(void)close(fds[0]);

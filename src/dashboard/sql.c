@@ -23,6 +23,10 @@ struct sw_sql {
 	int last;            /* errno of the last failure */
 };
 
+/* A process that was forked from one that has connections must not open any: the library would take the other's locks for its own. */
+static unsigned open_here;
+static pid_t open_by;
+
 /* One of the library's with what we need to know of it. */
 struct sw_stmt { struct sw_sql *q; sqlite3_stmt *st; bool running; };
 
@@ -122,6 +126,10 @@ int sw_sql_open(const char *path, enum sw_sql_mode mode, struct sw_sql **ret, st
 	int r;
 
 	sql_setup();
+	if (open_here && open_by != getpid()) {
+		free(q);
+		return sw_err_set(err, EDEADLK, "a connection was open when this process was forked");
+	}
 	if (mode == SW_SQL_FROZEN) {
 		sql_uri(&uri, path);
 		path = uri.p;
@@ -135,7 +143,8 @@ int sw_sql_open(const char *path, enum sw_sql_mode mode, struct sw_sql **ret, st
 			abort();
 		(void)sql_errno(q, r);
 		r = sw_sql_error(q, err);
-		sw_sql_close(q);
+		(void)sqlite3_close(q->db);
+		free(q);
 		return r;
 	}
 	/* The file may come from anywhere: nothing in its schema is trusted to call functions, and nobody writes to its tables by pragma. */
@@ -143,6 +152,8 @@ int sw_sql_open(const char *path, enum sw_sql_mode mode, struct sw_sql **ret, st
 	(void)sqlite3_db_config(q->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	(void)sqlite3_busy_timeout(q->db, BUSY_MS);
 	sqlite3_progress_handler(q->db, CHECK_EVERY, sql_progress, q);
+	open_here++;
+	open_by = getpid();
 	*ret = q;
 	return 0;
 }
@@ -150,6 +161,7 @@ int sw_sql_open(const char *path, enum sw_sql_mode mode, struct sw_sql **ret, st
 struct sw_sql *sw_sql_close(struct sw_sql *q)
 {
 	if (q) {
+		open_here -= open_here > 0;
 		SW_ASSERT(sqlite3_close(q->db) == SQLITE_OK);
 		free(q);
 	}

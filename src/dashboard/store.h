@@ -21,7 +21,7 @@ enum sw_store_mode { SW_STORE_READ, SW_STORE_WRITE };
  * through (PRAGMA quick_check, 30 s at most). READ: as it is. Return: 0, or with err in one line: -EBUSY another process writes it; -EPROTO
  * no history, written by a newer program, or (READ) by an older one and not brought up to date yet; -ENOENT (READ) not there yet;
  * -EBADMSG (READ) broken; -ENOSPC, -EROFS, -EACCES, -EIO.
- * A connection is not carried over a fork: open it in the process that uses it.
+ * A connection is not carried over a fork: a child of a process that has one open cannot open any (-EDEADLK); close it before.
  */
 SW_CHECKED int sw_store_open(const char *path, enum sw_store_mode mode, struct sw_store **ret, struct sw_err *err);
 struct sw_store *sw_store_close(struct sw_store *s); /* NULL does nothing; returns NULL */

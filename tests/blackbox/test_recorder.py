@@ -1,4 +1,5 @@
 """The recorder with the real Redis, gateway and worker: nothing is lost and nothing is in twice, whatever is killed, removed, trimmed or full."""
+import http.client
 import json
 import os
 import resource
@@ -87,6 +88,16 @@ class History(Case):
             return at and [int(x) for x in at[0][0].split("-")] >= [int(x) for x in want.split("-")]
         wait_for(there, f"the history is at {want}")
 
+    def page(self, host, port, path):
+        conn = http.client.HTTPConnection(host, int(port), timeout=30)
+        try:
+            conn.request("GET", path)
+            answer = conn.getresponse()
+            answer.read()
+            return answer.status
+        finally:
+            conn.close()
+
     def recorder(self, dashboard):
         """Its process: the one child of the dashboard."""
         return wait_for(dashboard.children, "the recorder runs")[0]
@@ -132,6 +143,24 @@ class History(Case):
         self.assertEqual(self.number("SELECT count(*) FROM gaps"), 0)
         self.assertGreater(len(dashboard.entries(component="dashboard", msg="recorder died of signal 9")), 3)
         self.assertEqual(self.ask("PRAGMA quick_check"), [("ok",)])
+
+    def test_killed_while_read(self):
+        """The same while pages are looked at: the parent has the file open when it starts the recorder again."""
+        self.begin()
+        dashboard = self.dashboard()
+        at = dashboard.wait_log(r"^listening on ", component="dashboard")["msg"].split()[2]
+        host, port = at.rsplit(":", 1)
+        self.reports(1, 5)
+        self.wait_events(5)
+        for i in range(5):
+            wait_for(lambda: self.page(host, port, "/events") == 200, "the pages have the history")
+            os.kill(self.recorder(dashboard), signal.SIGKILL)
+            self.reports(6 + 5 * i, 5)
+            self.assertEqual(self.page(host, port, "/builds"), 200)
+        self.wait_events(30)
+        self.caught_up()
+        self.assertFalse(dashboard.entries(component="recorder", level="error"))
+        self.assertEqual(self.ask("PRAGMA integrity_check"), [("ok",)])
 
     # ---- the file ----
 

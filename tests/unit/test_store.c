@@ -279,6 +279,28 @@ static void test_full(void **state)
 	rig_fini(&g);
 }
 
+/* A child of a process that has the file open would take over its locks: it is refused. */
+static void test_forked(void **state)
+{
+	struct rig g;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	rig_init(&g);
+	pid = fork();
+	if (pid == 0) {
+		struct sw_store *s;
+
+		_exit(sw_store_open(g.path, SW_STORE_READ, &s, NULL) == -EDEADLK ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	rig_line(&g, LINE("E1"));
+	rig_fini(&g);
+}
+
 static void test_gone(void **state)
 {
 	struct rig g;
@@ -448,7 +470,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_made), cmocka_unit_test(test_absent), cmocka_unit_test(test_one_writer), cmocka_unit_test(test_older),
 		cmocka_unit_test(test_broken), cmocka_unit_test(test_empty), cmocka_unit_test(test_foreign), cmocka_unit_test(test_read_only),
-		cmocka_unit_test(test_full), cmocka_unit_test(test_gone), cmocka_unit_test(test_position), cmocka_unit_test(test_retention),
+		cmocka_unit_test(test_full), cmocka_unit_test(test_forked), cmocka_unit_test(test_gone), cmocka_unit_test(test_position), cmocka_unit_test(test_retention),
 		cmocka_unit_test(test_size),
 	};
 
