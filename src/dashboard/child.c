@@ -139,12 +139,9 @@ static void recorder_start(void *arg)
 		(void)sigaddset(&block, held[i]);
 	/* A signal between fork and the child's own handlers must not reach the parent's. */
 	(void)sigprocmask(SIG_BLOCK, &block, &before);
-	/* SQLite does not bear a fork while a database is open: the child would think that it has the parent's locks. */
-	dash_store_close(d);
 	c->started = sw_clock_mono();
 	/* SQLite knows the files a process has open by what they are: a child that opens the same one would take over our locks for its own. */
-	d->store = sw_store_close(d->store);
-	d->store_at = 0;
+	dash_store_close(d);
 	c->pid = fork();
 	if (c->pid == 0)
 		recorder_run(d, self, fds[1], &before);
