@@ -76,7 +76,7 @@ struct sw_engine {
 	size_t n_actions;
 	const char *const *alerts;     /* default channels, NULL-ended */
 	const char *log_url;           /* with {ci_run_id}; NULL: none */
-	const char *public_url;
+	const char *public_url;        /* of the dashboard, for links in messages; NULL: there is none */
 	bool reference;                /* an address tells whether our own network is down */
 	const struct sw_maintenance *maintenance; /* windows of the configuration */
 	size_t n_maintenance;

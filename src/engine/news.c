@@ -110,6 +110,15 @@ static const char *news_compare(struct step *s, const struct news *n)
 	return sw_arena_printf(s->a, "%s/%scompare/%s...%s", ev->repo_url, sw_streq(ev->source_kind, "gitlab") ? "-/" : "", n->al.prev_sha, to);
 }
 
+/* The dashboard's page of the watch, else of the alert. Ids are ours: hex digits. */
+static const char *news_page(struct step *s, const struct news *n)
+{
+	if (!s->e->public_url)
+		return NULL;
+	return n->al.watch_id ? sw_arena_printf(s->a, "%s/watches/%s", s->e->public_url, n->al.watch_id)
+	                      : sw_arena_printf(s->a, "%s/alerts/%s", s->e->public_url, n->alert_id);
+}
+
 /* with: the delivery that tells of it already; NULL: it is told itself. */
 static void news_emit(struct step *s, const struct news *n, enum sw_alert_news what, const char *detail, const char *with)
 {
@@ -119,6 +128,7 @@ static void news_emit(struct step *s, const struct news *n, enum sw_alert_news w
 
 	al.news = what;
 	al.links[SW_LINK_COMPARE] = news_compare(s, n);
+	al.links[SW_LINK_DASHBOARD] = news_page(s, n);
 	al.delivery = sw_arena_printf(s->a, "%s-%s%s%s", n->alert_id, sw_news_name(what), detail ? "-" : "", detail ? detail : "");
 	sw_jw_init(&w, &b);
 	sw_jw_obj(&w, NULL);

@@ -160,7 +160,7 @@ int sw_setup_new(struct worker *w, struct sw_config *cfg, struct setup **ret)
 	*e = (struct sw_engine){
 		.places = &cfg->places, .rules = s->rules, .pinned = setup_pinned, .kept = setup_kept, .reference = cfg->reference != NULL, .arg = w,
 		.channels = chans, .n_channels = cfg->n_channels, .actions = acts, .n_actions = cfg->n_actions,
-		.alerts = (const char *const *)cfg->alerts, .log_url = cfg->log_url, .public_url = cfg->public_url,
+		.alerts = (const char *const *)cfg->alerts, .log_url = cfg->log_url, .public_url = cfg->dashboard.set ? cfg->public_url : NULL,
 		.maintenance = cfg->maintenance, .n_maintenance = cfg->n_maintenance,
 		.tz_offset_s = sw_config_tz_offset(cfg, sw_clock_wall()), .stuck_after = cfg->stuck_after,
 	};
