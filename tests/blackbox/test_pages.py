@@ -201,6 +201,10 @@ class Looks(unittest.TestCase):
 
     def test_a_link_of_a_message(self):
         w = World.api("/watches?verdict=fail&service=web")["items"][0]
+        alert = World.api("/alerts?watch=" + w["watch"])["items"][0]["alert"]
+        for n in World.api("/news?alert=" + alert)["items"]:
+            self.assertEqual(n["body"]["links"]["dashboard"], "http://127.0.0.1:1/watches/" + w["watch"])
+        self.assertTrue(World.story.robots.told("http://127.0.0.1:1/watches/" + w["watch"]), "the chat has the link")
         page = World.visitor("mei")
         page.goto(World.story.url + "/watches/" + w["watch"])
         self.assertTrue(page.url().endswith(f"/deployments/{w['deployment']}#watch-{w['watch']}"), page.url())
