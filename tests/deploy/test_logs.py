@@ -1,5 +1,5 @@
 """The configurations of log shippers. No shipper is in Debian: what they do with a line is done here by hand, as their manuals have it, on lines
-that a real gateway wrote; the names they ask for are those of src/base/log.c."""
+that a real gateway wrote; the names they ask for are those of src/probe/log.c."""
 import json
 import re
 import unittest
@@ -13,7 +13,7 @@ RUN = "gitlab.example.com/acme/web/31"
 
 def names():
     """What a line of the log may have."""
-    ids = re.search(r"\} ids\[\] = \{(.*?)\};", rig.read("src", "base", "log.c"), re.S).group(1)
+    ids = re.search(r"\} ids\[\] = \{(.*?)\};", rig.read("src", "probe", "log.c"), re.S).group(1)
     return {"ts", "level", "component", "msg"} | set(re.findall(r'\{ "(\w+)"', ids))
 
 
