@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 
-GUIDES = ("docs/getting-started.md", "docs/cookbook.md")
+GUIDES = ("README.md", "README.zh-CN.md", "docs/getting-started.md", "docs/cookbook.md")
 # Pages whose words of this shape are metrics of Shipwatch itself.
 OWN_METRICS = ("docs/operations.md", "docs/troubleshooting.md", "docs/security.md", "docs/alerts.md", "docs/sources.md", "docs/performance.md")
 # What rules of the guides may name, and nothing else.
@@ -32,6 +32,17 @@ services:
 rules: [rules.yaml]
 """
 VARIABLE = re.compile(r"\$\{([A-Z_0-9]+)\}")
+
+
+def same():
+    """The two READMEs lead to the same pages and name the same commands."""
+    sides = []
+    for path in ("README.md", "README.zh-CN.md"):
+        text = read(path)
+        words = re.findall(r"\]\((?!README)([^)\s]+)\)|`((?:\./dev|build/shipwatch|shipwatch) [^`]*)`|^((?:\./dev|build/shipwatch) .*?)(?:  +#.*)?$", text, re.M)
+        sides.append({"".join(w).replace("<your address>", "").strip() for w in words})
+    for word in sorted(sides[0] ^ sides[1]):
+        print("README%s.md: %s is not in it" % (".zh-CN" if word in sides[0] else "", word))
 
 
 def read(path):
@@ -96,6 +107,7 @@ def main():
     for path in sorted(glob.glob("README*.md") + glob.glob("docs/*.md") + glob.glob("deploy/**/*.md", recursive=True)):
         links(path)
     names()
+    same()
     if not os.path.exists(program):
         return
     for path in GUIDES:
