@@ -34,6 +34,20 @@ rules: [rules.yaml]
 VARIABLE = re.compile(r"\$\{([A-Z_0-9]+)\}")
 
 
+def decide(program):
+    """The recipes are rules of one test file: what they fire on, and what not."""
+    with tempfile.TemporaryDirectory() as folder:
+        recipes = [text for _, text in blocks("docs/cookbook.md")]
+        for i, text in enumerate(recipes):
+            with open(os.path.join(folder, "%d.yaml" % i), "w", encoding="utf-8") as f:
+                f.write(text)
+        with open(os.path.join(folder, "test.yaml"), "w", encoding="utf-8") as f:
+            f.write("rule_files: [%s]\n" % ", ".join("%d.yaml" % i for i in range(len(recipes))) + read("tests/lint/cookbook_test.yaml"))
+        p = subprocess.run([program, "test", os.path.join(folder, "test.yaml")], text=True, capture_output=True, check=False, timeout=60)
+    if p.returncode:
+        print("docs/cookbook.md: " + (p.stdout + p.stderr).replace(folder + "/", "").strip())
+
+
 def same():
     """The two READMEs lead to the same pages and name the same commands."""
     sides = []
@@ -121,6 +135,7 @@ def main():
             check(program, "%s:%d" % (path, line), text, whole["# rules.yaml"][0][1])
         for line, text in whole["# rules.yaml"]:
             check(program, "%s:%d" % (path, line), PLACE, text)
+    decide(program)
 
 
 if __name__ == "__main__":
