@@ -96,7 +96,7 @@ void sw_init_next(const struct sw_init *in, const char *config, struct sw_buf *b
 	if (h->more)
 		sw_buf_printf(b, "   %s", h->more);
 	sw_buf_printf(b, "   Triggers: %s\n", h->triggers);
-	sw_buf_printf(b, "2. shipwatch check -c %s\n", config);
+	sw_buf_printf(b, "2. shipwatch check --online -c %s      asks the addresses too\n", config);
 	if (in->url)
 		sw_buf_printf(b, "3. shipwatch send chat -c %s      a test message\n4.", config);
 	else
