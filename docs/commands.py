@@ -10,7 +10,7 @@ PAGE = os.path.join(ROOT, "docs", "commands.md")
 # The groups of the page; a command that is in none is a mistake.
 GROUPS = [
     ("Running it", ["up", "gateway", "worker", "dashboard"]),
-    ("Configuration and rules", ["check", "test", "replay"]),
+    ("Configuration and rules", ["init", "check", "test", "replay"]),
     ("What goes on", ["status", "explain", "export-test", "export-history", "label", "dead", "silence"]),
     ("Stepping in", ["hold", "release", "cancel", "approve", "refuse", "ack", "deploy", "sweep"]),
     ("In CI jobs", ["report", "test-health"]),

@@ -11,6 +11,7 @@ static const struct sw_command commands[] = {
 	{ "gateway", "takes webhooks and CI reports", sw_cli_gateway },
 	{ "worker", "decides, asks services, tells people, takes releases back", sw_cli_worker },
 	{ "dashboard", "keeps the history, serves pages and the API", sw_cli_dashboard },
+	{ "init", "four questions, and a configuration that works", sw_cli_init },
 	{ "check", "reads configuration and rules, says all mistakes", sw_cli_check },
 	{ "test", "tests of rules in virtual time", sw_cli_test },
 	{ "replay", "recorded events and samples against rules", sw_cli_replay },

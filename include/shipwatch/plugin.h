@@ -191,6 +191,13 @@ struct sw_run { const char *job_id, *pipeline_id, *deployment_id, *url; };
 
 #define SW_ACTION_STEPS 16
 
+/* Whom an action would ask, and as whom; what `check --online` looks at. */
+struct sw_asks {
+	const char *url, *token;        /* token NULL: one that can only be used, not looked at */
+	const char *project;            /* may hold named values */
+	const char *const *scopes;      /* NULL-ended; one of them is needed, where the host tells a token's scopes */
+};
+
 struct sw_action {      /* http, exec, gitlab, github: decision to jobs, then what became of it */
 	struct sw_plugin base;
 	/*
@@ -212,6 +219,8 @@ struct sw_action {      /* http, exec, gitlab, github: decision to jobs, then wh
 	void (*tell)(const void *conf, struct sw_buf *out);
 	/* Does it choose what is deployed, so that a verified good deployment has to be known? NULL: no. */
 	bool (*needs_good)(const void *conf);
+	/* NULL: nobody can be asked before it is done. */
+	void (*asks)(const void *conf, struct sw_asks *ret);
 };
 
 /* plugins.c: NULL-ended, in order of detection */

@@ -373,6 +373,15 @@ static void github_tell(const void *conf, struct sw_buf *out)
 		sw_buf_printf(out, "%s %s", dos[c->what], repo);
 }
 
+static void github_asks(const void *conf, struct sw_asks *ret)
+{
+	/* of a classic token; a fine-grained one shows none */
+	static const char *const deployment[] = { "repo_deployment", "repo", NULL }, *const other[] = { "repo", NULL };
+	const struct github *c = conf;
+
+	*ret = (struct sw_asks){ c->api, c->token, c->repo, c->what == REDEPLOY ? deployment : other };
+}
+
 static bool github_needs_good(const void *conf)
 {
 	const struct github *c = conf;
@@ -390,4 +399,5 @@ const struct sw_action sw_action_github = {
 	.check = github_check,
 	.tell = github_tell,
 	.needs_good = github_needs_good,
+	.asks = github_asks,
 };

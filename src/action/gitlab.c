@@ -423,6 +423,14 @@ static void gitlab_tell(const void *conf, struct sw_buf *out)
 		              c->what == TRIGGER ? c->ref : "");
 }
 
+static void gitlab_asks(const void *conf, struct sw_asks *ret)
+{
+	static const char *const scopes[] = { "api", NULL };
+	const struct gitlab *c = conf;
+
+	*ret = (struct sw_asks){ c->url, c->token && *c->token ? c->token : NULL, c->project, scopes };
+}
+
 static bool gitlab_needs_good(const void *conf)
 {
 	const struct gitlab *c = conf;
@@ -455,4 +463,5 @@ const struct sw_action sw_action_gitlab = {
 	.check = gitlab_check,
 	.tell = gitlab_tell,
 	.needs_good = gitlab_needs_good,
+	.asks = gitlab_asks,
 };

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/online.h"
 #include "cli/options.h"
 #include "engine/place.h"
 #include "model/maintenance.h"
@@ -308,15 +309,17 @@ static void check_print(const char *path, const struct sw_config *cfg, const str
 int sw_cli_check(int argc, char **argv)
 {
 	static const struct sw_usage usage = {
-		"check -c FILE [--strict] [--json]",
+		"check -c FILE [--strict] [--json | --online]",
 		"Reads a configuration and its rules, says all mistakes with their places, then one line a place as it was understood.\n"
-		"Nothing is connected or started.\n",
+		"Nothing is connected or started; with --online hosts, tokens, addresses of health and chat robots are asked, and nothing is sent or done.\n",
 		NULL, 0, 0,
 	};
 	struct sw_common c = { 0 };
-	bool strict = false;
+	bool strict = false, online = false;
 	const struct sw_opt opts[] = {
-		SW_OPT_CONFIG(&c), { "strict", 0, SW_OPT_FLAG, &strict, NULL, "warnings are errors" }, SW_OPT_JSON(&c), { 0 },
+		SW_OPT_CONFIG(&c), { "strict", 0, SW_OPT_FLAG, &strict, NULL, "warnings are errors" },
+		{ "online", 0, SW_OPT_FLAG, &online, NULL, "ask what it names: one line each, ok, warning or error, and what helps" },
+		SW_OPT_JSON(&c), { 0 },
 	};
 	struct sw_rules *rules = NULL;
 	struct sw_config *cfg;
@@ -324,13 +327,18 @@ int sw_cli_check(int argc, char **argv)
 
 	if (sw_options_read(&usage, opts, argc, argv, &r) < 0)
 		return r;
+	if (online && c.json) {
+		(void)fprintf(stderr, "shipwatch: check: --online says lines, --json does not go with it\n");
+		return SW_EXIT_USAGE;
+	}
 	if (!c.config)
 		c.config = "shipwatch.yaml";
 	cfg = sw_cli_config(c.config, &rules, strict);
 	if (!cfg)
 		return SW_EXIT_WRONG;
 	check_print(c.config, cfg, rules, c.json);
+	r = online && sw_online(cfg, strict) < 0 ? SW_EXIT_WRONG : SW_EXIT_OK;
 	sw_rules_put(rules);
 	sw_config_put(cfg);
-	return SW_EXIT_OK;
+	return r;
 }

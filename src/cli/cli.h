@@ -27,6 +27,7 @@ int sw_cli_worker(int argc, char **argv);
 int sw_cli_dashboard(int argc, char **argv);
 int sw_cli_up(int argc, char **argv);
 int sw_cli_version(int argc, char **argv);
+int sw_cli_init(int argc, char **argv);
 int sw_cli_check(int argc, char **argv);
 int sw_cli_test(int argc, char **argv);
 int sw_cli_replay(int argc, char **argv);

@@ -50,7 +50,7 @@ class Cli(Case):
 
     def test_help_and_mistakes_on_the_command_line(self):
         self.assertIn("exit code: 0", self.good("help"))
-        for command in ("up", "gateway", "worker", "check", "test", "replay", "status", "hold", "release", "cancel", "ack", "deploy", "explain",
+        for command in ("up", "gateway", "worker", "init", "check", "test", "replay", "status", "hold", "release", "cancel", "ack", "deploy", "explain",
                         "export-test", "label", "dead", "silence", "sign", "test-health", "send", "render", "version"):
             self.assertIn("usage: shipwatch " + command, self.good(command, "--help"))
             self.assertIn("exit code: 0", self.good("help", command))

@@ -49,6 +49,7 @@ class GitHub:
     def __init__(self, token):
         self.token = token
         self.permissions = {"deployments", "actions", "contents", "webhooks"}
+        self.scopes = None  # of a classic token
         self.repos, self.orgs, self.created, self.effects = {}, {}, [], []
         self.next_id = 700000
         self.post = lambda url, headers, raw: 0  # sends a webhook; its answer's status, 0: none
@@ -256,6 +257,11 @@ class GitHub:
             if not answer:
                 raise Refused(404, "Not Found")
             return answer
+        m = re.fullmatch(r"/repos/([^/]+)/([^/]+)", split.path)
+        if m and method == "GET":  # a classic token tells its scopes in every answer, a fine-grained one tells nothing
+            name = urllib.parse.unquote(m.group(1)) + "/" + urllib.parse.unquote(m.group(2))
+            self.repo(name)
+            return 200, {"id": 1, "full_name": name}, {} if self.scopes is None else {"X-OAuth-Scopes": ", ".join(self.scopes)}
         m = re.fullmatch(r"/repos/([^/]+)/([^/]+)/(.*)", urllib.parse.urlsplit(target).path)
         if not m:
             raise Refused(404, "Not Found")

@@ -1,7 +1,7 @@
 """GitLab's REST API version 4, as far as actions use it, with its real refusals. Pure: a request in, an answer out, effects noted.
 
 A project: {"id": 30, "head": {"main": sha}, "environment": "prod", "jobs": {id: {…}}, "pipelines": {id: {…}}, "deployments": [{…}],
-"prevent_outdated": false, "variables_allowed": true, "hooks": {id: hook}}. Jobs: name, status, pipeline, sha, environment, archived.
+"prevent_outdated": false, "variables_allowed": true, "role": 30 (of the token's user), "hooks": {id: hook}}. Jobs: name, status, pipeline, sha, environment, archived.
 A group: {"id", "hooks"}. A hook: {"url", "token", "events": [{"id", "trigger", "event", "key", "body", "status"}]}, oldest first; key None: a server
 before 17.4, which has no Idempotency-Key. status: "200", "503", "internal error".
 """
@@ -44,7 +44,7 @@ def required(doc, name):
 class GitLab:
     def __init__(self, token, trigger_token=None):
         self.token, self.trigger_token = token, trigger_token
-        self.scopes = ["api"]
+        self.scopes, self.expires_at = ["api"], "2099-01-31"
         self.projects, self.groups, self.created, self.effects = {}, {}, [], []
         self.next_id = 9000
         self.post = lambda url, headers, raw: 0  # sends a webhook; its answer's status, 0: none
@@ -265,6 +265,16 @@ class GitLab:
             if not answer:
                 raise message(404, "404 Group Not Found")
             return answer
+        if (method, split.path) == ("GET", "/api/v4/personal_access_tokens/self"):  # whatever its scopes, a token may see itself
+            if headers.get("private-token") != self.token:
+                raise message(401, "401 Unauthorized")
+            return 200, {"id": 1, "name": "shipwatch", "revoked": False, "active": True, "scopes": self.scopes, "expires_at": self.expires_at}, {}
+        m = re.fullmatch(r"/api/v4/projects/([^/]+)", split.path)
+        if m and method == "GET":
+            self.authenticate(method, headers)
+            path, project = self.project(urllib.parse.unquote(m.group(1)))
+            access = {"access_level": project["role"], "notification_level": 3} if project.get("role") else None
+            return 200, {"id": project["id"], "path_with_namespace": path, "permissions": {"project_access": access, "group_access": None}}, {}
         m = re.fullmatch(r"/api/v4/projects/([^/]+)/(.*)", split.path)
         if not m:
             raise Refused(404, {"error": "404 Not Found"})

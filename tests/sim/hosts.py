@@ -10,7 +10,7 @@
                  {"hooks": {"gitlab": {"url", "token"}, "github": {"url", "secret"}}}    where webhooks go; then each run tells that it runs
                  {"finish": {"host": "gitlab", "status": "success", "failure": null}}    the newest run ends so
                  {"next": [{"to": "gitlab", "method": "POST", "do": "status", "code": 429, "headers": {…}, "body": {…}}]}
-                 {"scopes": ["read_api"]}, {"permissions": []}    of the tokens
+                 {"scopes": ["read_api"]}, {"permissions": []}, {"github_scopes": ["repo"]}    of the tokens
                  {"orgs": {…}, "groups": {…}, "resend_window": 1}    for redelivery of webhooks
 
 What an API can be told to do instead of answering, "times" over (1): "status", "html", "half" (an answer), "silent" (for "after" seconds),
@@ -197,6 +197,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             state.next.extend(order.get("next", []))
             state.hosts["gitlab"].scopes = order.get("scopes", state.hosts["gitlab"].scopes)
             state.hosts["github"].permissions = set(order.get("permissions", state.hosts["github"].permissions))
+            state.hosts["github"].scopes = order.get("github_scopes", state.hosts["github"].scopes)
             end = order.get("finish")
             effects = state.hosts[end["host"]].effects if end else []
         if effects:
