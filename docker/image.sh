@@ -19,7 +19,7 @@ b=(buildah --root "$out/store" --runroot "$out/run" --storage-driver "$driver")
 args=()
 if [ -n "$bootstrap" ]; then
 	if ! "${b[@]}" inspect --type image localhost/debian:bookworm-slim >/dev/null 2>&1; then
-		[ -e "$out/base/etc/debian_version" ] || debootstrap --variant=minbase bookworm "$out/base" "${DEBIAN_MIRROR:-http://deb.debian.org/debian}"
+		[ -e "$out/base/etc/debian_version" ] || debootstrap --variant=minbase bookworm "$out/base" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"}
 		base=$("${b[@]}" from scratch)
 		"${b[@]}" copy --quiet "$base" "$out/base" / >/dev/null
 		"${b[@]}" commit --quiet --rm "$base" localhost/debian:bookworm-slim >/dev/null
