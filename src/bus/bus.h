@@ -273,9 +273,10 @@ struct sw_journal_ends {
 };
 #define SW_JOURNAL_MAX 512
 /*
- * r: how many lines; 0 none came; -errno. ends NULL: nobody looked, what comes continues where `from` was. Strings live until the callback returns.
+ * r: how many lines; 0 none came; -errno. more: as many as fit, there may be more right behind. ends NULL: nobody looked, what comes continues
+ * where `from` was. Strings live until the callback returns.
  */
-typedef void (*sw_journal_cb)(void *arg, int r, const struct sw_journal_line *lines, const struct sw_journal_ends *ends);
+typedef void (*sw_journal_cb)(void *arg, int r, const struct sw_journal_line *lines, bool more, const struct sw_journal_ends *ends);
 /*
  * Lines after `from` ("0-0": all there are), at most count (and SW_JOURNAL_MAX; fewer where they are large). At the first call, after
  * each new connection, while there is more than fits and once a minute ends are looked up, and it answers at once; else it waits for

@@ -20,7 +20,7 @@
 #define JOURNAL_REPLY (8u << 20)  /* bytes of a reply, about */
 #define JOURNAL_LEAST 8u
 
-static void journal_end(struct journal *j, int r, const struct sw_journal_line *lines)
+static void journal_end(struct journal *j, int r, const struct sw_journal_line *lines, bool more)
 {
 	struct sw_journal_ends ends = { .first = j->first, .last = j->last, .length = j->length, .added = j->added, .lineage = j->lineage };
 	sw_journal_cb cb = j->cb;
@@ -29,7 +29,7 @@ static void journal_end(struct journal *j, int r, const struct sw_journal_line *
 	sw_timer_stop(&j->late);
 	j->asked = j->have_ends = false;
 	j->cb = NULL;
-	cb(j->arg, r, lines, have && r >= 0 ? &ends : NULL);
+	cb(j->arg, r, lines, more, have && r >= 0 ? &ends : NULL);
 }
 
 static void journal_lines(struct journal *j, const struct sw_rep *list)
@@ -55,9 +55,9 @@ static void journal_lines(struct journal *j, const struct sw_rep *list)
 	}
 	if (k)
 		j->mean = (j->mean + bytes / k) / (j->mean ? 2 : 1);
-	if (k >= j->count)
+	if (n >= j->count)
 		j->unsure = true;
-	journal_end(j, (int)k, lines ? lines : &none);
+	journal_end(j, (int)k, lines ? lines : &none, n >= j->count);
 }
 
 static void journal_reply(void *arg, int r, const struct sw_rep *rep)
@@ -67,7 +67,7 @@ static void journal_reply(void *arg, int r, const struct sw_rep *rep)
 	if (r < 0) {
 		j->most = SW_MAX(j->most / 4, 1u); /* it may have been more than there was time for */
 		j->unsure = true;
-		journal_end(j, r, NULL);
+		journal_end(j, r, NULL, false);
 		return;
 	}
 	j->most = SW_MIN(2 * j->most, (unsigned)SW_JOURNAL_MAX);
@@ -105,7 +105,7 @@ static void journal_ends_reply(void *arg, int r, const struct sw_rep *rep)
 	if (r == 0 && (!first || !last || !lineage))
 		r = -EPROTO;
 	if (r < 0) {
-		journal_end(j, r, NULL);
+		journal_end(j, r, NULL, false);
 		return;
 	}
 	(void)snprintf(j->first, sizeof j->first, "%s", first);
@@ -149,7 +149,7 @@ static void journal_late(void *arg)
 	struct journal *j = arg;
 
 	if (j->cb && !j->asked)
-		journal_end(j, -ENOTCONN, NULL);
+		journal_end(j, -ENOTCONN, NULL, false);
 }
 
 void remote_journal(struct sw_bus *bus, const char *from, unsigned count, sw_dur wait, sw_journal_cb cb, void *arg)
@@ -177,6 +177,6 @@ void journal_init(struct remote *b)
 void journal_cancel(struct remote *b)
 {
 	if (b->journal.cb)
-		journal_end(&b->journal, -ECANCELED, NULL);
+		journal_end(&b->journal, -ECANCELED, NULL, false);
 	sw_timer_stop(&b->journal.late);
 }

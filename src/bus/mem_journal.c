@@ -35,7 +35,7 @@ static void mem_run_journal(struct mem_late *l)
 {
 	static const struct sw_journal_line none;
 
-	l->cb.journal(l->arg, l->r, l->lines ? l->lines : &none, l->r >= 0 ? l->ends : NULL);
+	l->cb.journal(l->arg, l->r, l->lines ? l->lines : &none, l->number != 0, l->r >= 0 ? l->ends : NULL);
 }
 
 static void journal_ends(struct mem *m, struct mem_late *late)
@@ -66,6 +66,7 @@ static void journal_answer(struct mem *m)
 	late->lines = lines;
 	late->r = (int)n;
 	j->unsure = n >= j->count;
+	late->number = j->unsure;
 	j->cb = NULL;
 	sw_timer_stop(&j->late);
 }

@@ -2,11 +2,16 @@
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
 #include "dashboard/fold_inner.h"
+#include "shipwatch/clock.h"
+
+#define HELD_MOST 8192
+#define HELD_TIME SW_SECOND
 
 static const char *const statements[ST_COUNT] = {
 	[ST_PLACE] = "SELECT id FROM places WHERE service = ? AND environment = ?",
@@ -310,25 +315,29 @@ static void fold_meta(struct fold *f, const char *key, const char *text, int64_t
 static void fold_begin(struct fold *f)
 {
 	f->r = 0;
-	f->touched = 0;
+	if (f->open)
+		return;
 	f->err = (struct sw_err)SW_ERR_INIT;
 	f->r = sw_sql_exec(f->store->q, "BEGIN IMMEDIATE", &f->err);
+	f->open = true;
+	f->held = 0;
+	f->began = sw_clock_mono();
+	f->position[0] = '\0';
+	f->added = -1;
 	if (f->r == 0 && !f->seq_known) {
 		f->r = sw_sql_number(f->store->q, "SELECT value FROM meta WHERE key = 'seq'", 0, &f->seq, &f->err);
 		f->seq_known = f->r == 0;
 	}
 }
 
-static void fold_end(struct fold *f, const char *position, int64_t added)
+static void fold_end(struct fold *f)
 {
-	int64_t was = f->seq;
-
 	sw_fold_builds_write(f);
-	if (position)
-		fold_meta(f, "pos", position, 0);
-	if (added >= 0)
-		fold_meta(f, "pos_n", NULL, added);
-	if (f->seq != was)
+	if (f->position[0])
+		fold_meta(f, "pos", f->position, 0);
+	if (f->added >= 0)
+		fold_meta(f, "pos_n", NULL, f->added);
+	if (f->touched & SW_TOUCHED_BUILDS)
 		fold_meta(f, "seq", NULL, f->seq);
 	for (size_t i = 0; i < ST_COUNT; i++)
 		if (f->st[i])
@@ -340,9 +349,25 @@ static void fold_end(struct fold *f, const char *position, int64_t added)
 			(void)!sw_sql_exec(f->store->q, "ROLLBACK", NULL);
 		sw_fold_forget(f);
 	}
+	f->open = false;
+	if (f->r == 0 && f->position[0])
+		(void)snprintf(f->store->pos, sizeof f->store->pos, "%s", f->position);
+	if (f->r == 0 && f->added >= 0)
+		f->store->pos_n = f->added;
 	sw_fold_builds_forget(f);
 	sw_arena_reset(&f->a);
 	sw_arena_reset(&f->keep);
+}
+
+/* Return: 0, or -errno with err. */
+static int fold_done(struct fold *f, unsigned *ret_touched, struct sw_err *err)
+{
+	if (f->r < 0)
+		return sw_err_set(err, -f->r, "%s: %s", f->store->path, f->err.text);
+	*ret_touched = f->open ? 0 : f->touched;
+	if (!f->open)
+		f->touched = 0;
+	return 0;
 }
 
 int sw_store_apply_at(struct sw_store *s, const struct sw_journal_entry *e, size_t n, const struct sw_store_at *at, unsigned *ret_touched, struct sw_err *err)
@@ -361,11 +386,49 @@ int sw_store_apply_at(struct sw_store *s, const struct sw_journal_entry *e, size
 	}
 	if (f->r == 0 && at && at->lineage)
 		fold_meta(f, "lineage", at->lineage, 0);
-	fold_end(f, at && at->position ? at->position : n ? e[n - 1].id : NULL, at ? at->added : -1);
-	if (f->r < 0)
-		return sw_err_set(err, -f->r, "%s: %s", s->path, f->err.text);
-	*ret_touched = f->touched;
-	return 0;
+	if (n || (at && at->position))
+		(void)snprintf(f->position, sizeof f->position, "%s", at && at->position ? at->position : e[n - 1].id);
+	if (at && at->added >= 0)
+		f->added = at->added;
+	f->held += n;
+	if (f->r < 0 || !at || !at->more || f->held >= HELD_MOST || sw_clock_mono() - f->began >= HELD_TIME)
+		fold_end(f);
+	return fold_done(f, ret_touched, err);
+}
+
+bool sw_store_held(const struct sw_store *s)
+{
+	return s->fold && s->fold->open;
+}
+
+const char *sw_fold_position(const struct sw_store *s)
+{
+	return sw_store_held(s) && s->fold->position[0] ? s->fold->position : s->pos;
+}
+
+int64_t sw_fold_position_n(const struct sw_store *s)
+{
+	return sw_store_held(s) && s->fold->added >= 0 ? s->fold->added : s->pos_n;
+}
+
+int sw_store_commit(struct sw_store *s, unsigned *ret_touched, struct sw_err *err)
+{
+	*ret_touched = 0;
+	if (!sw_store_held(s))
+		return 0;
+	s->fold->r = 0;
+	fold_end(s->fold);
+	return fold_done(s->fold, ret_touched, err);
+}
+
+int sw_store_settle(struct sw_store *s, struct sw_err *err)
+{
+	unsigned touched = 0;
+	int r = sw_store_commit(s, &touched, err);
+
+	if (s->fold)
+		s->fold->touched |= touched;
+	return r;
 }
 
 int sw_store_apply(struct sw_store *s, const struct sw_journal_entry *e, size_t n, unsigned *ret_touched, struct sw_err *err)

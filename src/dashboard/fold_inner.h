@@ -32,6 +32,11 @@ struct fold {
 	struct builds *builds;           /* touched in this batch */
 	int64_t seq;                     /* of builds: the last one given */
 	bool seq_known;
+	size_t held;                     /* entries of the transaction that is open; it may be open with none */
+	bool open;
+	sw_dur began;
+	char position[64];               /* where it stands once that ends; "": as it was */
+	int64_t added;                   /* -1: as it was */
 	unsigned touched;
 	uint64_t skipped;                /* entries, or rows, that could not be understood, since it was opened */
 	int r;

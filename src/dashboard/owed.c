@@ -101,6 +101,9 @@ int sw_owed_pushed_to(struct sw_store *s, const char *where, struct sw_err *err)
 	sw_stmt_free(st);
 	if (same || r < 0)
 		return r < 0 ? r : 0;
+	r = sw_store_settle(s, err);
+	if (r < 0)
+		return r;
 	r = sw_sql_exec(s->q, "BEGIN IMMEDIATE; DELETE FROM pushed; DELETE FROM meta WHERE key IN ('pushed', 'pushed_to')", err);
 	if (r == 0)
 		r = sw_sql_prepare(s->q, "INSERT INTO meta (key, value) VALUES ('pushed_to', ?)", &st, err);

@@ -190,6 +190,9 @@ int sw_store_prune(struct sw_store *s, const struct sw_keeping *k, sw_ms now, sw
 	int r;
 
 	*ret_cut = 0;
+	r = sw_store_settle(s, err);
+	if (r < 0)
+		return r;
 	sw_fold_forget(s->fold); /* what it remembers of builds may go */
 	n = prune_slice(s, before, samples, err);
 	if (n == 0) {

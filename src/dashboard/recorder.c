@@ -9,7 +9,9 @@
  * 1. What is in the file and how far it is read are one transaction: killed anywhere, it goes on where it was, and nothing is in twice.
  * 2. What cannot be known any more is a row of gaps: lines that were trimmed before they were read; another Redis, whose journal is then
  *    read from its beginning.
- * 3. One line of the log for each change: it cannot be written, why; it can again.
+ * 3. While it catches up batches are held to become one transaction (store.h): a page that many of them change is written once. Where it stands is what
+ *    the store says, so what could not be written after all is read again.
+ * 4. One line of the log for each change: it cannot be written, why; it can again.
  */
 #include "dashboard/recorder.h"
 
@@ -160,17 +162,32 @@ static void recorder_well(struct recorder *r)
 	r->trouble[0] = '\0';
 }
 
-static void recorder_opened(struct recorder *r)
+/* From here it reads on. */
+static void recorder_stands(struct recorder *r)
 {
-	struct sw_arena a = { 0 };
+	SW_CLEANUP(sw_arena_fini) struct sw_arena a = { 0 };
 
 	(void)snprintf(r->pos, sizeof r->pos, "%s", sw_store_position(r->store, &a));
-	sw_arena_fini(&a);
 	r->pos_n = sw_store_position_n(r->store);
+}
+
+/* What was held did not get into the file after all: what was asked for since does not follow on what is. */
+static bool recorder_fell_back(struct recorder *r)
+{
+	char asked[sizeof r->pos];
+
+	(void)snprintf(asked, sizeof asked, "%s", r->pos);
+	recorder_stands(r);
+	return !sw_streq(asked, r->pos);
+}
+
+static void recorder_opened(struct recorder *r)
+{
+	recorder_stands(r);
 	r->skipped = 0;
 	r->caught_up = false;
 	r->records = 0;
-	r->behind_since = sw_loop_mono(r->loop);
+	r->behind_since = sw_clock_mono();
 	if (sw_store_note(r->store))
 		SW_WARN(LOG, "%s %s", r->path, sw_store_note(r->store));
 	if (strcmp(r->pos, "0-0") == 0)
@@ -260,8 +277,7 @@ static bool recorder_other(struct recorder *r, const struct sw_journal_ends *e, 
 		recorder_trouble(r, code, err.text);
 		return false;
 	}
-	(void)snprintf(r->pos, sizeof r->pos, "0-0");
-	r->pos_n = 0;
+	recorder_stands(r);
 	return true;
 }
 
@@ -304,18 +320,18 @@ static void recorder_caught_up(struct recorder *r, bool is)
 	if (is && !r->caught_up && r->records > 2 * SW_JOURNAL_MAX)
 		SW_INFO(LOG, "caught up: %" PRIu64 " entries in %lld ms", r->records, (long long)(sw_clock_mono() - r->behind_since));
 	if (!is && r->caught_up) {
-		r->behind_since = sw_loop_mono(r->loop);
+		r->behind_since = sw_clock_mono();
 		r->records = 0;
 	}
 	r->caught_up = is;
 	recorder_lag(r);
 }
 
-/* False: the batch is not in. */
-static bool recorder_write(struct recorder *r, const struct sw_journal_line *lines, int n, const char *lineage)
+/* more: more waits behind it. False: the batch is not in. */
+static bool recorder_write(struct recorder *r, const struct sw_journal_line *lines, int n, bool more, const char *lineage)
 {
 	struct sw_journal_entry e[SW_JOURNAL_MAX];
-	struct sw_store_at at = { .added = r->pos_n + n, .lineage = lineage && *lineage ? lineage : NULL };
+	struct sw_store_at at = { .added = r->pos_n + n, .lineage = lineage && *lineage ? lineage : NULL, .more = more };
 	struct sw_err err = SW_ERR_INIT;
 	unsigned bits = 0;
 	int code;
@@ -338,9 +354,7 @@ static bool recorder_write(struct recorder *r, const struct sw_journal_line *lin
 		return false;
 	}
 	recorder_well(r);
-	if (n)
-		(void)snprintf(r->pos, sizeof r->pos, "%s", lines[n - 1].id);
-	r->pos_n += n;
+	recorder_stands(r);
 	r->records += (uint64_t)n;
 	count(r->m->records, n);
 	count(r->m->skipped, (double)(sw_store_skipped(r->store) - r->skipped));
@@ -350,12 +364,25 @@ static bool recorder_write(struct recorder *r, const struct sw_journal_line *lin
 	recorder_tell(r, bits);
 #ifdef SW_HAS_AFTER
 	if (r->after)
-		sw_after_touched(r->after, bits, n < SW_JOURNAL_MAX);
+		sw_after_touched(r->after, bits, !more);
 #endif
 	return true;
 }
 
-static void recorder_lines(void *arg, int n, const struct sw_journal_line *lines, const struct sw_journal_ends *ends)
+/* Nothing comes for a while: what is held need not wait for it. */
+static void recorder_commit(struct recorder *r)
+{
+	struct sw_err err = SW_ERR_INIT;
+	unsigned bits = 0;
+	int code = sw_store_commit(r->store, &bits, &err);
+
+	if (code < 0)
+		recorder_trouble(r, code, err.text);
+	else
+		recorder_tell(r, bits);
+}
+
+static void recorder_lines(void *arg, int n, const struct sw_journal_line *lines, bool more, const struct sw_journal_ends *ends)
 {
 	struct recorder *r = arg;
 	bool first;
@@ -368,7 +395,12 @@ static void recorder_lines(void *arg, int n, const struct sw_journal_line *lines
 			sw_timer_set(&r->again, 0);
 		return;
 	}
+	if (recorder_fell_back(r)) {
+		recorder_step(r);
+		return;
+	}
 	if (n < 0) { /* the bus tells of Redis itself */
+		recorder_commit(r);
 		gauge(r->m->lag, 0);
 		sw_timer_set(&r->again, AWAY_WAIT);
 		return;
@@ -379,9 +411,9 @@ static void recorder_lines(void *arg, int n, const struct sw_journal_line *lines
 	case 1: break;
 	default: return;
 	}
-	if ((n > 0 || (first && *ends->lineage)) && !recorder_write(r, lines, n, first ? ends->lineage : NULL))
+	if ((n > 0 || sw_store_held(r->store) || (first && *ends->lineage)) && !recorder_write(r, lines, n, more, first ? ends->lineage : NULL))
 		return;
-	recorder_caught_up(r, n == 0 || (ends && id_compare(r->pos, ends->last) >= 0) || (!ends && n < SW_JOURNAL_MAX));
+	recorder_caught_up(r, !more);
 	recorder_step(r);
 }
 
@@ -391,6 +423,7 @@ static void recorder_step(struct recorder *r)
 		return;
 	if (!r->store && !recorder_open(r))
 		return;
+	recorder_stands(r);
 	r->asking = true;
 	sw_bus_journal(r->bus, r->pos, SW_JOURNAL_MAX, WAIT, recorder_lines, r);
 }

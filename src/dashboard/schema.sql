@@ -23,18 +23,20 @@ CREATE TABLE events (
 );
 -- Every value that is searched for comes with the time: the newest of it are the end of a range.
 CREATE INDEX events_at ON events (at);
-CREATE INDEX events_run ON events (ci_run_id, at) WHERE ci_run_id IS NOT NULL;
+-- Ids of which each event, or each run, has its own lie apart by days (IN_DAYS in tables.h): else each would change a page of its own somewhere in
+-- a large index, and more than half of what is written would be that.
+CREATE INDEX events_run ON events (at / 86400000, ci_run_id) WHERE ci_run_id IS NOT NULL;
+CREATE INDEX events_sha ON events (at / 86400000, sha) WHERE sha IS NOT NULL;
+CREATE INDEX events_delivery ON events (at / 86400000, delivery) WHERE delivery IS NOT NULL;
 CREATE INDEX events_alias ON events (ci_run_alias, at) WHERE ci_run_alias IS NOT NULL;
 CREATE INDEX events_repo ON events (repo, at);
 CREATE INDEX events_branch ON events (branch, at) WHERE branch IS NOT NULL;
 CREATE INDEX events_tag ON events (tag, at) WHERE tag IS NOT NULL;
-CREATE INDEX events_sha ON events (sha, at) WHERE sha IS NOT NULL;
 CREATE INDEX events_service ON events (service, environment, at) WHERE service IS NOT NULL;
 CREATE INDEX events_environment ON events (environment, at) WHERE environment IS NOT NULL;
 CREATE INDEX events_kind ON events (kind, at);
 CREATE INDEX events_status ON events (status, at);
 CREATE INDEX events_source ON events (source, at);
-CREATE INDEX events_delivery ON events (delivery) WHERE delivery IS NOT NULL;
 -- The event in our own form (model/event.c): apart, so that whoever walks through events need not pass it.
 CREATE TABLE event_bodies (id INTEGER PRIMARY KEY, ev TEXT NOT NULL);
 
@@ -63,7 +65,7 @@ CREATE INDEX builds_merge_request ON builds (merge_request, at);
 CREATE INDEX builds_pipeline ON builds (pipeline_id, repo);
 CREATE INDEX builds_run ON builds (ci_run_id) WHERE ci_run_id IS NOT NULL;
 CREATE INDEX builds_alias ON builds (ci_run_alias) WHERE ci_run_alias IS NOT NULL;
-CREATE INDEX builds_sha ON builds (sha) WHERE sha IS NOT NULL;
+CREATE INDEX builds_sha ON builds (at / 86400000, sha) WHERE sha IS NOT NULL;
 CREATE INDEX builds_service ON builds (service, environment, at) WHERE service IS NOT NULL;
 CREATE INDEX builds_environment ON builds (environment, at) WHERE environment IS NOT NULL;
 CREATE INDEX builds_status ON builds (status, at);
@@ -133,6 +135,8 @@ CREATE INDEX watches_rule ON watches (rule, at);
 CREATE INDEX watches_verdict ON watches (verdict, at);
 CREATE INDEX watches_reason ON watches (reason, at);
 CREATE INDEX watches_state ON watches (state, at);
+CREATE INDEX watches_open ON watches ((state <> 'done'), at);
+CREATE INDEX watches_open_place ON watches (place) WHERE state <> 'done';
 CREATE INDEX watches_owed ON watches (at) WHERE verdict IS NOT NULL AND (explained_as IS NULL OR explained_as NOT IN ('done', 'none'));
 
 -- Readings of signals, in the signal's base unit: all of a place at one time lie side by side.
@@ -157,6 +161,7 @@ CREATE INDEX alerts_environment ON alerts (environment, at);
 CREATE INDEX alerts_rule ON alerts (rule, at);
 CREATE INDEX alerts_severity ON alerts (severity, at);
 CREATE INDEX alerts_state ON alerts (state, at);
+CREATE INDEX alerts_firing ON alerts (service, environment) WHERE state = 'firing';
 CREATE INDEX alerts_repo ON alerts (repo, at);
 CREATE INDEX alerts_run ON alerts (ci_run_id) WHERE ci_run_id IS NOT NULL;
 CREATE INDEX alerts_sha ON alerts (sha) WHERE sha IS NOT NULL;
@@ -207,6 +212,7 @@ CREATE INDEX actions_deployment ON actions (deployment);
 CREATE INDEX actions_watch ON actions (watch);
 CREATE INDEX actions_rule ON actions (rule, at);
 CREATE INDEX actions_state ON actions (state, at);
+CREATE INDEX actions_open ON actions ((state IN ('proposed', 'asking', 'postponed', 'started')), at);
 -- Each change of its state.
 CREATE TABLE action_steps (
 	id INTEGER PRIMARY KEY, action_id TEXT NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL, why TEXT, UNIQUE (action_id, at, state)
@@ -238,14 +244,14 @@ CREATE INDEX gaps_at ON gaps (at);
 ANALYZE;
 DELETE FROM sqlite_stat1;
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
-	('events', 'events_at', '1000000 1'), ('events', 'events_run', '1000000 10 1'), ('events', 'events_alias', '10000 10 1'),
+	('events', 'events_at', '1000000 1'), ('events', 'events_run', '1000000 11000 10'), ('events', 'events_alias', '10000 10 1'),
 	('events', 'events_repo', '1000000 8000 1'), ('events', 'events_branch', '900000 200000 1'), ('events', 'events_tag', '10000 10 1'),
-	('events', 'events_sha', '900000 10 1'), ('events', 'events_service', '300000 9000 4000 1'), ('events', 'events_environment', '300000 60000 1'),
+	('events', 'events_sha', '900000 10000 10'), ('events', 'events_service', '300000 9000 4000 1'), ('events', 'events_environment', '300000 60000 1'),
 	('events', 'events_kind', '1000000 120000 1'), ('events', 'events_status', '1000000 250000 1'), ('events', 'events_source', '1000000 500000 1'),
-	('events', 'events_delivery', '1000000 1'), ('events', 'sqlite_autoindex_events_1', '1000000 2 1'), ('builds', 'builds_at', '100000 1'),
+	('events', 'events_delivery', '1000000 11000 1'), ('events', 'sqlite_autoindex_events_1', '1000000 2 1'), ('builds', 'builds_at', '100000 1'),
 	('builds', 'builds_line', '100000 800 300 300 1'), ('builds', 'builds_repo', '100000 800 1'), ('builds', 'builds_branch', '90000 20000 1'),
 	('builds', 'builds_tag', '1000 5 1'), ('builds', 'builds_merge_request', '100000 60000 1'), ('builds', 'builds_pipeline', '100000 2 1'),
-	('builds', 'builds_run', '100000 1'), ('builds', 'builds_alias', '1000 1'), ('builds', 'builds_sha', '100000 2'),
+	('builds', 'builds_run', '100000 1'), ('builds', 'builds_alias', '1000 1'), ('builds', 'builds_sha', '100000 1100 2'),
 	('builds', 'builds_service', '20000 500 200 1'), ('builds', 'builds_environment', '30000 10000 1'),
 	('builds', 'builds_status', '100000 40000 1'), ('builds', 'builds_source', '100000 50000 1'), ('builds', 'builds_seq', '100000 1'),
 	('builds', 'sqlite_autoindex_builds_1', '100000 1'), ('jobs', 'jobs_at', '500000 1'), ('jobs', 'jobs_status', '500000 150000 1'),
@@ -258,9 +264,10 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
 	('deployments', 'sqlite_autoindex_deployments_1', '20000 1'), ('watches', 'watches_at', '30000 1'), ('watches', 'watches_place', '30000 250 1'),
 	('watches', 'watches_deployment', '30000 3'), ('watches', 'watches_rule', '30000 1500 1'), ('watches', 'watches_verdict', '30000 10000 1'),
 	('watches', 'watches_reason', '30000 10000 1'), ('watches', 'watches_state', '30000 20000 1'),
+	('watches', 'watches_open', '30000 15000 1'), ('watches', 'watches_open_place', '100 2'),
 	('watches', 'sqlite_autoindex_watches_1', '30000 1'), ('samples', 'samples', '1000000 8000 4 1'), ('alerts', 'alerts_at', '5000 1'),
 	('alerts', 'alerts_service', '5000 120 40 1'), ('alerts', 'alerts_environment', '5000 1500 1'), ('alerts', 'alerts_rule', '5000 200 1'),
-	('alerts', 'alerts_severity', '5000 2500 1'), ('alerts', 'alerts_state', '5000 2500 1'), ('alerts', 'alerts_repo', '5000 40 1'),
+	('alerts', 'alerts_severity', '5000 2500 1'), ('alerts', 'alerts_state', '5000 2500 1'), ('alerts', 'alerts_firing', '50 5 2'), ('alerts', 'alerts_repo', '5000 40 1'),
 	('alerts', 'alerts_run', '5000 2'), ('alerts', 'alerts_sha', '5000 2'), ('alerts', 'alerts_watch', '5000 1'),
 	('alerts', 'alerts_deployment', '5000 2'), ('alerts', 'sqlite_autoindex_alerts_1', '5000 1'), ('news', 'news_alert', '15000 3 1'),
 	('news', 'news_news', '15000 4000 1'), ('news', 'news_at', '15000 1'), ('news', 'sqlite_autoindex_news_1', '15000 1'),
@@ -270,7 +277,7 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
 	('attempts', 'attempts_channel', '30000 10000 1'), ('attempts', 'attempts_news', '30000 2'), ('attempts', 'attempts_class', '30000 20000 1'),
 	('attempts', 'sqlite_autoindex_attempts_1', '30000 6 3 1'), ('actions', 'actions_at', '2000 1'), ('actions', 'actions_place', '2000 20 1'),
 	('actions', 'actions_deployment', '2000 2'), ('actions', 'actions_watch', '2000 2'), ('actions', 'actions_rule', '2000 200 1'),
-	('actions', 'actions_state', '2000 800 1'), ('actions', 'sqlite_autoindex_actions_1', '2000 1'), ('action_steps', 'action_steps_at', '8000 1'),
+	('actions', 'actions_state', '2000 800 1'), ('actions', 'actions_open', '2000 1000 1'), ('actions', 'sqlite_autoindex_actions_1', '2000 1'), ('action_steps', 'action_steps_at', '8000 1'),
 	('action_steps', 'sqlite_autoindex_action_steps_1', '8000 4 1 1'), ('decisions', 'decisions_at', '5000 1'),
 	('decisions', 'decisions_who', '5000 500 1'), ('decisions', 'decisions_what', '5000 1000 1'), ('decisions', 'decisions_target', '5000 3 1'),
 	('decisions', 'decisions_service', '5000 150 50 1'), ('decisions', 'sqlite_autoindex_decisions_1', '5000 1 1');

@@ -8,9 +8,10 @@
  *   WAL                    readers never wait for the writer, nor it for them
  *   synchronous=NORMAL     a power cut may take the last batches; their position goes with them, so they are read again
  *   auto_vacuum=INCREMENTAL  (when it is made) retention gives room back in small pieces, never by writing the whole file anew
+ *   wal_autocheckpoint=16000  what is written often goes to its place once in 64 MiB of the log: a page of an index is changed by many batches
  *   journal_size_limit     the log shrinks again after a long reader had let it grow
  *   secure_delete=OFF      what is deleted need not be overwritten
- *   cache                  48 MiB to write (a dozen indexes), 24 MiB to read. No mmap: an I/O error would be a SIGBUS, the end of the process
+ *   cache                  48 MiB to write (what a transaction changes), 24 MiB to read. No mmap: an I/O error would be a SIGBUS, the end of the process
  */
 #include "dashboard/store.h"
 
@@ -26,11 +27,11 @@
 #include "dashboard/store_inner.h"
 #include "shipwatch/clock.h"
 
-#define WAL_MOST    ((off_t)64 << 20)
+#define WAL_MOST    ((off_t)192 << 20)
 #define CHECK_LIMIT (30 * SW_SECOND) /* of the check at start: about 10 GB from a fast disk */
 
 static const char writer_set[] =
-	"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=67108864; PRAGMA wal_autocheckpoint=4000; "
+	"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=67108864; PRAGMA wal_autocheckpoint=16000; "
 	"PRAGMA secure_delete=OFF; PRAGMA cache_size=-49152; PRAGMA temp_store=MEMORY;";
 static const char reader_set[] = "PRAGMA query_only=ON; PRAGMA cache_size=-24576; PRAGMA temp_store=MEMORY;";
 
@@ -171,6 +172,38 @@ static int store_check(struct sw_store *s, struct sw_err *err)
 	return r;
 }
 
+static const char *store_meta(struct sw_store *s, const char *key, struct sw_arena *a)
+{
+	const char *text, *ret = NULL;
+	struct sw_stmt *st = NULL;
+
+	if (sw_sql_prepare(s->q, "SELECT value FROM meta WHERE key = ?", &st, NULL) < 0)
+		return NULL;
+	sw_stmt_text(st, 1, key);
+	if (sw_stmt_step(st) == 1) {
+		text = sw_stmt_get_text(st, 0, NULL);
+		ret = text ? sw_arena_strdup(a, text) : NULL;
+	}
+	sw_stmt_free(st);
+	return ret;
+}
+
+/* Of a writer: it must not be taken for the beginning because it could not be read. */
+static int store_stands(struct sw_store *s, struct sw_err *err)
+{
+	SW_CLEANUP(sw_arena_fini) struct sw_arena a = { 0 };
+	const char *pos = store_meta(s, "pos", &a);
+	int64_t begun = 0;
+	int r = sw_sql_number(s->q, "SELECT value FROM meta WHERE key = 'pos_n'", 0, &s->pos_n, err);
+
+	if (r == 0 && !pos)
+		r = sw_sql_number(s->q, "SELECT count(*) FROM meta WHERE key = 'pos'", 0, &begun, err);
+	if (r == 0 && begun)
+		r = sw_err_set(err, EIO, "where it stands cannot be read");
+	(void)snprintf(s->pos, sizeof s->pos, "%s", pos ? pos : "0-0");
+	return r;
+}
+
 /* ---- opening ---- */
 
 static int store_try(struct sw_store *s, const char *const *steps, struct sw_err *err)
@@ -182,6 +215,8 @@ static int store_try(struct sw_store *s, const char *const *steps, struct sw_err
 		r = store_migrate(s, steps, err);
 		if (r == 0)
 			r = store_check(s, err);
+		if (r == 0)
+			r = store_stands(s, err);
 	} else if (r == 0) {
 		r = store_version(s, steps, &version, err);
 		if (r == 0)
@@ -298,8 +333,11 @@ int sw_store_open(const char *path, enum sw_store_mode mode, struct sw_store **r
 
 struct sw_store *sw_store_close(struct sw_store *s)
 {
+	unsigned touched;
+
 	if (!s)
 		return NULL;
+	(void)!sw_store_commit(s, &touched, NULL); /* else it is read again */
 	sw_fold_free(s->fold);
 	sw_sql_close(s->q);
 	if (s->lock_fd >= 0)
@@ -317,26 +355,13 @@ const char *sw_store_note(const struct sw_store *s)
 
 /* ---- where it stands ---- */
 
-static const char *store_meta(struct sw_store *s, const char *key, struct sw_arena *a)
-{
-	const char *text, *ret = NULL;
-	struct sw_stmt *st = NULL;
-
-	if (sw_sql_prepare(s->q, "SELECT value FROM meta WHERE key = ?", &st, NULL) < 0)
-		return NULL;
-	sw_stmt_text(st, 1, key);
-	if (sw_stmt_step(st) == 1) {
-		text = sw_stmt_get_text(st, 0, NULL);
-		ret = text ? sw_arena_strdup(a, text) : NULL;
-	}
-	sw_stmt_free(st);
-	return ret;
-}
-
 const char *sw_store_position(struct sw_store *s, struct sw_arena *a)
 {
-	const char *pos = store_meta(s, "pos", a);
+	const char *pos;
 
+	if (s->mode == SW_STORE_WRITE)
+		return sw_arena_strdup(a, sw_fold_position(s));
+	pos = store_meta(s, "pos", a);
 	return pos ? pos : "0-0";
 }
 
@@ -344,6 +369,8 @@ int64_t sw_store_position_n(struct sw_store *s)
 {
 	int64_t n = 0;
 
+	if (s->mode == SW_STORE_WRITE)
+		return sw_fold_position_n(s);
 	(void)!sw_sql_number(s->q, "SELECT value FROM meta WHERE key = 'pos_n'", 0, &n, NULL);
 	return n;
 }
@@ -376,6 +403,8 @@ void sw_store_checkpoint(struct sw_store *s)
 	SW_CLEANUP(sw_freep) char *path = store_beside(s->path, "-wal");
 	struct stat st;
 
+	if (sw_store_settle(s, NULL) < 0)
+		return; /* told with the next batch */
 	/* Emptying it waits for readers; the usual way never does. */
 	(void)sw_sql_checkpoint(s->q, stat(path, &st) == 0 && st.st_size > WAL_MOST, NULL);
 }

@@ -34,7 +34,7 @@ bool sw_store_gone(const struct sw_store *s);
 
 struct sw_journal_entry { const char *id, *json; size_t n; }; /* id: of the stream, "1795857292816-0" */
 
-/* Where it stands: the id of the last entry that is in the file, "0-0" at first. In a. */
+/* Where it stands: the id of the last entry that is in the file, or (a writer) held to be, "0-0" at first. In a. */
 const char *sw_store_position(struct sw_store *s, struct sw_arena *a);
 /* Likewise: which entry of all that were ever added to the journal that is (0: none, or not known); whose journal it is (NULL: not known). */
 int64_t sw_store_position_n(struct sw_store *s);
@@ -44,7 +44,7 @@ enum { SW_TOUCHED_EVENTS = 1, SW_TOUCHED_BUILDS = 2, SW_TOUCHED_DEPLOYMENTS = 4,
        SW_TOUCHED_DELIVERIES = 64, SW_TOUCHED_ACTIONS = 128, SW_TOUCHED_DECISIONS = 256 };
 /*
  * Entries in order and the new position, one transaction. An entry that cannot be understood is counted and left out. Return: 0, or
- * -errno with err: nothing of the batch is in.
+ * -errno with err: nothing of the batch is in, nor of those before it that were held.
  */
 SW_CHECKED int sw_store_apply(struct sw_store *s, const struct sw_journal_entry *e, size_t n, unsigned *ret_touched, struct sw_err *err);
 /* The same, and what goes with the position. */
@@ -52,9 +52,16 @@ struct sw_store_at {
 	const char *position;               /* NULL: the id of the last entry */
 	int64_t added;                      /* which entry of all that is; -1: not known */
 	const char *lineage;                /* NULL: as before */
+	bool more;                          /* more comes at once: it may be held, to become one transaction with that */
 };
 SW_CHECKED int sw_store_apply_at(struct sw_store *s, const struct sw_journal_entry *e, size_t n, const struct sw_store_at *at, unsigned *ret_touched,
                                  struct sw_err *err);
+/*
+ * Batches that are held are in the file, for readers and after a crash, with the first batch that is not (8,192 entries or one second later at the
+ * latest, if more batches come), or by sw_store_commit, or when it is closed. *ret_touched of a held batch is 0; those of the transaction come with its end.
+ */
+bool sw_store_held(const struct sw_store *s);
+SW_CHECKED int sw_store_commit(struct sw_store *s, unsigned *ret_touched, struct sw_err *err); /* Return: as apply */
 /* Entries or rows that could not be understood since it was opened. */
 uint64_t sw_store_skipped(const struct sw_store *s);
 /* Something is missing between two entries (either may be NULL). */

@@ -22,6 +22,8 @@ struct sw_store {
 	ino_t ino;
 	char *note;                /* what was found when it was opened, or NULL */
 	struct fold *fold;         /* of a writer; made at the first batch */
+	char pos[64];              /* of a writer: where it stands without what is held */
+	int64_t pos_n;
 };
 
 /* The steps of the schema, NULL-ended: the first makes version 1, each further one brings it one further. */
@@ -33,5 +35,10 @@ SW_CHECKED int sw_store_open_with(const char *path, enum sw_store_mode mode, con
 struct fold *sw_fold_free(struct fold *f);
 /* What is remembered of rows may not be so: a transaction was taken back. */
 void sw_fold_forget(struct fold *f);
+/* Where a writer stands, what is held included. */
+const char *sw_fold_position(const struct sw_store *s);
+int64_t sw_fold_position_n(const struct sw_store *s);
+/* Before a transaction of its own: what is held is ended. What it touched is told with the next batch. */
+SW_CHECKED int sw_store_settle(struct sw_store *s, struct sw_err *err);
 
 #endif

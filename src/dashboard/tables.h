@@ -17,7 +17,12 @@
 #define F_TEXT(t, name, help)         { #name, #t "." #name " = ?", help, SW_COL_TEXT, NULL, false, false }
 #define F_BOOL(t, name, help)         { #name, #t "." #name " = ?", help, SW_COL_BOOL, NULL, false, false }
 #define F_WORD(t, name, help, list)   { #name, #t "." #name " = ?", help, SW_COL_TEXT, list, false, false }
+/* Every day of a table, as its indexes of ids have them (schema.sql): a look at each, some hundred. The bound is for moments that are far off. */
+#define IN_DAYS(table) "at / 86400000 IN (WITH RECURSIVE day (n) AS (SELECT min(at) / 86400000 FROM " #table " UNION ALL SELECT n + 1 FROM day" \
+                       " WHERE n < (SELECT max(at) / 86400000 FROM " #table ") LIMIT 40000) SELECT n FROM day)"
 /* By the beginning of a commit: its rows are found first, however few they are beside what else is asked. */
+#define F_SHA_DAYS(t, table)          { "sha", #t ".id IN (SELECT id FROM " #table " WHERE " IN_DAYS(table) " AND sha >= ? AND sha < ? || 'g')", \
+                                        "the commit, or its beginning", SW_COL_TEXT, NULL, false, true }
 #define F_SHA(t, table)               { "sha", #t ".id IN (SELECT id FROM " #table " WHERE sha >= ? AND sha < ? || 'g')", "the commit, or its beginning", SW_COL_TEXT, \
                                         NULL, false, true }
 #define F_SINCE(column)               { "since", column " >= ?", "from this moment on, or from so long ago (\"7d\")", SW_COL_MS, NULL, false, false }

@@ -35,17 +35,18 @@ static const struct sw_filter event_filters[] = {
 	F_GLOB(e, repo, "the repository"),
 	F_GLOB(e, branch, "the branch"),
 	F_GLOB(e, tag, "the tag"),
-	F_SHA(e, events),
+	F_SHA_DAYS(e, events),
 	F_WORD(e, kind, "the kind of event", kinds),
 	F_WORD(e, status, "the status it tells of", statuses),
 	F_GLOB(e, source, "the source"),
 	F_TEXT(e, event_id, "events of this delivery"),
-	F_RUN(e),
+	{ "ci_run_id", "e.id IN (SELECT id FROM events WHERE " IN_DAYS(events) " AND ci_run_id IN (SELECT ? UNION SELECT ci_run_id FROM builds WHERE ci_run_alias = ?))",
+	  "the run, by its id or by the one a report gave it", SW_COL_TEXT, NULL, false, false },
 	F_SINCE("e.at"), F_UNTIL("e.at"),
-	{ "q", "e.id IN (SELECT id FROM events WHERE event_id = ? UNION ALL SELECT id FROM events WHERE delivery = ? UNION ALL"
-	       " SELECT id FROM events WHERE ci_run_id = ? UNION ALL SELECT id FROM events WHERE ci_run_alias = ? UNION ALL"
-	       " SELECT id FROM events WHERE ci_run_id IN (SELECT ci_run_id FROM builds WHERE ci_run_alias = ?) UNION ALL"
-	       " SELECT id FROM events WHERE length(?) >= 7 AND sha >= ? AND sha < ? || 'g')",
+	{ "q", "e.id IN (SELECT id FROM events WHERE event_id = ? UNION ALL"
+	       " SELECT id FROM events WHERE " IN_DAYS(events) " AND delivery = ? UNION ALL SELECT id FROM events WHERE ci_run_alias = ? UNION ALL"
+	       " SELECT id FROM events WHERE " IN_DAYS(events) " AND ci_run_id IN (SELECT ? UNION SELECT ci_run_id FROM builds WHERE ci_run_alias = ?) UNION ALL"
+	       " SELECT id FROM events WHERE " IN_DAYS(events) " AND length(?) >= 7 AND sha >= ? AND sha < ? || 'g')",
 	  "an id (event, delivery, run), or the first 7 digits of a commit", SW_COL_TEXT, NULL, false, false },
 };
 const struct sw_list sw_list_events = {
@@ -98,7 +99,7 @@ static const struct sw_filter build_filters[] = {
 	F_GLOB(b, repo, "the repository"),
 	F_GLOB(b, branch, "the branch"),
 	F_GLOB(b, tag, "the tag"),
-	F_SHA(b, builds),
+	F_SHA_DAYS(b, builds),
 	F_WORD(b, status, "its status", statuses),
 	F_GLOB(b, source, "the source"),
 	F_RUN(b),
@@ -107,7 +108,7 @@ static const struct sw_filter build_filters[] = {
 	F_SINCE("b.at"), F_UNTIL("b.at"),
 	{ "q", "b.id IN (SELECT id FROM builds WHERE run = ? UNION ALL SELECT id FROM builds WHERE ci_run_id = ? UNION ALL"
 	       " SELECT id FROM builds WHERE ci_run_alias = ? UNION ALL SELECT id FROM builds WHERE pipeline_id = ? UNION ALL"
-	       " SELECT id FROM builds WHERE length(?) >= 7 AND sha >= ? AND sha < ? || 'g')",
+	       " SELECT id FROM builds WHERE " IN_DAYS(builds) " AND length(?) >= 7 AND sha >= ? AND sha < ? || 'g')",
 	  "an id of the run, or the first 7 digits of a commit", SW_COL_TEXT, NULL, false, false },
 };
 const struct sw_list sw_list_builds = {

@@ -27,8 +27,8 @@ static const struct sw_column place_columns[] = {
 	{ "running", SW_COL_TEXT, "(SELECT deployment FROM deployments WHERE place = p.id AND runs ORDER BY at DESC LIMIT 1)", "deployment that runs here" },
 	{ "running_sha", SW_COL_TEXT, "(SELECT sha FROM deployments WHERE place = p.id AND runs ORDER BY at DESC LIMIT 1)", "its commit" },
 	{ "running_version", SW_COL_TEXT, "(SELECT version FROM deployments WHERE place = p.id AND runs ORDER BY at DESC LIMIT 1)", "its version" },
-	{ "open_watches", SW_COL_INT, "(SELECT count(*) FROM watches WHERE +place = p.id AND state IN ('waiting', 'watching', 'following'))", "watches that are open" },
-	{ "firing", SW_COL_INT, "(SELECT count(*) FROM alerts WHERE state = 'firing' AND +service = p.service AND +environment = p.environment)", "alerts that fire" },
+	{ "open_watches", SW_COL_INT, "(SELECT count(*) FROM watches WHERE place = p.id AND state <> 'done')", "watches that are open" },
+	{ "firing", SW_COL_INT, "(SELECT count(*) FROM alerts WHERE state = 'firing' AND service = p.service AND environment = p.environment)", "alerts that fire" },
 };
 static const struct sw_filter place_filters[] = { F_GLOB(p, service, "the service"), F_GLOB(p, environment, "the environment") };
 const struct sw_list sw_list_places = {
@@ -146,7 +146,7 @@ static const struct sw_filter watch_filters[] = {
 	F_GLOB(w, rule, "the rule"),
 	F_TEXT(w, deployment, "watches of this deployment"),
 	F_WORD(w, state, "its state", watch_states),
-	{ "open", "w.state IN ('waiting', 'watching', 'following') = ?", "not done yet, or done", SW_COL_BOOL, NULL, false, false },
+	{ "open", "(w.state <> 'done') = ?", "not done yet, or done", SW_COL_BOOL, NULL, false, false },
 	F_WORD(w, verdict, "its verdict", verdicts),
 	F_WORD(w, reason, "the reason of its verdict", reasons),
 	{ "ci_run_id", "w.deployment IN (SELECT deployment FROM deployments WHERE ci_run_id IN (SELECT ? UNION SELECT ci_run_id FROM builds WHERE ci_run_alias = ?))",
@@ -317,7 +317,7 @@ static const struct sw_column action_columns[] = {
 static const struct sw_filter action_filters[] = {
 	F_SERVICE, F_ENVIRONMENT,
 	F_WORD(c, state, "its state", action_states),
-	{ "open", "c.state IN ('proposed', 'asking', 'postponed', 'started') = ?", "not over yet, or over", SW_COL_BOOL, NULL, false, false },
+	{ "open", "(c.state IN ('proposed', 'asking', 'postponed', 'started')) = ?", "not over yet, or over", SW_COL_BOOL, NULL, false, false },
 	F_TEXT(c, deployment, "about this deployment"),
 	F_TEXT(c, watch, "decided by this watch"),
 	F_GLOB(c, rule, "the rule"),

@@ -1,32 +1,36 @@
 /*
- * A history as of a busy year of an organisation, through the real fold: bench-history FILE EVENTS [seed]. Prints one line of JSON.
+ * A history as of a busy year of an organisation, through the real fold: bench-history FILE EVENTS [MORE]. Prints one line of JSON.
+ * bench-history - MORE EVENTS: what follows on that, as commands of Redis to add it to the journal.
  *
  * Of each ten events: one run of a pipeline (three facts) with its jobs (five), its report and its deployment's. Every tenth run is a
- * deployment with a watch, its readings, and for one in five an alert with two messages; one in twenty is taken back. So 1,000,000 events are 100,000
- * builds, 10,000 watches.
+ * deployment with a watch, its readings, and for one in five an alert with two messages; one in twenty is taken back. The last hundred deployments are
+ * still watched, and their alerts fire. So 1,000,000 events are 100,000 builds, 10,000 watches.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
+#include "bus/bus.h"
 #include "dashboard/store.h"
 #include "shipwatch/buf.h"
 #include "shipwatch/clock.h"
 
-#define BATCH    512
+#define BATCH    SW_JOURNAL_MAX
 #define REPOS    200
 #define SERVICES 120
-#define DAYS     60
+#define STEP     (51840) /* ms from one run to the next: a million events are sixty days */
+#define OPEN     1000 /* runs at the end whose deployments are still watched */
 
 struct gen {
-	struct sw_store *s;
+	struct sw_store *s;            /* NULL: to the journal */
 	uint64_t seed;
+	unsigned runs;
 	struct sw_buf text;
 	size_t from[BATCH], n;         /* entries of the batch, in text */
 	char ids[BATCH][32];
 	uint64_t entries, bytes;
-	int64_t at, step;
+	int64_t at;
 	double seconds;                /* within the store */
 };
 
@@ -46,16 +50,27 @@ static double gen_cpu(void)
 	return (double)u.ru_utime.tv_sec + (double)u.ru_stime.tv_sec + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
-static void gen_flush(struct gen *g)
+static void gen_add(const struct gen *g, size_t i, size_t n)
+{
+	(void)printf("*5\r\n$4\r\nXADD\r\n$12\r\n{sw}:journal\r\n$%zu\r\n%s\r\n$1\r\nj\r\n$%zu\r\n", strlen(g->ids[i]), g->ids[i], n);
+	(void)fwrite(g->text.p + g->from[i], 1, n, stdout);
+	(void)fputs("\r\n", stdout);
+}
+
+static void gen_flush(struct gen *g, bool more)
 {
 	struct sw_journal_entry e[BATCH];
 	struct sw_err err = SW_ERR_INIT;
+	const struct sw_store_at at = { .added = -1, .more = more };
 	sw_dur began = sw_clock_mono();
 	unsigned bits;
 
 	for (size_t i = 0; i < g->n; i++)
 		e[i] = (struct sw_journal_entry){ g->ids[i], g->text.p + g->from[i], (i + 1 < g->n ? g->from[i + 1] : g->text.n) - g->from[i] };
-	if (sw_store_apply(g->s, e, g->n, &bits, &err) < 0) {
+	if (!g->s) {
+		for (size_t i = 0; i < g->n; i++)
+			gen_add(g, i, e[i].n);
+	} else if (sw_store_apply_at(g->s, e, g->n, &at, &bits, &err) < 0) {
 		(void)fprintf(stderr, "%s\n", err.text);
 		exit(1);
 	}
@@ -69,9 +84,9 @@ static void gen_flush(struct gen *g)
 static struct sw_buf *gen_entry(struct gen *g)
 {
 	if (g->n == BATCH)
-		gen_flush(g);
+		gen_flush(g, true);
 	g->from[g->n] = g->text.n;
-	(void)snprintf(g->ids[g->n], sizeof g->ids[0], "%lld-%u", (long long)g->at, (unsigned)(g->entries + g->n) % 1000000);
+	(void)snprintf(g->ids[g->n], sizeof g->ids[0], "%lld-%u", (long long)g->at, (unsigned)(g->entries + g->n));
 	g->n++;
 	return &g->text;
 }
@@ -85,8 +100,9 @@ static void run_event(struct gen *g, const struct run *r, const char *kind, cons
 	struct sw_buf *b = gen_entry(g);
 	int64_t at = r->at + (int64_t)k * 40000;
 
-	sw_buf_printf(b, "{\"at\":%lld,\"event_id\":\"01BENCH%08u%02uXXXXXXXXX\",\"source\":\"gitlab\",\"delivery\":\"0f9d-%u-%u\",\"facts\":1,\"n_events\":1,\"events\":[", (long long)at,
-	              r->n, k, r->n, k);
+	sw_buf_printf(b, "{\"at\":%lld,\"event_id\":\"01BENCH%08u%02uXXXXXXXXX\",\"source\":\"gitlab\",\"delivery\":\"%08x-%04x-%04x-%04x-%08x%04x\",\"facts\":1,\"n_events\":1,\"events\":[",
+	              (long long)at, r->n, k, (unsigned)gen_random(g, 1u << 31), (unsigned)gen_random(g, 1u << 16), (unsigned)gen_random(g, 1u << 16), (unsigned)gen_random(g, 1u << 16),
+	              (unsigned)gen_random(g, 1u << 31), (unsigned)gen_random(g, 1u << 16));
 	sw_buf_printf(b, "{\"kind\":\"%s\",\"status\":\"%s\",\"source\":\"gitlab\",\"source_kind\":\"gitlab\",\"event_id\":\"01BENCH%08u%02uXXXXXXXXX\",\"what\":\"Pipeline Hook\","
 	                 "\"host\":\"gitlab.example.com\",\"repo\":\"group%u/project%u\",\"repo_url\":\"https://gitlab.example.com/group%u/project%u\",\"default_branch\":\"main\","
 	                 "\"ref\":\"refs/heads/%s\",\"branch\":\"%s\",\"sha\":\"%s\",\"status_text\":\"%s\",\"pipeline_id\":\"%u\",\"ci_run_id\":\"gitlab.example.com/group%u/project%u/%u\",",
@@ -199,13 +215,16 @@ static void run_deployment(struct gen *g, const struct run *r)
 	step_watch(g, r, at, "watching", "");
 	sw_buf_cat(&g->text, "]}");
 	run_samples(g, r, at);
+	if (bad)
+		run_alert(g, r, at + 60000, "firing");
+	if (r->n + OPEN >= g->runs)
+		return;
 	step_begin(g, r, at + 300000, "");
 	sw_buf_cat(&g->text, "\"recs\":[");
 	step_watch(g, r, at, "done", bad ? ",\"verdict\":\"fail\",\"reason\":\"evidence\",\"fired\":true,\"fail_at\":1,\"ended\":2" : ",\"verdict\":\"pass\",\"reason\":\"evidence\",\"ended\":2");
 	sw_buf_cat(&g->text, "]}");
 	if (!bad)
 		return;
-	run_alert(g, r, at + 60000, "firing");
 	if (r->n / 10 % 20 == 0) {
 		run_act(g, r, at + 61000, "started");
 		run_act(g, r, at + 90000, "done");
@@ -229,29 +248,34 @@ static void gen_run(struct gen *g, unsigned n)
 	run_events(g, &r);
 	if (r.deploys)
 		run_deployment(g, &r);
-	g->at += g->step;
+	g->at += STEP;
 }
 
 int main(int argc, char **argv)
 {
-	unsigned runs = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) / 10 : 0;
-	struct gen g = { .seed = argc > 3 ? strtoull(argv[3], NULL, 10) : 88172645463325252ull };
+	unsigned runs = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) / 10 : 0, other = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) / 10 : 0;
+	bool file = argc > 1 && strcmp(argv[1], "-") != 0;
+	unsigned first = file ? 0 : other;
+	struct gen g = { .seed = 88172645463325252ull + first, .runs = first + runs };
 	struct sw_err err = SW_ERR_INIT;
 	sw_dur began = sw_clock_mono();
 
-	if (argc < 3 || !runs || !g.seed) {
-		(void)fprintf(stderr, "usage: bench-history FILE EVENTS [SEED]\n");
+	if (argc < 3 || !runs) {
+		(void)fprintf(stderr, "usage: bench-history FILE EVENTS [MORE] | - MORE EVENTS\n");
 		return 2;
 	}
-	if (sw_store_open(argv[1], SW_STORE_WRITE, &g.s, &err) < 0) {
+	if (file && sw_store_open(argv[1], SW_STORE_WRITE, &g.s, &err) < 0) {
 		(void)fprintf(stderr, "%s\n", err.text);
 		return 1;
 	}
-	g.step = DAYS * SW_DAY / runs;
-	g.at = sw_clock_wall() - DAYS * SW_DAY;
+	g.at = sw_clock_wall() - (int64_t)STEP * (runs + (file ? other : 0));
 	for (unsigned i = 0; i < runs; i++)
-		gen_run(&g, i);
-	gen_flush(&g);
+		gen_run(&g, first + i);
+	gen_flush(&g, false);
+	if (!g.s) {
+		sw_buf_fini(&g.text);
+		return fflush(stdout) == 0 ? 0 : 1;
+	}
 	(void)printf("{\"entries\":%llu,\"journal_bytes\":%llu,\"seconds\":%.2f,\"cpu_seconds\":%.2f,\"per_second\":%.0f,\"skipped\":%llu,\"wall_seconds\":%.1f}\n", (unsigned long long)g.entries,
 	             (unsigned long long)g.bytes, g.seconds, gen_cpu(), (double)g.entries / g.seconds, (unsigned long long)sw_store_skipped(g.s),
 	             (double)(sw_clock_mono() - began) / 1000);

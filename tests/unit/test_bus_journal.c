@@ -3,15 +3,16 @@
 
 #include <errno.h>
 
-struct got { bool done; int r, ends; int64_t n, length, added; char first[48], last[48], from[48], lineage[48], json[64]; size_t bytes; };
+struct got { bool done, more; int r, ends; int64_t n, length, added; char first[48], last[48], from[48], lineage[48], json[64]; size_t bytes; };
 
-static void got(void *arg, int r, const struct sw_journal_line *lines, const struct sw_journal_ends *ends)
+static void got(void *arg, int r, const struct sw_journal_line *lines, bool more, const struct sw_journal_ends *ends)
 {
 	struct got *g = arg;
 
 	assert_false(g->done);
 	g->done = true;
 	g->r = r;
+	g->more = more;
 	g->ends = ends != NULL;
 	g->bytes = 0;
 	for (int i = 0; i < r; i++, g->n++) {
@@ -59,7 +60,7 @@ static void test_pieces(void **state)
 	(void)tick(&s);
 	follow(&s, &g, 4, 5 * SW_SECOND);
 	assert_int_equal(g.r, 4);
-	assert_true(g.ends);
+	assert_true(g.ends && g.more);
 	assert_string_equal(g.first, "1-0");
 	assert_string_equal(g.last, "10-0");
 	assert_int_equal(g.length, 10);
@@ -69,6 +70,7 @@ static void test_pieces(void **state)
 	assert_true(g.ends); /* it was full: what is behind may go while this one reads */
 	follow(&s, &g, 4, 5 * SW_SECOND);
 	assert_int_equal(g.r, 2);
+	assert_false(g.more);
 	assert_string_equal(g.json, "{\"n\":10}");
 	assert_int_equal(g.n, g.added);
 	follow(&s, &g, 4, 50); /* sure, caught up: it waits */

@@ -290,12 +290,13 @@ static void do_rest(struct both *b)
 
 struct followed { bool done; int r; struct sw_buf text; char from[48]; int64_t n, length, added; };
 
-static void rig_journal(void *arg, int r, const struct sw_journal_line *lines, const struct sw_journal_ends *ends)
+static void rig_journal(void *arg, int r, const struct sw_journal_line *lines, bool more, const struct sw_journal_ends *ends)
 {
 	struct followed *f = arg;
 
 	f->done = true;
 	f->r = r;
+	assert_true(more == (r == 500));
 	for (int i = 0; i < r; i++) {
 		rig_text(&f->text, lines[i].json);
 		sw_buf_putc(&f->text, '\n');

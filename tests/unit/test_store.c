@@ -230,7 +230,7 @@ static void test_read_only(void **state)
 /* Files may not grow: -ENOSPC, nothing of the batch is in; with room it goes on. */
 static int without_room(struct rig *g)
 {
-	struct rlimit limit = { 400000, RLIM_INFINITY };
+	struct rlimit limit = { 800000, RLIM_INFINITY };
 	struct sw_journal_entry e[64];
 	char lines[64][160], ids[64][24];
 	unsigned bits;
@@ -249,10 +249,17 @@ static int without_room(struct rig *g)
 		r = sw_store_apply(g->w, e, 64, &bits, &g->err);
 		n += r == 0;
 	}
-	if (r != -ENOSPC || !strstr(g->err.text, "the disk is full"))
+	if (n < 1 || r != -ENOSPC || !strstr(g->err.text, "the disk is full"))
 		return 2;
 	if (sw_sql_number(g->w->q, "SELECT count(*) FROM events", -1, &events, NULL) < 0 || events != 64 * n)
 		return 3;
+	/* held, it is not in when its end fails, and the writer stands where it stood */
+	if (sw_store_apply_at(g->w, e, 64, &(struct sw_store_at){ .added = -1, .more = true }, &bits, &g->err) == 0 && (sw_store_commit(g->w, &bits, &g->err) != -ENOSPC))
+		return 6;
+	(void)snprintf(ids[0], sizeof ids[0], "%d-63", n);
+	if (sw_store_held(g->w) || strcmp(sw_store_position(g->w, &g->a), ids[0]) != 0)
+		return 7;
+	(void)snprintf(ids[0], sizeof ids[0], "%d-0", n + 1);
 	limit.rlim_cur = RLIM_INFINITY;
 	if (setrlimit(RLIMIT_FSIZE, &limit) < 0 || sw_store_apply(g->w, e, 64, &bits, &g->err) < 0)
 		return 4;
@@ -339,6 +346,96 @@ static void test_position(void **state)
 	assert_int_equal(sw_store_gap(g.w, 1790000000000, "5-5", "9-0", "some were trimmed", &g.err), 0);
 	assert_int_equal(sw_store_gap(g.w, 1790000000999, "5-5", "9-0", "some were trimmed", &g.err), 0);
 	assert_int_equal(rig_list(&g, "gaps", NULL, NULL, NULL, NULL).n, 1);
+	rig_fini(&g);
+}
+
+static void held_apply(struct rig *g, const char *id, const char *json, bool more)
+{
+	struct sw_journal_entry e = { id, json, strlen(json) };
+	struct sw_store_at at = { .added = -1, .more = more };
+
+	assert_int_equal(sw_store_apply_at(g->w, &e, 1, &at, &g->touched, &g->err), 0);
+}
+
+/* What is held is for the writer only; it ends with a batch that is not, by commit, and before other transactions. */
+static void test_held(void **state)
+{
+	struct sw_keeping k = { SW_DAY, SW_DAY, 0 };
+	struct rig g;
+	sw_ms cut;
+
+	(void)state;
+	rig_init(&g);
+	held_apply(&g, "1-0", LINE("E1"), true);
+	held_apply(&g, "2-0", LINE("E2"), true);
+	assert_true(sw_store_held(g.w));
+	assert_int_equal(g.touched, 0);
+	assert_string_equal(sw_store_position(g.w, &g.a), "2-0");
+	assert_string_equal(sw_store_position(g.s, &g.a), "0-0");
+	assert_int_equal(rig_list(&g, "events", NULL, NULL, NULL, NULL).n, 0);
+	held_apply(&g, "3-0", LINE("E3"), false);
+	assert_false(sw_store_held(g.w));
+	assert_int_equal(g.touched, SW_TOUCHED_EVENTS);
+	assert_string_equal(sw_store_position(g.s, &g.a), "3-0");
+	assert_int_equal(rig_list(&g, "events", NULL, NULL, NULL, NULL).n, 3);
+
+	held_apply(&g, "4-0", LINE("E4"), true);
+	assert_int_equal(sw_store_commit(g.w, &g.touched, &g.err), 0);
+	assert_int_equal(g.touched, SW_TOUCHED_EVENTS);
+	assert_int_equal(sw_store_commit(g.w, &g.touched, &g.err), 0);
+	assert_int_equal(g.touched, 0);
+	assert_string_equal(sw_store_position(g.s, &g.a), "4-0");
+
+	held_apply(&g, "5-0", LINE("E5"), true);
+	assert_int_equal(sw_store_prune(g.w, &k, 1790000000200, &cut, &g.err), 0);
+	assert_int_equal(rig_list(&g, "events", NULL, NULL, NULL, NULL).n, 5);
+	held_apply(&g, "6-0", "{}", false);
+	assert_int_equal(g.touched, SW_TOUCHED_EVENTS); /* of what had to end before */
+	rig_fini(&g);
+}
+
+/* A catching up that lasts is seen while it lasts. */
+static void test_held_long(void **state)
+{
+	char id[32], line[200];
+	struct rig g;
+	int i = 0;
+
+	(void)state;
+	rig_init(&g);
+	do {
+		(void)snprintf(id, sizeof id, "%d-0", ++i);
+		(void)snprintf(line, sizeof line, LINE("L%d"), i);
+		held_apply(&g, id, line, true);
+	} while (sw_store_held(g.w) && i < 100000);
+	assert_true(i <= 8192);
+	assert_string_equal(sw_store_position(g.s, &g.a), id);
+	rig_fini(&g);
+}
+
+/* Held and gone: it is read again. */
+static void test_held_killed(void **state)
+{
+	struct rig g;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	rig_init(&g);
+	held_apply(&g, "1-0", LINE("E1"), false);
+	rig_close(&g);
+	pid = fork();
+	if (pid == 0) {
+		if (sw_store_open(g.path, SW_STORE_WRITE, &g.w, &g.err) < 0)
+			_exit(1);
+		held_apply(&g, "2-0", LINE("E2"), true);
+		_exit(sw_store_held(g.w) ? 0 : 2);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	rig_open(&g);
+	assert_string_equal(sw_store_position(g.w, &g.a), "1-0");
+	assert_int_equal(rig_list(&g, "events", NULL, NULL, NULL, NULL).n, 1);
 	rig_fini(&g);
 }
 
@@ -470,7 +567,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_made), cmocka_unit_test(test_absent), cmocka_unit_test(test_one_writer), cmocka_unit_test(test_older),
 		cmocka_unit_test(test_broken), cmocka_unit_test(test_empty), cmocka_unit_test(test_foreign), cmocka_unit_test(test_read_only),
-		cmocka_unit_test(test_full), cmocka_unit_test(test_forked), cmocka_unit_test(test_gone), cmocka_unit_test(test_position), cmocka_unit_test(test_retention),
+		cmocka_unit_test(test_full), cmocka_unit_test(test_forked), cmocka_unit_test(test_gone), cmocka_unit_test(test_position), cmocka_unit_test(test_held), cmocka_unit_test(test_held_long), cmocka_unit_test(test_held_killed), cmocka_unit_test(test_retention),
 		cmocka_unit_test(test_size),
 	};
 
