@@ -171,6 +171,36 @@ const char *sw_engine_ask_key(struct sw_arena *a, const char *act)
 	return sw_arena_printf(a, "ask-key:%s", act);
 }
 
+/*
+ * A fact of a delivery is in the journal already, whole: the line of its intake. Here it is named, by what tells it apart from the
+ * delivery's others; what a person told has no such line and stands as it is.
+ */
+static void step_journal_fact(struct sw_jw *w, const struct sw_jnode *msg, const struct sw_jnode *ev)
+{
+	static const char *const names[] = { "kind", "status", "source", "event_id", "repo", "environment", "sha", "ci_run_id" };
+
+	sw_jw_obj(w, NULL);
+	sw_jw_str(w, "t", "fact");
+	sw_jw_int(w, "how", sw_jint(msg, "how", 0));
+	sw_jw_obj(w, "ev");
+	for (size_t i = 0; i < SW_COUNT(names); i++)
+		sw_jw_opt(w, names[i], sw_jstr(ev, names[i]));
+	sw_jw_obj_end(w);
+	sw_jw_obj_end(w);
+}
+
+static void step_journal_in(struct step *s, size_t i, struct sw_jw *w)
+{
+	const struct sw_jnode *msg = s->in->msgs[i], *ev = sw_jget(msg, "ev");
+
+	if (sw_streq(sw_jstr(msg, "t"), "fact") && sw_jstr(ev, "event_id") && !sw_streq(sw_jstr(ev, "source"), "cli"))
+		step_journal_fact(w, msg, ev);
+	else if (s->in->texts)
+		sw_jw_raw(w, NULL, s->in->texts[i], strlen(s->in->texts[i]));
+	else
+		sw_jw_node(w, NULL, msg);
+}
+
 /* The journal's line: what came in and what was decided, for `explain` and the recorder. */
 static void step_journal(struct step *s)
 {
@@ -185,12 +215,8 @@ static void step_journal(struct step *s)
 	sw_jw_opt(&w, "refused", s->in->refused);
 	sw_jw_opt(&w, "hold", s->in->hold);
 	sw_jw_arr(&w, "in");
-	for (size_t i = 0; i < s->in->n_msgs; i++) {
-		if (s->in->texts)
-			sw_jw_raw(&w, NULL, s->in->texts[i], strlen(s->in->texts[i]));
-		else
-			sw_jw_node(&w, NULL, s->in->msgs[i]);
-	}
+	for (size_t i = 0; i < s->in->n_msgs; i++)
+		step_journal_in(s, i, &w);
 	sw_jw_arr_end(&w);
 	if (s->in->fails && s->in->fails->n)
 		sw_jw_node(&w, "fails", s->in->fails);

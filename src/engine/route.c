@@ -2,6 +2,7 @@
  * Routing: which aggregates an event concerns; and the commits that a push leaves behind for later messages.
  *
  *   deployment, job, pipeline, report   the places that claim it (fact), and but for deployments the line of its ref (fact)
+ *   push                                the line of its ref (fact), where a rule may be set off by it: most are not, and they are many
  *   alarm                               the places it names (told), and its own line (fact)
  *   report of no deployment             all places of its service, for its numbers (told)
  */
@@ -62,19 +63,26 @@ const char *sw_engine_pushes_key(struct sw_arena *a, const char *repo, const cha
 	return sw_arena_printf(a, "pushes:%s/%s", route_name(a, repo), route_name(a, ref ? ref : "-"));
 }
 
-/* What a push leaves: shas, and its commits with their files. */
+/* What a push leaves: shas, and its commits with their files. The event itself is in the journal. */
 static void route_keep(const struct sw_event *ev, struct sw_arena *a, struct sw_routed *ret)
 {
 	struct sw_buf b = SW_BUF_INIT;
+	struct sw_event slim;
 	struct sw_jw w;
 
 	if (ev->kind != SW_EV_PUSH || !ev->branch || ev->deleted || !ev->sha || !ev->repo)
 		return;
+	sw_event_init(&slim);
+	slim.kind = ev->kind;
+	slim.commits = ev->commits;
+	slim.n_commits = ev->n_commits;
+	slim.commits_total = ev->commits_total;
+	slim.files_cut = ev->files_cut;
 	sw_jw_init(&w, &b);
 	sw_jw_obj(&w, NULL);
 	sw_jw_opt(&w, "before", ev->before);
 	sw_jw_str(&w, "sha", ev->sha);
-	sw_event_write(ev, true, &w, "ev");
+	sw_event_write(&slim, true, &w, "ev");
 	sw_jw_obj_end(&w);
 	ret->keep_key = sw_engine_pushes_key(a, ev->repo, ev->branch);
 	ret->keep_value = sw_arena_strndup(a, b.p, b.n);
@@ -137,11 +145,27 @@ static void route_alarm(const struct sw_engine *e, const struct sw_event *ev, st
 		.msg = route_fact(a, ev, SW_CLAIM_NONE, false) };
 }
 
+/* Other events leave something at their line that a later one is compared with: what ran, what was red. */
+static bool route_line(const struct sw_engine *e, const struct sw_event *ev, const char *service)
+{
+	static const enum sw_trigger_kind kinds[] = { SW_TR_PUSH, SW_TR_CUSTOM };
+	struct sw_rules_walk walk;
+
+	if (ev->kind != SW_EV_PUSH)
+		return ev->kind != SW_EV_DEPLOYMENT && ev->kind != SW_EV_NONE;
+	for (size_t i = 0; i < SW_COUNT(kinds); i++) {
+		sw_rules_walk(e->rules, kinds[i], false, service, &walk);
+		if (sw_rules_next(&walk))
+			return true;
+	}
+	return false;
+}
+
 void sw_engine_route(const struct sw_engine *e, const struct sw_event *ev, struct sw_arena *a, struct sw_routed *ret)
 {
 	struct sw_claimed claims[PLACES_MOST];
 	size_t n = sw_places_claim(e->places, ev, a, claims, SW_COUNT(claims));
-	bool ours = ev->repo && sw_places_service_of(e->places, ev, a);
+	const char *ours = ev->repo ? sw_places_service_of(e->places, ev, a) : NULL;
 
 	memset(ret, 0, sizeof *ret);
 	if (ev->kind == SW_EV_ALARM) {
@@ -155,7 +179,7 @@ void sw_engine_route(const struct sw_engine *e, const struct sw_event *ev, struc
 			.msg = route_fact(a, ev, claims[i].how, false) };
 	if (n == 0 && ev->kind == SW_EV_REPORT && ev->n_metrics)
 		route_places(e, ev, a, ret);
-	if (ours && ev->kind != SW_EV_DEPLOYMENT && ev->kind != SW_EV_NONE)
+	if (ours && route_line(e, ev, ours))
 		ret->facts[ret->n_facts++] = (struct sw_step_tell){
 			.aggregate = sw_arena_printf(a, "line:%s/%s/%s", ev->source, route_name(a, ev->repo), route_name(a, route_ref(ev))),
 			.msg = route_fact(a, ev, SW_CLAIM_NONE, ev->kind == SW_EV_PUSH) };

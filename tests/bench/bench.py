@@ -157,15 +157,28 @@ def drained(redis):
     return redis.call("XLEN", "{sw}:in") == 0 and redis.call("XLEN", "{sw}:work") == 0
 
 
+# A push is a step only where a rule may be set off by it.
+ASKED = """\
+- {name: secrets, on: push, if: 'changed("secrets/**")', then: alert}
+- {name: slow, on: deploy-to-prod, watch: 5m, if: http_latency_p95 > 1500ms for 3 checks, then: [alert]}
+"""
+
+
 def e2e(b):
     """Taken, parsed, stepped and committed: until both streams are empty. Then the answer time at half that rate."""
-    for payload in parts.payloads(b.folder)[:2]:
+    push, run = parts.payloads(b.folder)[:2]
+    for payload, rules, what in ((push, ASKED, ", which a rule asks for"), (push, None, ", which no rule asks for: no step"), (run, None, "")):
         folder = b.subfolder()
         redis = parts.Redis(folder)
         running = []
+        named = {"conf": parts.CONF}
+        if rules:
+            named = {"conf": parts.CONF + 'rules: "{rules}"\n', "rules": os.path.join(folder, "rules.yaml")}
+            with open(named["rules"], "w") as f:
+                f.write(rules)
         try:
-            running.append(parts.Shipwatch(folder, b.build, redis))
-            running.append(parts.Worker(folder, b.build, redis))
+            running.append(parts.Shipwatch(folder, b.build, redis, **named))
+            running.append(parts.Worker(folder, b.build, redis, **named))
             gateway = running[0]
             bodies = payload.variants(16)
             n = b.count(20000)
@@ -176,11 +189,11 @@ def e2e(b):
             seconds = time.monotonic() - start
             dead, journal = redis.call("XLEN", "{sw}:dead"), redis.call("XLEN", "{sw}:journal")
             rate = taken["expected"] / seconds
-            say(f"\nend to end: {payload.title()} of 16 repositories")
+            say(f"\nend to end: {payload.title()} of 16 repositories{what}")
             say(f"  {taken['expected']} taken in {sent:.2f} s, committed after {seconds:.2f} s: {rate:.0f}/s; journal {journal} lines, dead letters {dead}")
             half = parts.load(b.build, gateway.port, "/hooks/github", "github", payload.event, bodies, max(200, int(rate / 2 * (2 if b.short else 8))), seconds=30, rate=max(1, rate / 2))
             say(f"  at half that rate ({rate / 2:.0f}/s): answers p50 {half['p50_ms']:.2f} ms, p99 {half['p99_ms']:.2f} ms, max {half['max_ms']:.2f} ms")
-            b.note("e2e", payload.name, rate=rate, taken=taken, half=half, dead=dead, journal=journal)
+            b.note("e2e", payload.name + ("" if rules or payload is run else "-quiet"), rate=rate, taken=taken, half=half, dead=dead, journal=journal)
         finally:
             for p in reversed(running):
                 p.stop()

@@ -32,6 +32,7 @@ static struct {
 	struct sw_engine e;
 	struct sim_world w;
 	struct sw_buf told;         /* a line a record */
+	struct sw_buf fact;         /* as it stands in the line of its step */
 	struct sw_map last;         /* "dep <id>" → its last record */
 	size_t steps, lines, quiet; /* lines of the journal, those without records */
 	double errors;
@@ -91,6 +92,14 @@ static void journal(void *arg, const char *line)
 	fix.lines++;
 	fix.quiet += !recs;
 	assert_true(!recs || recs->n); /* none: left out */
+	for (const struct sw_jnode *m = sw_jget(n, "in")->child; m; m = m->next)
+		if (sw_jstr(sw_jget(m, "ev"), "event_id")) {
+			struct sw_jw w;
+
+			sw_buf_reset(&fix.fact);
+			sw_jw_init(&w, &fix.fact);
+			sw_jw_node(&w, NULL, m);
+		}
 	for (const struct sw_jnode *x = recs ? recs->child : NULL; x; x = x->next) {
 		const char *key, *what = record_line(sw_jstr(x, "k"), sw_jget(x, "d"), sw_jstr(n, "agg"), &key);
 		struct sw_buf b = SW_BUF_INIT;
@@ -170,6 +179,7 @@ static int teardown(void **state)
 		free(e->value);
 	sw_map_fini(&fix.last);
 	sw_buf_fini(&fix.told);
+	sw_buf_fini(&fix.fact);
 	(void)teardown_world();
 	sw_arena_fini(&fix.a);
 	return 0;
@@ -190,6 +200,7 @@ static void deployed(const char *id, const char *sha, enum sw_status status)
 	sw_event_init(&ev);
 	ev.kind = SW_EV_DEPLOYMENT;
 	ev.source = ev.source_kind = "gitlab";
+	ev.event_id = sw_arena_printf(&fix.a, "E%s", id);
 	ev.host = "git.example.com";
 	ev.repo = "acme/web";
 	ev.environment = "prod";
@@ -221,6 +232,9 @@ static void test_story(void **state)
 	deployed("1", GOOD, SW_ST_RUNNING);
 	run(10 * SW_SECOND);
 	want("dep " GOOD " running\n");
+	/* the event is in the line of its intake; here it is named */
+	assert_string_equal(sw_buf_str(&fix.fact), "{\"t\":\"fact\",\"how\":1,\"ev\":{\"kind\":\"deployment\",\"status\":\"running\",\"source\":\"gitlab\",\"event_id\":\"E1\","
+	                    "\"repo\":\"acme/web\",\"environment\":\"prod\",\"sha\":\"" GOOD "\"}}");
 	deployed("1", GOOD, SW_ST_SUCCESS);
 	run(6 * SW_MINUTE);
 	want("dep " GOOD " success\n"
