@@ -159,11 +159,14 @@ static void intake_event(struct intake *in, const struct sw_source *src, struct 
 	}
 	if (rt.keep_key)
 		intake_keep(in, rt.keep_key, rt.keep_value, KEEP_TTL, KEEP_CAP);
+	else
+		ev->n_commits = 0; /* nobody will ask for them: the history need not have them */
 	if (rt.unclaimed)
 		intake_unclaimed(in, ev);
 	sw_log_ids_set(NULL);
 }
 
+/* The events, whole, for the history: here only, whoever is told of them. */
 static void intake_journal(struct intake *in, const struct sw_events *evs)
 {
 	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
@@ -180,8 +183,17 @@ static void intake_journal(struct intake *in, const struct sw_events *evs)
 	if (evs->left_out)
 		sw_jw_int(&jw, "left_out", (int64_t)evs->left_out);
 	sw_jw_arr(&jw, "events");
-	for (size_t i = 0; i < evs->n && b.n < JOURNAL_MAX; i++)
+	for (size_t i = 0; i < evs->n && b.n < JOURNAL_MAX; i++) {
+		size_t before = b.n;
+		struct sw_jw was = jw;
+
+		sw_event_write(&evs->items[i], true, &jw, NULL);
+		if (b.n - before <= JOURNAL_MAX)
+			continue;
+		sw_buf_truncate(&b, before);
+		jw = was;
 		sw_event_write(&evs->items[i], false, &jw, NULL);
+	}
 	sw_jw_arr_end(&jw);
 	sw_jw_obj_end(&jw);
 	in->journal = sw_arena_strndup(&in->a, b.p, b.n);
