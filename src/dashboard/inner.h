@@ -125,8 +125,8 @@ const char *dash_badge_word(struct page *p, const char *word);
 void dash_see(struct page *p, const char *location);
 /* All requests under way are answered with 503; when the bus is gone. */
 void dash_visits_end(struct dash *d);
-/* Headers that every answer has: policy of content, no sniffing. Return: how many. */
-size_t dash_headers_common(struct sw_header *h, const char *cache);
+/* Headers that every answer has: policy of content, no sniffing, not kept unless the answer says so (Cache-Control). */
+void dash_headers_always(struct sw_http_server *http);
 
 /* ---- ask.c: what Redis knows ---- */
 

@@ -119,8 +119,8 @@ void dash_live_touched(struct dash *d, unsigned bits)
 
 static void live_begin(struct page *p)
 {
-	struct sw_header h[16];
-	struct sw_http_answer a = { .status = 200, .type = "text/event-stream; charset=utf-8", .headers = h, .n_headers = dash_headers_common(h, "no-store, no-transform") };
+	static const struct sw_header h[] = { { "Cache-Control", "no-store, no-transform" }, { "X-Accel-Buffering", "no" } };
+	struct sw_http_answer a = { .status = 200, .type = "text/event-stream; charset=utf-8", .headers = h, .n_headers = SW_COUNT(h) };
 	struct live *l = p->d->live;
 	const char *last = sw_page_query(p, "last"), *header = sw_http_header(p->req, "last-event-id"), *now;
 	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
@@ -143,7 +143,6 @@ static void live_begin(struct page *p)
 	owner.arg = v;
 	v->l = l;
 	v->until = sw_loop_mono(p->d->loop) + LIFE;
-	h[a.n_headers++] = (struct sw_header){ "X-Accel-Buffering", "no" };
 	dash_later(p);
 	v->st = sw_http_stream_begin(p->req, &a, BUFFER, &owner);
 	if (!v->st || !sw_http_stream_send(v->st, b.p, b.n)) {
