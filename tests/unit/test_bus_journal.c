@@ -223,7 +223,7 @@ static void test_memory(void **state)
 	follow(&s, &g, 2, SW_SECOND);
 	assert_true(g.r == 0 && g.ends);
 	for (int i = 0; i < 3; i++)
-		RIG_CALL(&p, sw_bus_hold(s.bus, NULL, i & 1, "ann", "w", rig_done, &p));
+		RIG_CALL(&p, sw_bus_hold(s.bus, NULL, i & 1, &ann, "w", rig_done, &p));
 	follow(&s, &g, 2, SW_SECOND);
 	assert_true(g.r == 2 && !g.ends);
 	follow(&s, &g, 2, SW_SECOND);
@@ -231,7 +231,7 @@ static void test_memory(void **state)
 	follow(&s, &g, 2, 20);
 	assert_true(g.r == 0 && !g.ends);
 	ask(&s, &g, 2, 5 * SW_SECOND);
-	RIG_CALL(&p, sw_bus_hold(s.bus, "web", true, "ann", "w", rig_done, &p));
+	RIG_CALL(&p, sw_bus_hold(s.bus, "web", true, &ann, "w", rig_done, &p));
 	RIG_UNTIL(g.done);
 	assert_true(g.r == 1 && strstr(g.json, "\"scope\":\"web\""));
 	ask(&s, &g, 2, 5 * SW_SECOND);
@@ -253,3 +253,4 @@ int main(void)
 	}
 	return cmocka_run_group_tests(tests, rig_setup, redis_teardown);
 }
+	const struct sw_decider ann = { .who = "ann", .via = "link" };
