@@ -253,7 +253,8 @@ void sw_bus_dead_end(struct sw_bus *bus, const char *id, bool again, const struc
 /* by: who and by which way; on everything (scope NULL) or "service" or "service/env". r: 0 or -errno */
 void sw_bus_hold(struct sw_bus *bus, const char *scope, bool on, const struct sw_decider *by, const char *why, sw_done_cb cb, void *arg);
 /* A text reply: JSON; NULL with r 0: there is no such thing; -EINVAL: no such query. dead list: newest first; from: "-" or the id
- * of the last one seen. keys: "status" (queue lengths, ages, ctl, workers, gateways, holds, dead count, timers count),
+ * of the last one seen. keys: "status" (queue lengths, ages, ctl, workers, gateways, holds, dead count, timers count), "status <id>" (also
+ * journal_waits_ms: how long the first line of the journal after that id is there already; 0: there is none),
  * "dead list <from> <count>", "dead show <id>", "aggregates <prefix> <count>" (names), "aggregate <name>" (v, state) */
 typedef void (*sw_text_cb)(void *arg, int r, const char *json);
 void sw_bus_query(struct sw_bus *bus, const char *what, sw_text_cb cb, void *arg);

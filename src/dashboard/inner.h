@@ -143,6 +143,18 @@ void dash_recorder_signal(struct dash *d, int signo);
 /* SIGTERM, then SIGKILL after so long; returns when it is gone. */
 void dash_recorder_end(struct dash *d, sw_dur wait);
 
+/* How the history is written, as far as Redis (p->status) and the recorder's meters tell. */
+struct dash_recording {
+	bool runs, written;          /* written: what the recorder says; where another process records the same file it says no */
+	sw_dur waits;                /* how long the first entry waits that is not in it; 0: none; -1: not known */
+	const char *why;             /* why it does not run; "" */
+};
+#define DASH_BEHIND      SW_MINUTE       /* then people are told */
+#define DASH_NOT_WRITTEN (5 * SW_SECOND) /* the same where it cannot be written */
+void dash_recording(const struct page *p, struct dash_recording *ret);
+/* Whether people have to know: NULL, or "down", "not written", "behind". */
+const char *dash_recording_wrong(const struct dash_recording *x);
+
 /* ---- store ---- */
 
 /* Opens the history when it is there and not yet open, or another file took its place; at most once a second. */

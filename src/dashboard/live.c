@@ -22,6 +22,7 @@ struct live {
 	unsigned touched;            /* not told yet */
 	struct sw_timer tell, beat;
 	sw_dur told_at;
+	bool written;                /* the history could be, at the last beat */
 	char boot[24];               /* of the ids: another process, another count */
 	unsigned long long seq;
 };
@@ -83,24 +84,6 @@ static void live_tell(void *arg)
 	live_all(l, b.p, b.n);
 }
 
-/* So that proxies keep the connection, and one that is dead is found. */
-static void live_beat(void *arg)
-{
-	struct live *l = arg;
-	sw_dur now = sw_loop_mono(l->d->loop);
-
-	for (struct viewer *v = l->viewers, *next; v; v = next) {
-		next = v->next;
-		if (now >= v->until) {
-			sw_http_stream_end(v->st);
-			viewer_free(v);
-		}
-	}
-	live_all(l, ":\n\n", 3);
-	if (l->viewers)
-		sw_timer_set(&l->beat, BEAT);
-}
-
 void dash_live_touched(struct dash *d, unsigned bits)
 {
 	struct live *l = d->live;
@@ -115,6 +98,30 @@ void dash_live_touched(struct dash *d, unsigned bits)
 	since = sw_loop_mono(d->loop) - l->told_at;
 	if (!sw_timer_armed(&l->tell))
 		sw_timer_set(&l->tell, l->told_at && since < TOLD_EVERY ? TOLD_EVERY - since : TOLD_AFTER);
+}
+
+/* So that proxies keep the connection, and one that is dead is found. */
+static void live_beat(void *arg)
+{
+	struct live *l = arg;
+	sw_dur now = sw_loop_mono(l->d->loop);
+	bool written;
+
+	for (struct viewer *v = l->viewers, *next; v; v = next) {
+		next = v->next;
+		if (now >= v->until) {
+			sw_http_stream_end(v->st);
+			viewer_free(v);
+		}
+	}
+	live_all(l, ":\n\n", 3);
+	/* Nothing is recorded, so nothing tells of it. */
+	written = sw_metric_total(l->d->meters.recorder_own.written) > 0;
+	if (!written || !l->written)
+		dash_live_touched(l->d, DASH_TOUCHED_STATUS);
+	l->written = written;
+	if (l->viewers)
+		sw_timer_set(&l->beat, BEAT);
 }
 
 static void live_begin(struct page *p)

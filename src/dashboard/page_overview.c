@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "dashboard/inner.h"
 #include "dashboard/pages.h"
 #include "shipwatch/clock.h"
 
@@ -129,6 +130,35 @@ static void need_system(struct page *p, struct needs *x)
 	}
 }
 
+/* The pages themselves: what they show is as old as what was recorded last. */
+static void need_history(struct page *p, struct needs *x)
+{
+	struct dash_recording rec;
+	const char *wrong;
+
+	dash_recording(p, &rec);
+	wrong = dash_recording_wrong(&rec);
+	if (!wrong)
+		return;
+	need(p, x, sw_streq(wrong, "down") ? "down" : "warning");
+	sw_html(&p->out, "<strong><a href=\"/status#history\">%s</a></strong> ", sw_streq(wrong, "down") ? W(p, "The recorder does not run.", "记录进程未运行。") :
+	        sw_streq(wrong, "behind") ? W(p, "The history is behind.", "历史记录滞后。") : W(p, "The history cannot be written.", "历史记录无法写入。"));
+	sw_buf_cat(&p->out, "<span class=\"muted\">");
+	if (rec.waits > 0) {
+		sw_html(&p->out, "%s ", W(p, "These pages lack what happened in the last", "页面缺少的时段：最近"));
+		page_about(p, rec.waits);
+		sw_html(&p->out, "%s ", W(p, ".", "。"));
+	}
+	if (sw_streq(wrong, "down"))
+		sw_html(&p->out, "%s%s%s", rec.why, *rec.why ? W(p, "; ", "；") : "", W(p, "it is started again by itself and reads on where it was.", "它会自动重启并从中断处继续。"));
+	else if (sw_streq(wrong, "behind"))
+		sw_html(&p->out, "%s", W(p, "The recorder is catching up, or hangs.", "记录进程正在追赶，或已停止响应。"));
+	else
+		sw_html(&p->out, "%s", W(p, "The log says why: a full disk, a file that cannot be written, another program that holds it. It is tried again by itself.",
+		                         "日志中有原因：磁盘已满、文件不可写，或被其他程序占用。会自动重试。"));
+	sw_buf_cat(&p->out, "</span>");
+}
+
 static void need_silent(struct page *p, struct needs *x)
 {
 	for (size_t i = 0; p->store && i < p->cfg->n_sources; i++) {
@@ -156,6 +186,7 @@ static void needs(struct page *p)
 	need_unknown(p, &x);
 	need_held(p, &x);
 	need_system(p, &x);
+	need_history(p, &x);
 	need_silent(p, &x);
 	if (x.n)
 		sw_buf_cat(&p->out, "</div></li></ul>\n");

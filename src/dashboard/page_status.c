@@ -183,15 +183,28 @@ static void channels(struct page *p)
 
 static void history(struct page *p)
 {
+	struct dash_recording rec;
+	const char *wrong;
 	struct sw_rows gaps;
 
+	dash_recording(p, &rec);
+	wrong = dash_recording_wrong(&rec);
 	page_section(p, "history", W(p, "The history", "历史记录"), "status");
 	sw_buf_cat(&p->out, "<dl class=\"facts\">\n");
 	page_fact_begin(p, W(p, "Recorder", "记录进程"));
-	sw_html_badge(p, p->d->recorder.pid > 0 ? "up" : "down");
-	if (p->d->recorder.pid <= 0)
-		sw_html(&p->out, " %s", p->d->recorder.why);
+	sw_html_badge(p, rec.runs ? "up" : "down");
+	if (!rec.runs)
+		sw_html(&p->out, " %s", rec.why);
+	if (wrong && rec.runs) {
+		sw_html_badge(p, "warning");
+		sw_html(&p->out, " %s", sw_streq(wrong, "behind") ? W(p, "behind", "滞后") : W(p, "cannot write, see the log", "无法写入，见日志"));
+	}
 	page_fact_end(p);
+	if (wrong && rec.waits > 0) {
+		page_fact_begin(p, W(p, "Not recorded since", "未记录时长"));
+		page_about(p, rec.waits);
+		page_fact_end(p);
+	}
 	if (p->store) {
 		const char *at = sw_store_position(p->store, &p->a);
 
