@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* clang-format off */
-static const char *const words[SW_W_COUNT][2] = {
+static const char *const words[SW_WORDS][2] = {
 	[SW_W_BEFORE] = { "before", "部署前" }, [SW_W_LIMIT] = { "limit", "阈值" }, [SW_W_VERSION] = { "version", "版本" }, [SW_W_COMMIT] = { "commit", "提交" },
 	[SW_W_ALARM] = { "alarm", "告警" },
 	[SW_W_MORE] = { "… +", "… 另有 " }, [SW_W_MORE_END] = { " more", " 项" },

@@ -8,7 +8,7 @@
 enum sw_word {
 	SW_W_BEFORE, SW_W_LIMIT, SW_W_VERSION, SW_W_COMMIT, SW_W_ALARM, SW_W_MORE, SW_W_MORE_END, SW_W_DRY, SW_W_REPEAT, SW_W_RESOLVED,
 	SW_W_COLON, SW_W_COMMA, SW_W_WAITED, SW_W_SINCE, SW_W_OTHERS, SW_W_FIRING, SW_W_NOTICE, SW_W_UNLISTED,
-	SW_W_UNTIL, SW_W_ELSE_NOT, SW_W_ELSE_DONE, SW_W_DECIDE, SW_W_COUNT
+	SW_W_UNTIL, SW_W_ELSE_NOT, SW_W_ELSE_DONE, SW_W_DECIDE, SW_WORDS
 };
 /* clang-format on */
 
@@ -26,5 +26,10 @@ struct sw_buf;
  * in room until that changes. NULL in, NULL out.
  */
 const char *sw_word_said(const char *s, enum sw_locale l, struct sw_buf *room);
+/*
+ * What a comparison saw (a value, a limit, what was before, a note) or why a watch had no verdict, as people read it: "too_few" is "too
+ * few requests"; numbers and texts from outside stay. In every language; lifetimes as above.
+ */
+const char *sw_word_seen(const char *s, enum sw_locale l, struct sw_buf *room);
 
 #endif
