@@ -51,7 +51,7 @@ static void put_progress(struct page *p, const struct sw_row *r)
 	sw_buf_cat(&p->out, "<span class=\"muted nowrap\">");
 	if (until > p->now) {
 		page_about(p, until - p->now);
-		sw_buf_cat(&p->out, W(p, " left", " 后结束"));
+		sw_buf_cat(&p->out, W(p, " left", "后结束"));
 	} else {
 		sw_html_text(&p->out, W(p, "its window is over", "观察期已过"));
 	}
@@ -187,7 +187,7 @@ static void row_verdict(struct page *p, struct table *t, const struct watch_view
 	sw_buf_putc(&p->out, ' ');
 	sw_html_badge(p, x->verdict);
 	if (x->reason)
-		sw_html(&p->out, " <span class=\"muted\">%s</span>", sw_word_known(x->reason, p->locale));
+		sw_html(&p->out, " <span class=\"muted\">%s</span>", sw_word_reason(x->reason, p->locale));
 }
 
 static void rows(struct page *p, const struct watch_view *x, const struct sw_jnode *step)
@@ -213,7 +213,7 @@ static void rows(struct page *p, const struct watch_view *x, const struct sw_jno
 		step_rows(p, &t, x, step);
 		if (between > 1) {
 			row_whole(p, &t, "folded muted");
-			sw_buf_printf(&p->out, W(p, "… %zu looks that say the same", "… %zu 次相同结果"), between - 1);
+			sw_buf_printf(&p->out, between == 2 ? W(p, "… %zu look that says the same", "… %zu 次相同结果") : W(p, "… %zu looks that say the same", "… %zu 次相同结果"), between - 1);
 		}
 		if (last != step)
 			step_rows(p, &t, x, last);
@@ -312,7 +312,7 @@ static void facts(struct page *p, const struct watch_view *x)
 		page_fact_begin(p, W(p, "Looks", "检查"));
 		sw_html(&p->out, "%lld", (long long)sw_row_int(x->row, "checks", 0));
 		if (sw_row_int(x->row, "known", -1) >= 0)
-			sw_html(&p->out, ", %lld %s", (long long)sw_row_int(x->row, "known", 0), W(p, "with an answer", "次有效"));
+			sw_buf_printf(&p->out, W(p, ", %lld with an answer", " 次，有效 %lld 次"), (long long)sw_row_int(x->row, "known", 0));
 		page_fact_end(p);
 	}
 	page_fact(p, W(p, "Watch", "观察编号"), x->id);
@@ -337,7 +337,7 @@ void page_watch(struct page *p, const struct sw_row *dep, const struct sw_row *w
 	                 "<h2 id=\"watch-%s-h\">%s</h2>", x.id, x.id, x.id, x.rule);
 	sw_html_badge(p, x.verdict ? x.verdict : x.state);
 	if (x.reason)
-		sw_html(&p->out, "<span class=\"muted\">%s</span>", sw_word_known(x.reason, p->locale));
+		sw_html(&p->out, "<span class=\"muted\">%s</span>", sw_word_reason(x.reason, p->locale));
 	if (open && x.verdict)
 		sw_html(&p->out, "<span class=\"muted\">%s</span>", W(p, "followed until it recovers", "持续跟踪直到恢复"));
 	else if (open)

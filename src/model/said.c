@@ -41,7 +41,7 @@ static const struct { enum sw_reading r; const char *words[2]; } readings[] = {
 	{ SW_R_NAN, { "not a number", "不是数值" } },
 	{ SW_R_STALE, { "out of date", "数据过期" } },
 	{ SW_R_ERROR, { "no answer", "查询失败" } },
-	{ SW_R_TOO_FEW, { "too few requests", "请求过少" } },
+	{ SW_R_TOO_FEW, { "too little data", "数据过少" } },
 };
 
 /* Pieces of what was seen, between commas and semicolons. */

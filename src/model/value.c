@@ -118,7 +118,7 @@ static void put_what(struct text *t)
 	else if (own)
 		what_part(t, from, own);
 	else if (al->verdict && al->news == SW_NEWS_INCONCLUSIVE)
-		what_part(t, from, translated(t, first_of(al->reason, al->rule, NULL)));
+		what_part(t, from, al->reason && *al->reason ? sw_word_reason(al->reason, al->locale) : al->rule);
 	else
 		what_part(t, from, first_of(al->rule, al->title, NULL));
 	if (!al->verdict && al->kind && al->event_status) {
@@ -181,7 +181,7 @@ static void put_seen(struct text *t, const char *s)
 	put(t, sw_word_seen(s, t->al->locale, &room));
 }
 
-/* "limit 1.5s, before 310ms"; "limit: too few requests" where there is none. */
+/* "limit 1.5s, before 310ms"; "limit: too little data" where there is none. */
 static void put_limits(struct text *t, const struct sw_finding *f)
 {
 	const struct {
@@ -317,7 +317,7 @@ void text_value(struct text *t, enum sw_tmpl_value v, size_t item)
 	case SW_TV_NEWS: put(t, sw_word_news(al->news, al->locale)); break;
 	case SW_TV_REPEAT: put(t, al->repeat ? word(t, SW_W_REPEAT) : NULL); break;
 	case SW_TV_VERDICT: put(t, translated(t, al->verdict)); break;
-	case SW_TV_REASON: put(t, translated(t, al->reason)); break;
+	case SW_TV_REASON: put(t, sw_word_reason(al->reason, al->locale)); break;
 	case SW_TV_RULE: put(t, al->rule); break;
 	case SW_TV_SUMMARY: /* else {what} has it */
 		put(t, al->n_findings || al->news >= SW_NEWS_ROLLBACK_WAITING ? al->summary : NULL);

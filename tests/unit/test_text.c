@@ -495,7 +495,7 @@ static void what_a_comparison_saw(void **state)
 {
 	static const char *const rows[][3] = {
 		{ "absent", "no data", "没有数据" }, { "nan", "not a number", "不是数值" }, { "stale", "out of date", "数据过期" },
-		{ "error", "no answer", "查询失败" }, { "too_few", "too few requests", "请求过少" },
+		{ "error", "no answer", "查询失败" }, { "too_few", "too little data", "数据过少" },
 		{ "1.82s", NULL, NULL }, { "12.5%", NULL, NULL }, { "\"error\"", NULL, NULL }, { "[\"too_few\", healthy]", NULL, NULL }, { "", NULL, NULL },
 		{ "errors", NULL, NULL }, { "1,5", NULL, NULL }, { ",", NULL, NULL }, { "; ", NULL, NULL }, { "a, ", NULL, NULL }, { "a, failing; ", NULL, "a，异常；" }, { "HTTP status 503", NULL, "HTTP 状态码 503" }, { "%", NULL, NULL }, { "p ", NULL, NULL }, { " looks", NULL, NULL },
 		{ "failing", NULL, "异常" },
@@ -518,11 +518,25 @@ static void what_a_comparison_saw(void **state)
 	}
 }
 
+static void why_a_watch_ended(void **state)
+{
+	struct sw_alert al = { .service = "web", .environment = "prod", .rule = "r", .news = SW_NEWS_INCONCLUSIVE, .verdict = "inconclusive", .reason = "pre-existing" };
+	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+
+	(void)state;
+	assert_null(sw_word_reason(NULL, SW_LOCALE_EN));
+	assert_string_equal(sw_word_reason("no-data", SW_LOCALE_EN), "no data");
+	assert_string_equal(sw_word_reason("no-data", SW_LOCALE_ZH), "没有数据");
+	assert_string_equal(sw_word_reason("some word", SW_LOCALE_ZH), "some word");
+	sw_alert_title(&al, 400, &b);
+	assert_string_equal(sw_buf_str(&b), "[info] web/prod: inconclusive, it was so before");
+}
+
 /* Where there is no value a message says why, in words; what programs read stays as it was. */
 static void no_reading_word_is_told(void **state)
 {
 	static const char *const want[][SW_LOCALE_ZH + 1] = {
-		{ "http_latency_p95 > baseline: too few requests (limit: too few requests, before: no data)", "http_latency_p95 > baseline：请求过少 (阈值：请求过少, 部署前：没有数据)" },
+		{ "http_latency_p95 > baseline: too little data (limit: too little data, before: no data)", "http_latency_p95 > baseline：数据过少 (阈值：数据过少, 部署前：没有数据)" },
 		{ "health: no answer (limit 2s)", "health：查询失败 (阈值 2s)" },
 	};
 	struct sw_finding f[] = { { .text = "http_latency_p95 > baseline", .value = "too_few", .limit = "too_few", .before = "absent" },
@@ -544,7 +558,7 @@ static void no_reading_word_is_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_is_said_of_a_rollback), cmocka_unit_test(what_a_comparison_saw), cmocka_unit_test(no_reading_word_is_told),
+		cmocka_unit_test(what_is_said_of_a_rollback), cmocka_unit_test(what_a_comparison_saw), cmocka_unit_test(why_a_watch_ended), cmocka_unit_test(no_reading_word_is_told),
 		cmocka_unit_test(test_who_replaced_it), cmocka_unit_test(hostile_text_in_each_field),
 		cmocka_unit_test(hostile_text_in_all_fields_at_once),
 		cmocka_unit_test(any_budget),
