@@ -76,7 +76,7 @@ static void need_firing(struct page *p, struct needs *x)
 		sw_html(&p->out, "</a> <span class=\"muted\">%s ", W(p, "firing since", "触发于"));
 		page_ago(p, sw_row_int(r, "at", 0));
 		if (by)
-			sw_html(&p->out, ", %s <strong>%s</strong>", W(p, "in the hands of", "认领人："), by);
+			sw_html(&p->out, "%s <strong>%s</strong>", W(p, ", in the hands of", "，认领人"), by);
 		sw_buf_cat(&p->out, "</span>");
 		if (!by)
 			page_button(p, "/alerts/ack", "", W(p, "I have it", "我来处理"), "alert", sw_row_text(r, "alert"), NULL);
@@ -94,7 +94,7 @@ static void need_held(struct page *p, struct needs *x)
 	for (const struct sw_jnode *h = holds ? holds->child : NULL; h; h = h->next) {
 		need(p, x, "hold");
 		sw_html(&p->out, "<strong>%s</strong> %s <span class=\"muted\">%s %s%s%s</span>", h->key, W(p, "is on hold: no action starts there.", "已暂停：不会在此开始任何操作。"),
-		        W(p, "By", "操作人"), sw_jstr(h, "by"), sw_jstr(h, "why") ? ": " : "", sw_jstr(h, "why"));
+		        W(p, "By", "操作人"), sw_jstr(h, "by"), sw_jstr(h, "why") && *sw_jstr(h, "why") ? W(p, ": ", "：") : "", sw_jstr(h, "why"));
 		page_button(p, "/hold/release", "", W(p, "Release", "解除"), "scope", h->key, NULL);
 	}
 }
@@ -241,7 +241,7 @@ static void place_mark(struct page *p, const struct sum_deployment *d, struct ma
 	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
 	SW_CLEANUP(sw_buf_fini) struct sw_buf url = SW_BUF_INIT;
 
-	sw_buf_printf(&b, "%s %s%s%.8s, ", page_word(p, sum_word(d)), d->version ? d->version : "", d->version ? " " : "", d->sha ? d->sha : "");
+	sw_buf_printf(&b, "%s %s%s%.8s%s", page_word(p, sum_word(d)), d->version ? d->version : "", d->version ? " " : "", d->sha ? d->sha : "", W(p, ", ", "，"));
 	sw_time_print_local(d->at, sw_config_tz_offset(p->cfg, d->at), true, &b);
 	if (d->is_rollback)
 		sw_buf_cat(&b, W(p, ", a rollback", "，回滚"));
