@@ -131,14 +131,14 @@ void sw_bus_dead_add(struct sw_bus *bus, const char *kind, const char *reason, c
 	bus->ops->dead_add(bus, kind, reason, body, cb, arg);
 }
 
-void sw_bus_dead_end(struct sw_bus *bus, const char *id, bool again, const char *who, sw_int_cb cb, void *arg)
+void sw_bus_dead_end(struct sw_bus *bus, const char *id, bool again, const struct sw_decider *by, sw_int_cb cb, void *arg)
 {
-	bus->ops->dead_end(bus, id, again, who, cb, arg);
+	bus->ops->dead_end(bus, id, again, by, cb, arg);
 }
 
-void sw_bus_hold(struct sw_bus *bus, const char *scope, bool on, const char *who, const char *why, sw_done_cb cb, void *arg)
+void sw_bus_hold(struct sw_bus *bus, const char *scope, bool on, const struct sw_decider *by, const char *why, sw_done_cb cb, void *arg)
 {
-	bus->ops->hold(bus, scope, on, who, why, cb, arg);
+	bus->ops->hold(bus, scope, on, by, why, cb, arg);
 }
 
 void sw_bus_journal(struct sw_bus *bus, const char *from, unsigned count, sw_dur wait, sw_journal_cb cb, void *arg)

@@ -24,6 +24,7 @@
 #ifndef SW_BUS_BUS_H
 #define SW_BUS_BUS_H
 
+#include "model/command.h"
 #include "shipwatch/base.h"
 #include "shipwatch/err.h"
 #include "shipwatch/mem.h"
@@ -245,14 +246,15 @@ void sw_bus_dead_add(struct sw_bus *bus, const char *kind, const char *reason, c
 /* ---- operators ---- */
 
 /* A dead letter goes: again: what it was about is tried once more (an event is taken in again, a message goes to its aggregate, an
- * undeliverable alert to its channel). who: name of the person, for the journal; NULL: not known. Value: 0 done, 1 there is no such
- * letter, 2 nothing of it can be tried again */
-void sw_bus_dead_end(struct sw_bus *bus, const char *id, bool again, const char *who, sw_int_cb cb, void *arg);
+ * undeliverable alert to its channel). by: who and by which way, for the journal, where the time is Redis's own; NULL: not known. Value: 0
+ * done, 1 there is no such letter, 2 nothing of it can be tried again */
+void sw_bus_dead_end(struct sw_bus *bus, const char *id, bool again, const struct sw_decider *by, sw_int_cb cb, void *arg);
 
-/* who: name of the person; on everything (scope NULL) or "service" or "service/env". r: 0 or -errno */
-void sw_bus_hold(struct sw_bus *bus, const char *scope, bool on, const char *who, const char *why, sw_done_cb cb, void *arg);
+/* by: who and by which way; on everything (scope NULL) or "service" or "service/env". r: 0 or -errno */
+void sw_bus_hold(struct sw_bus *bus, const char *scope, bool on, const struct sw_decider *by, const char *why, sw_done_cb cb, void *arg);
 /* A text reply: JSON; NULL with r 0: there is no such thing; -EINVAL: no such query. dead list: newest first; from: "-" or the id
- * of the last one seen. keys: "status" (queue lengths, ages, ctl, workers, gateways, holds, dead count, timers count),
+ * of the last one seen. keys: "status" (queue lengths, ages, ctl, workers, gateways, holds, dead count, timers count), "status <id>" (also
+ * journal_waits_ms: how long the first line of the journal after that id is there already; 0: there is none),
  * "dead list <from> <count>", "dead show <id>", "aggregates <prefix> <count>" (names), "aggregate <name>" (v, state) */
 typedef void (*sw_text_cb)(void *arg, int r, const char *json);
 void sw_bus_query(struct sw_bus *bus, const char *what, sw_text_cb cb, void *arg);

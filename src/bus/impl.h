@@ -29,8 +29,8 @@ struct bus_ops {
 	void (*bury)(struct sw_bus *bus, enum sw_stream s, const char *id, const char *reason, sw_done_cb cb, void *arg);
 	void (*give_back)(struct sw_bus *bus, enum sw_stream s, const char *id, sw_done_cb cb, void *arg);
 	void (*dead_add)(struct sw_bus *bus, const char *kind, const char *reason, const char *body, sw_done_cb cb, void *arg);
-	void (*dead_end)(struct sw_bus *bus, const char *id, bool again, const char *who, sw_int_cb cb, void *arg);
-	void (*hold)(struct sw_bus *bus, const char *scope, bool on, const char *who, const char *why, sw_done_cb cb, void *arg);
+	void (*dead_end)(struct sw_bus *bus, const char *id, bool again, const struct sw_decider *by, sw_int_cb cb, void *arg);
+	void (*hold)(struct sw_bus *bus, const char *scope, bool on, const struct sw_decider *by, const char *why, sw_done_cb cb, void *arg);
 	void (*query)(struct sw_bus *bus, const char *what, sw_text_cb cb, void *arg);
 	void (*rules)(struct sw_bus *bus, const char *hash, sw_text_cb cb, void *arg);
 	void (*journal)(struct sw_bus *bus, const char *from, unsigned count, sw_dur wait, sw_journal_cb cb, void *arg);

@@ -466,14 +466,22 @@ static void member(struct sw_buf *b, const char *name, const char *value)
 	sw_buf_json(b, value ? value : "");
 }
 
-static void mem_dead_note(struct mem *m, const struct mem_dead *d, bool again, const char *who)
+/* The way a decision came by, where it is known. */
+static void mem_via(struct sw_buf *b, const struct sw_decider *by)
+{
+	if (by && by->via && *by->via)
+		member(b, "via", by->via);
+}
+
+static void mem_dead_note(struct mem *m, const struct mem_dead *d, bool again, const struct sw_decider *by)
 {
 	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
 	bool in = sw_streq(mem_dead_text(d, "k"), "in");
 
 	sw_buf_printf(&b, "{\"t\":\"dead\",\"do\":\"%s\"", again ? "retry" : "drop");
 	member(&b, "id", d->id);
-	member(&b, "who", who && *who ? who : "somebody");
+	member(&b, "who", by && by->who && *by->who ? by->who : "somebody");
+	mem_via(&b, by);
 	sw_buf_printf(&b, ",\"at\":%lld", (long long)mem_now(m));
 	member(&b, "kind", mem_dead_text(d, "k"));
 	member(&b, in ? "source" : "aggregate", mem_dead_text(d, in ? "s" : "a"));
@@ -482,7 +490,7 @@ static void mem_dead_note(struct mem *m, const struct mem_dead *d, bool again, c
 	mem_note(m, sw_buf_str(&b));
 }
 
-static void mem_dead_end(struct sw_bus *bus, const char *id, bool again, const char *who, sw_int_cb cb, void *arg)
+static void mem_dead_end(struct sw_bus *bus, const char *id, bool again, const struct sw_decider *by, sw_int_cb cb, void *arg)
 {
 	struct mem *m = mem_of(bus);
 	struct mem_late *l = mem_late(m, mem_run_number, arg, 0);
@@ -496,20 +504,21 @@ static void mem_dead_end(struct sw_bus *bus, const char *id, bool again, const c
 		l->number = d ? 2 : 1;
 		return;
 	}
-	mem_dead_note(m, d, again, who);
+	mem_dead_note(m, d, again, by);
 	*p = d->next;
 	m->dead_n--;
 	dead_free(d);
 }
 
-static void mem_hold(struct sw_bus *bus, const char *scope, bool on, const char *who, const char *why, sw_done_cb cb, void *arg)
+static void mem_hold(struct sw_bus *bus, const char *scope, bool on, const struct sw_decider *by, const char *why, sw_done_cb cb, void *arg)
 {
 	struct mem *m = mem_of(bus);
 	struct sw_buf b = SW_BUF_INIT, note = SW_BUF_INIT;
 
 	sw_buf_printf(&note, "{\"t\":\"hold\",\"on\":%s", on ? "true" : "false");
 	member(&note, "scope", scope);
-	member(&note, "who", who);
+	member(&note, "who", by->who);
+	mem_via(&note, by);
 	member(&note, "why", why);
 	sw_buf_printf(&note, ",\"at\":%lld}", (long long)mem_now(m));
 	mem_note(m, sw_buf_str(&note));
@@ -518,12 +527,12 @@ static void mem_hold(struct sw_bus *bus, const char *scope, bool on, const char 
 		free(m->hold_by);
 		free(m->hold_why);
 		m->hold = on;
-		m->hold_by = sw_strdup(on ? who : NULL);
+		m->hold_by = sw_strdup(on ? by->who : NULL);
 		m->hold_why = sw_strdup(on ? why : NULL);
 		m->hold_at = mem_now(m);
 	} else if (on) {
 		sw_buf_cat(&b, "{\"by\":");
-		sw_buf_json(&b, who ? who : "");
+		sw_buf_json(&b, by->who ? by->who : "");
 		sw_buf_cat(&b, ",\"why\":");
 		sw_buf_json(&b, why ? why : "");
 		sw_buf_printf(&b, ",\"at\":%lld}", (long long)mem_now(m));

@@ -123,6 +123,7 @@ void mem_deliver(struct mem *m);
 /* mem_journal.c */
 void mem_note(struct mem *m, const char *json);                       /* a line of the journal */
 void mem_journal(struct sw_bus *bus, const char *from, unsigned count, sw_dur wait, sw_journal_cb cb, void *arg);
+sw_dur mem_journal_waits(const struct mem *m, const char *from);       /* how long the first line after it is there; 0: there is none */
 void mem_journal_fini(struct mem *m);                                 /* a call that waits: -ECANCELED */
 
 /* mem_commit.c */

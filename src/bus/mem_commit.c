@@ -399,14 +399,25 @@ static long long oldest_ms(const struct mem *m, enum sw_stream s)
 	return m->streams[s].first ? (long long)(mem_now(m) - m->streams[s].first->ms) : 0;
 }
 
-static void query_status(struct mem *m, struct sw_buf *b)
+/* An id of a stream as it is written whole. */
+static bool stream_id(const char *s)
+{
+	size_t ms = strspn(s, "0123456789"), seq = s[ms] == '-' ? strspn(s + ms + 1, "0123456789") : 0;
+
+	return ms && seq && !s[ms + 1 + seq];
+}
+
+static void query_status(struct mem *m, const char *read, struct sw_buf *b)
 {
 	sw_ms now = mem_now(m);
 
 	sw_buf_printf(b, "{\"now\":%lld,\"in\":%lld,\"in_oldest_ms\":%lld,\"in_bytes\":%lld,\"work\":%lld,\"work_oldest_ms\":%lld,\"timers\":%zu,"
-		"\"dead\":%lld,\"journal\":%lld,\"hold\":", (long long)now, (long long)m->streams[SW_STREAM_IN].n, oldest_ms(m, SW_STREAM_IN),
+		"\"dead\":%lld,\"journal\":%lld", (long long)now, (long long)m->streams[SW_STREAM_IN].n, oldest_ms(m, SW_STREAM_IN),
 		(long long)m->in_bytes, (long long)m->streams[SW_STREAM_WORK].n, oldest_ms(m, SW_STREAM_WORK), m->timers.n_live,
 		(long long)m->dead_n, (long long)m->journal.n);
+	if (stream_id(read))
+		sw_buf_printf(b, ",\"journal_waits_ms\":%lld", (long long)mem_journal_waits(m, read));
+	sw_buf_cat(b, ",\"hold\":");
 	if (m->hold) {
 		sw_buf_cat(b, "{\"by\":");
 		sw_buf_json(b, m->hold_by ? m->hold_by : "");
@@ -487,8 +498,8 @@ static int query_answer(struct mem *m, const char *what, struct sw_buf *b)
 	const char *w[4] = { "", "", "", "" };
 	size_t n = bus_words(what, buf, w);
 
-	if (sw_streq(what, "status")) {
-		query_status(m, b);
+	if (sw_streq(w[0], "status") && n <= 2) {
+		query_status(m, w[1], b);
 	} else if (sw_streq(w[0], "dead") && sw_streq(w[1], "list") && n == 4) {
 		query_dead_list(m, w[2], strtoul(w[3], NULL, 10), b);
 	} else if (sw_streq(w[0], "dead") && sw_streq(w[1], "show") && n == 3) {

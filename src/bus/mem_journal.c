@@ -31,6 +31,15 @@ static bool line_after(const struct mem_line *l, const char *from)
 	return l->ms > ms || (l->ms == ms && l->seq > seq);
 }
 
+sw_dur mem_journal_waits(const struct mem *m, const char *from)
+{
+	const struct mem_line *l = m->journal.first;
+
+	while (l && !line_after(l, from))
+		l = l->next;
+	return l ? mem_now(m) - l->ms : 0;
+}
+
 static void mem_run_journal(struct mem_late *l)
 {
 	static const struct sw_journal_line none;

@@ -165,7 +165,7 @@ void remote_query(struct sw_bus *bus, const char *what, sw_text_cb cb, void *arg
 		op_send(o, &cmd, dead_show_reply);
 		return;
 	}
-	if (sw_streq(what, "status") || (sw_streq(w[0], "dead") && sw_streq(w[1], "list") && n == 4) ||
+	if ((sw_streq(w[0], "status") && n <= 2) || (sw_streq(w[0], "dead") && sw_streq(w[1], "list") && n == 4) ||
 	    (sw_streq(w[0], "aggregate") && n == 2)) {
 		sw_cmd_script(&cmd, SW_SCRIPT_QUERY);
 		for (size_t i = sw_streq(w[0], "dead"); i < n; i++)

@@ -414,7 +414,7 @@ static void remote_dead_add(struct sw_bus *bus, const char *kind, const char *re
 	op_send(o, &cmd, op_done);
 }
 
-static void remote_dead_end(struct sw_bus *bus, const char *id, bool again, const char *who, sw_int_cb cb, void *arg)
+static void remote_dead_end(struct sw_bus *bus, const char *id, bool again, const struct sw_decider *by, sw_int_cb cb, void *arg)
 {
 	struct op *o = op_new(bus, arg);
 	struct sw_cmd cmd;
@@ -423,11 +423,12 @@ static void remote_dead_end(struct sw_bus *bus, const char *id, bool again, cons
 	sw_cmd_script(&cmd, SW_SCRIPT_DEAD_END);
 	sw_cmd_str(&cmd, id);
 	sw_cmd_int(&cmd, again);
-	sw_cmd_str(&cmd, who);
+	sw_cmd_str(&cmd, by ? by->who : NULL);
+	sw_cmd_str(&cmd, by ? by->via : NULL);
 	op_send(o, &cmd, op_number);
 }
 
-static void remote_hold(struct sw_bus *bus, const char *scope, bool on, const char *who, const char *why, sw_done_cb cb, void *arg)
+static void remote_hold(struct sw_bus *bus, const char *scope, bool on, const struct sw_decider *by, const char *why, sw_done_cb cb, void *arg)
 {
 	struct op *o = op_new(bus, arg);
 	struct sw_cmd cmd;
@@ -436,8 +437,9 @@ static void remote_hold(struct sw_bus *bus, const char *scope, bool on, const ch
 	sw_cmd_script(&cmd, SW_SCRIPT_HOLD);
 	sw_cmd_str(&cmd, scope);
 	sw_cmd_int(&cmd, on);
-	sw_cmd_str(&cmd, who);
+	sw_cmd_str(&cmd, by->who);
 	sw_cmd_str(&cmd, why);
+	sw_cmd_str(&cmd, by->via);
 	op_send(o, &cmd, op_done);
 }
 

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/found.h"
+#include "model/words.h"
 #include "rules/rules.h"
 #include "shipwatch/clock.h"
 
@@ -139,7 +140,7 @@ static void cell_put(struct sw_buf *b, const char *s, int width)
 
 static const char *cell(const char *s)
 {
-	return !s ? "" : strcmp(s, "too_few") == 0 ? "too few" : s;
+	return s ? sw_word_seen(s, SW_LOCALE_EN, NULL) : "";
 }
 
 /* One `for` may be about several comparisons: then each is told by its own text. */

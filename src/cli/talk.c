@@ -200,17 +200,20 @@ static void talk_number(void *arg, int r, int64_t value)
 
 int sw_talk_dead_end(struct sw_talk *t, const char *id, bool again)
 {
+	const struct sw_decider by = sw_talk_by(t);
 	int r;
 
 	t->done = false;
-	sw_bus_dead_end(t->bus, id, again, t->who, talk_number, t);
+	sw_bus_dead_end(t->bus, id, again, &by, talk_number, t);
 	r = talk_wait(t, id);
 	return r < 0 ? r : (int)t->number;
 }
 
 int sw_talk_hold(struct sw_talk *t, const char *scope, bool on, const char *why)
 {
+	const struct sw_decider by = sw_talk_by(t);
+
 	t->done = false;
-	sw_bus_hold(t->bus, scope, on, t->who, why, talk_done, t);
+	sw_bus_hold(t->bus, scope, on, &by, why, talk_done, t);
 	return talk_wait(t, "hold");
 }

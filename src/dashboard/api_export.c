@@ -112,8 +112,8 @@ static const char *export_wrong(struct page *p, struct sw_export *x)
 
 void api_export(struct page *p)
 {
-	struct sw_header h[16];
-	struct sw_http_answer a = { .status = 200, .type = "application/x-ndjson", .headers = h };
+	static const struct sw_header attachment = { "Content-Disposition", "attachment; filename=\"shipwatch.ndjson\"" };
+	struct sw_http_answer a = { .status = 200, .type = "application/x-ndjson", .headers = &attachment, .n_headers = 1 };
 	struct sw_http_stream_owner owner = { .gone = export_gone, .room = export_room };
 	struct sw_export x = { 0 };
 	const char *bad = export_wrong(p, &x);
@@ -125,8 +125,6 @@ void api_export(struct page *p)
 		api_wrong(p, bad ? 400 : 503, bad ? bad : "as many exports as there may be, try again later");
 		return;
 	}
-	a.n_headers = dash_headers_common(h, NULL);
-	h[a.n_headers++] = (struct sw_header){ "Content-Disposition", "attachment; filename=\"shipwatch.ndjson\"" };
 	e = sw_calloc(1, sizeof *e);
 	exports++;
 	e->d = p->d;

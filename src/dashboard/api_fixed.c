@@ -25,6 +25,12 @@
 	"'items':{'type':'object','additionalProperties':false,'required':['deployment','at','status','state'],'properties':{'deployment':{'type':'string'},'at':{'type':'integer'}," \
 	"'status':{'type':'string'},'state':{'type':'string','description':'pass, fail, rolled back, watching, running …'},'verdict':" S("string", "worst of its watches") "," \
 	"'sha':" S("string", "commit") ",'version':" S("string", "version") ",'user':" S("string", "who deployed it") ",'is_rollback':{'type':'boolean'}}}}}}"
+#define HISTORY \
+	"{'type':'object','additionalProperties':false,'required':['recorder','written','waits_ms','wrong','position','error'],'properties':{" \
+	"'recorder':{'type':'string','enum':['up','down']},'written':{'type':'boolean','description':'this recorder can write it'}," \
+	"'waits_ms':" S("integer", "how long the first entry of the journal waits that is not in it; 0: none waits; null: not known") "," \
+	"'wrong':" S("string", "what people are told: down, not written, behind; null: all is well") "," \
+	"'position':" S("string", "entry of the journal that is in it last") ",'error':" S("string", "why there is none") "}}"
 #define SILENCE \
 	"{'type':'object','required':['id','until'],'additionalProperties':true,'properties':{'id':{'type':'string'},'until':{'type':'integer'},'service':" S("string", "pattern") "," \
 	"'env':" S("string", "pattern") ",'rule':" S("string", "pattern") ",'severity':" S("string", "info, warning or critical") ",'maintenance':{'type':'boolean'}," \
@@ -38,17 +44,16 @@ const struct api_fixed api_fixed[] = {
 	  "'q':{'type':'string'},'ci_run_id':" S("string", "the run all of it belongs to") ",'log_url':" S("string", "where its logs are found") ","
 	  "'events':" LIST("event") ",'builds':" LIST("build") ",'deployments':" LIST("deployment") ",'watches':" LIST("watch") ",'alerts':" LIST("alert") ",'actions':" LIST("action") "}}", NULL, false },
 	{ "/api/v1/overview", "overview", "What needs a person, what goes on, what runs where.", NULL,
-	  "{'type':'object','additionalProperties':false,'required':['now','asking','firing','watching','running','dead','places'],'properties':{'now':{'type':'integer'},"
+	  "{'type':'object','additionalProperties':false,'required':['now','asking','firing','watching','running','dead','history','places'],'properties':{'now':{'type':'integer'},"
 	  "'asking':" LIST("action") ",'firing':" LIST("alert") ",'watching':" LIST("watch") ",'running':" LIST("deployment") ","
-	  "'dead':" S("integer", "dead letters; null: Redis does not answer") ",'places':{'type':'array','items':" PLACE "}}}", NULL, false },
+	  "'dead':" S("integer", "dead letters; null: Redis does not answer") ",'history':" HISTORY ",'places':{'type':'array','items':" PLACE "}}}", NULL, false },
 	{ "/api/v1/rules", "rules", "The rules of the configuration, and those that ever fired, with how they did.", NULL,
 	  "{'type':'object','additionalProperties':false,'required':['items','next'],'properties':{'items':{'type':'array','items':" RULE "},'next':{'type':'null'}}}", NULL, false },
 	{ "/api/v1/status", "status", "How Shipwatch itself is: queues, workers, gateways, holds, as Redis says; and the history.", NULL,
 	  "{'type':'object','required':['now','in','work','timers','dead','workers','gateways','holds','history'],'additionalProperties':true,'properties':{'now':{'type':'integer'},"
 	  "'in':{'type':'integer','description':'events to be taken in'},'work':{'type':'integer','description':'steps to be done'},'timers':{'type':'integer'},'dead':{'type':'integer'},"
 	  "'workers':{'type':'object','additionalProperties':{'type':'integer'}},'gateways':{'type':'object'},'holds':{'type':'object'},"
-	  "'history':{'type':'object','additionalProperties':false,'required':['recorder','position','error'],'properties':{'recorder':{'type':'string','enum':['up','down']},"
-	  "'position':" S("string", "entry of the journal that is in it last") ",'error':" S("string", "why there is none") "}}}}", NULL, false },
+	  "'history':" HISTORY "}}", NULL, false },
 	{ "/api/v1/dead", "dead", "Dead letters, the newest 100.", PARAM("from", "string", "id of the last one seen"),
 	  "{'type':'object','additionalProperties':false,'required':['items','next'],'properties':{'items':{'type':'array','items':" LETTER "},"
 	  "'next':" S("string", "from of what follows; null: that was all") "}}", NULL, false },

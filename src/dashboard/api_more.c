@@ -55,6 +55,24 @@ void api_search(struct page *p)
 
 /* ---- overview ---- */
 
+static void put_history(struct page *p, struct sw_jw *w)
+{
+	struct dash_recording rec;
+
+	dash_recording(p, &rec);
+	sw_jw_obj(w, "history");
+	sw_jw_str(w, "recorder", rec.runs ? "up" : "down");
+	sw_jw_bool(w, "written", rec.written);
+	if (rec.waits < 0)
+		sw_jw_null(w, "waits_ms");
+	else
+		sw_jw_int(w, "waits_ms", rec.waits);
+	sw_jw_str(w, "wrong", dash_recording_wrong(&rec));
+	sw_jw_str(w, "position", p->store ? sw_store_position(p->store, &p->a) : NULL);
+	sw_jw_str(w, "error", p->store ? NULL : p->why);
+	sw_jw_obj_end(w);
+}
+
 /* Return: 0, or -errno, answered. */
 static int put_some(struct page *p, struct sw_jw *w, const char *key, const char *list, const char *filter, const char *value)
 {
@@ -136,6 +154,7 @@ void api_overview(struct page *p)
 		sw_jw_int(&w, "dead", sw_jint(p->status, "dead", 0));
 	else
 		sw_jw_null(&w, "dead");
+	put_history(p, &w);
 	if (put_places(p, &w) == 0)
 		api_end(p, &w);
 }
@@ -237,11 +256,7 @@ void api_status(struct page *p)
 	api_begin(p, &w);
 	for (const struct sw_jnode *m = p->status->child; m; m = m->next)
 		sw_jw_node(&w, m->key, m);
-	sw_jw_obj(&w, "history");
-	sw_jw_str(&w, "recorder", p->d->recorder.pid > 0 ? "up" : "down");
-	sw_jw_str(&w, "position", p->store ? sw_store_position(p->store, &p->a) : NULL);
-	sw_jw_str(&w, "error", p->store ? NULL : p->why);
-	sw_jw_obj_end(&w);
+	put_history(p, &w);
 	api_end(p, &w);
 }
 

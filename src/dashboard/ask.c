@@ -66,9 +66,20 @@ static void ask_silences(void *arg, int r, const char *json)
 	ask_done(v);
 }
 
-static bool dead_id(const char *id)
+static bool stream_id(const char *id)
 {
 	return id && *id && strlen(id) < 64 && !id[strspn(id, "0123456789-")];
+}
+
+/* What Redis is to say also tells how long the history is behind it. */
+static const char *ask_status_words(struct page *p)
+{
+	struct dash *d = p->d;
+	const char *at;
+
+	dash_store_look(d);
+	at = d->store ? sw_store_position(d->store, &p->a) : NULL;
+	return at && stream_id(at) ? sw_arena_printf(&p->a, "status %s", at) : "status";
 }
 
 void dash_ask(struct visit *v)
@@ -89,12 +100,12 @@ void dash_ask(struct visit *v)
 	if (sw_bus_up(d->bus)) {
 		if (needs & SW_NEEDS_STATUS) {
 			v->waiting++;
-			sw_bus_query(d->bus, "status", ask_status, v);
+			sw_bus_query(d->bus, ask_status_words(p), ask_status, v);
 		}
-		if ((needs & SW_NEEDS_DEAD) && (!p->id || dead_id(p->id))) {
+		if ((needs & SW_NEEDS_DEAD) && (!p->id || stream_id(p->id))) {
 			from = sw_page_query(p, "from");
 			v->waiting++;
-			sw_bus_query(d->bus, p->id ? sw_arena_printf(&p->a, "dead show %s", p->id) : sw_arena_printf(&p->a, "dead list %s %d", dead_id(from) ? from : "-", DEAD_SHOWN),
+			sw_bus_query(d->bus, p->id ? sw_arena_printf(&p->a, "dead show %s", p->id) : sw_arena_printf(&p->a, "dead list %s %d", stream_id(from) ? from : "-", DEAD_SHOWN),
 			             ask_dead, v);
 		}
 		if (needs & SW_NEEDS_SILENCES) {

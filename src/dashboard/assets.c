@@ -44,15 +44,15 @@ void dash_asset_reply(struct dash *d, struct sw_http_req *req)
 	const char *have = sw_http_header(req, "if-none-match");
 	bool packed = x && takes_gzip(req);
 	struct sw_http_answer a = { .status = 200 };
-	struct sw_header h[16];
-	size_t n;
+	struct sw_header h[4];
+	size_t n = 0;
 
 	(void)d;
 	if (!x) {
 		dash_json_error(req, 404, NULL, 0, "there is nothing here");
 		return;
 	}
-	n = dash_headers_common(h, sw_streq(req->path, x->path) ? "public, max-age=31536000, immutable" : "public, max-age=86400");
+	h[n++] = (struct sw_header){ "Cache-Control", sw_streq(req->path, x->path) ? "public, max-age=31536000, immutable" : "public, max-age=86400" };
 	h[n++] = (struct sw_header){ "Vary", "Accept-Encoding" };
 	h[n++] = (struct sw_header){ "ETag", packed ? x->etag_packed : x->etag };
 	if (word_in(have, x->etag) || word_in(have, x->etag_packed)) {

@@ -270,7 +270,7 @@ static void put_range(struct page *p, const struct chart *c, sw_ms from, sw_ms t
 		bad += c->points[i].v <= 0;
 		n++;
 	}
-	sw_html(&p->out, "<li>%s: ", words);
+	sw_html(&p->out, "<li>%s%s", words, W(p, ": ", "："));
 	if (!n) {
 		sw_buf_cat(&p->out, W(p, "no reading", "没有读数"));
 	} else if (c->type == SW_V_BOOL) {
@@ -295,7 +295,7 @@ static void put_words(struct page *p, const struct chart *c)
 		put_range(p, c, c->from, c->to + 1, W(p, "values", "数值"));
 	}
 	if (c->n_limits) {
-		sw_buf_printf(&p->out, "<li class=\"k-limit\">%s: ", W(p, "limit", "阈值"));
+		sw_buf_printf(&p->out, "<li class=\"k-limit\">%s", W(p, "limit: ", "阈值："));
 		page_value(p, c->type, c->limits[c->n_limits - 1].v);
 		sw_buf_cat(&p->out, "</li>");
 	}

@@ -165,6 +165,25 @@ static void recorder_start(void *arg)
 	dash_live_touched(d, DASH_TOUCHED_STATUS);
 }
 
+void dash_recording(const struct page *p, struct dash_recording *ret)
+{
+	struct dash *d = p->d;
+
+	*ret = (struct dash_recording){ .runs = d->recorder.pid > 0, .written = sw_metric_total(d->meters.recorder_own.written) > 0,
+		                        .waits = sw_jint(p->status, "journal_waits_ms", -1), .why = d->recorder.why };
+	ret->written &= ret->runs;
+}
+
+const char *dash_recording_wrong(const struct dash_recording *x)
+{
+	if (!x->runs)
+		return "down";
+	/* Where nothing waits nothing is missing: it has just begun, or another dashboard writes the same file. */
+	if (!x->written && x->waits > DASH_NOT_WRITTEN)
+		return "not written";
+	return x->waits > DASH_BEHIND ? "behind" : NULL;
+}
+
 void dash_recorder_begin(struct dash *d)
 {
 	sw_timer_init(&d->recorder.again, d->loop, recorder_start, d);

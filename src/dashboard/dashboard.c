@@ -217,10 +217,12 @@ static int dash_listen(struct dash *d, const char *address, struct sw_err *err)
 	sw_listen_name(fd, at, sizeof at);
 	dash_limits(&lim);
 	r = sw_http_server_new(d->loop, &lim, &h, &d->http);
-	if (r == 0)
+	if (r == 0) {
+		dash_headers_always(d->http);
 		r = sw_http_server_listen(d->http, fd);
-	else
+	} else {
 		(void)close(fd);
+	}
 	if (r < 0)
 		return sw_err_set(err, -r, "listen %s: %s", address, strerror(-r));
 	SW_INFO(LOG, "listening on %s", at);

@@ -379,7 +379,7 @@ static void dead_end(struct page *p, bool again)
 	if (!id || !*id || strlen(id) > ID_BYTES || id[strspn(id, "0123456789-")])
 		wrong(d, W(p, "id: want the id of a dead letter", "id：需要死信的标识"));
 	else
-		sw_bus_dead_end(p->d->bus, id, again, d->by.who, dead_ended, d);
+		sw_bus_dead_end(p->d->bus, id, again, &d->by, dead_ended, d);
 	/* Its own page is gone with it. */
 	if (sw_starts(d->back, "/dead/"))
 		d->back = "/dead";
@@ -465,7 +465,7 @@ static void hold_change(struct page *p, bool on)
 	if (h->scope)
 		d->target = target(p, "actions at", h->scope);
 	d->more = h;
-	sw_bus_hold(p->d->bus, h->scope, on, d->by.who, on && h->why ? h->why : "", hold_done, d);
+	sw_bus_hold(p->d->bus, h->scope, on, &d->by, on && h->why ? h->why : "", hold_done, d);
 }
 
 static void hold(struct page *p) { hold_change(p, true); }

@@ -24,13 +24,11 @@ void dash_metrics(struct dash *d, struct sw_http_req *req)
 {
 	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
 	struct sw_http_stats http;
-	struct sw_header h[16];
-	size_t n = dash_headers_common(h, NULL);
 
 	sw_http_server_stats(d->http, &http);
 	sw_metric_set(d->meters.conns, NULL, http.conns);
 	sw_metric_set(d->meters.viewers, NULL, dash_live_viewers(d));
 	sw_metric_set(d->meters.history, NULL, d->store != NULL);
 	sw_metrics_print(d->meters.all, &b);
-	sw_http_reply(req, &(struct sw_http_answer){ .status = 200, .type = SW_METRICS_TYPE, .headers = h, .n_headers = n, .body = sw_buf_str(&b), .body_n = b.n });
+	sw_http_reply(req, &(struct sw_http_answer){ .status = 200, .type = SW_METRICS_TYPE, .body = sw_buf_str(&b), .body_n = b.n });
 }

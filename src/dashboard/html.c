@@ -146,7 +146,7 @@ static const struct { const char *word, *tone, *zh; } badges[] = {
 	{ "fail", "bad", "失败" }, { "failed", "bad", "失败" }, { "failure", "bad", "失败" }, { "error", "bad", "出错" }, { "critical", "bad", "严重" }, { "firing", "bad", "触发" },
 	{ "dead", "bad", "无法送达" }, { "down", "bad", "不可用" }, { "bad", "bad", "不良" }, { "ineffective", "bad", "未见效" }, { "unhealthy", "bad", "异常" },
 	{ "warning", "warn", "警告" }, { "inconclusive", "warn", "无法判断" }, { "unknown", "warn", "未知" }, { "asking", "warn", "等待批准" },
-	{ "postponed", "warn", "已推迟" }, { "hold", "warn", "已暂停" }, { "held", "warn", "已暂停" }, { "repeat", "warn", "可能重复" }, { "refused", "warn", "已拒绝" }, { "refuse", "warn", "拒绝" },
+	{ "postponed", "warn", "已推迟" }, { "hold", "warn", "已暂停" }, { "held", "warn", "已暂停" }, { "repeat", "warn", "可能重复" }, { "rolled back", "warn", "已回滚" }, { "refused", "warn", "已拒绝" }, { "refuse", "warn", "拒绝" },
 	{ "running", "run", "进行中" }, { "open", "run", "观察中" }, { "watching", "run", "观察中" }, { "follow", "run", "跟踪中" }, { "started", "run", "已开始" }, { "starting", "run", "即将开始" },
 	{ "sending", "run", "发送中" }, { "waits", "run", "等待发送" }, { "waiting", "run", "等待中" }, { "proposed", "run", "待执行" }, { "grace", "run", "等待新版本" }, { "pending", "run", "等待中" },
 	{ "info", "info", "提示" }, { "push", "info", "推送" }, { "tag", "info", "标签" }, { "pipeline", "info", "流水线" }, { "job", "info", "任务" }, { "deployment", "info", "部署" },
@@ -154,7 +154,7 @@ static const struct { const char *word, *tone, *zh; } badges[] = {
 	{ "maintenance", "info", "维护" },
 	{ "created", "idle", "已创建" }, { "skipped", "idle", "已跳过" }, { "cancelled", "idle", "已取消" }, { "canceled", "idle", "已取消" }, { "superseded", "idle", "已被取代" },
 	{ "inactive", "idle", "已失效" }, { "silenced", "idle", "已静默" }, { "merged", "idle", "已合并" }, { "dropped", "idle", "已丢弃" }, { "closed", "idle", "已关闭" },
-	{ "dry-run", "idle", "演练" }, { "none", "idle", "无" }, { "over", "idle", "已结束" }, { "other", "idle", "其他" },
+	{ "dry-run", "idle", "演练" }, { "none", "idle", "无" }, { "over", "idle", "已结束" }, { "other", "idle", "其他" }, { "told", "idle", "已通知" },
 	/* clang-format on */
 };
 

@@ -125,8 +125,8 @@ const char *dash_badge_word(struct page *p, const char *word);
 void dash_see(struct page *p, const char *location);
 /* All requests under way are answered with 503; when the bus is gone. */
 void dash_visits_end(struct dash *d);
-/* Headers that every answer has: policy of content, no sniffing. Return: how many. */
-size_t dash_headers_common(struct sw_header *h, const char *cache);
+/* Headers that every answer has: policy of content, no sniffing, not kept unless the answer says so (Cache-Control). */
+void dash_headers_always(struct sw_http_server *http);
 
 /* ---- ask.c: what Redis knows ---- */
 
@@ -142,6 +142,18 @@ void dash_recorder_begin(struct dash *d);
 void dash_recorder_signal(struct dash *d, int signo);
 /* SIGTERM, then SIGKILL after so long; returns when it is gone. */
 void dash_recorder_end(struct dash *d, sw_dur wait);
+
+/* How the history is written, as far as Redis (p->status) and the recorder's meters tell. */
+struct dash_recording {
+	bool runs, written;          /* written: what the recorder says; where another process records the same file it says no */
+	sw_dur waits;                /* how long the first entry waits that is not in it; 0: none; -1: not known */
+	const char *why;             /* why it does not run; "" */
+};
+#define DASH_BEHIND      SW_MINUTE       /* then people are told */
+#define DASH_NOT_WRITTEN (5 * SW_SECOND) /* the same where it cannot be written */
+void dash_recording(const struct page *p, struct dash_recording *ret);
+/* Whether people have to know: NULL, or "down", "not written", "behind". */
+const char *dash_recording_wrong(const struct dash_recording *x);
 
 /* ---- store ---- */
 

@@ -106,7 +106,7 @@ static const struct nav { const char *key, *path, *en, *zh; } nav[] = {
 	{ "overview", "/", "Overview", "概览" },       { "builds", "/builds", "Builds", "构建" },     { "deployments", "/deployments", "Deployments", "部署" },
 	{ "alerts", "/alerts", "Alerts", "告警" },     { "approvals", "/approvals", "Approvals", "审批" }, { "rules", "/rules", "Rules", "规则" },
 	{ "events", "/events", "Events", "事件" },     { "silences", "/silences", "Silences", "静默" }, { "dead", "/dead", "Dead letters", "死信" },
-	{ "inbox", "/inbox", "Inbox", "消息" },
+	{ "inbox", "/inbox", "Inbox", "消息" },         { "status", "/status", "Status", "状态" },
 };
 
 static bool nav_there(const char *path)
@@ -190,8 +190,9 @@ static void banners(struct page *p)
 			        W(p, "Redis does not answer: what is live is not shown, and nothing can be decided. The history is as it was last.",
 			          "Redis 没有回应：无法显示实时状态，也无法作出决定。历史记录停留在最后的状态。"));
 		if (hold && hold->type == SW_J_OBJECT)
-			sw_html(&p->out, "<p class=\"banner warn\" role=\"status\"><strong>%s</strong> %s %s: %s</p>\n",
-			        W(p, "Everything is on hold: no action starts.", "全部暂停：不会开始任何操作。"), W(p, "By", "操作人"), sw_jstr(hold, "by"), sw_jstr(hold, "why"));
+			sw_html(&p->out, "<p class=\"banner warn\" role=\"status\"><strong>%s</strong> %s %s%s%s</p>\n",
+			        W(p, "Everything is on hold: no action starts.", "全部暂停：不会开始任何操作。"), W(p, "By", "操作人"), sw_jstr(hold, "by"),
+			        sw_jstr(hold, "why") && *sw_jstr(hold, "why") ? W(p, ": ", "：") : "", sw_jstr(hold, "why"));
 		if (!d->store)
 			sw_html(&p->out, "<p class=\"banner warn\" role=\"status\">%s <span class=\"muted\">%s</span></p>\n", W(p, "There is no history yet.", "尚无历史记录。"), d->store_why);
 		else if (d->recorder.pid <= 0)

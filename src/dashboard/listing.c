@@ -13,7 +13,7 @@ static const struct { const char *name, *en, *zh; } labels[] = {
 	{ "ci_run_id", "CI run", "CI 运行" }, { "source", "Source", "来源" },           { "kind", "Kind", "类型" },       { "rule", "Rule", "规则" },
 	{ "channel", "Channel", "渠道" },     { "state", "State", "状态" },             { "severity", "Severity", "级别" }, { "user", "By", "操作人" },
 	{ "sha", "Commit", "提交" },          { "tag", "Tag", "标签" },                 { "class", "Class", "结果" },     { "action", "Action", "操作" },
-	{ "who", "Who", "操作人" },           { "q", "Contains", "包含" },
+	{ "who", "Who", "操作人" },           { "q", "Contains", "包含" },           { "what", "What", "决定" },       { "target", "About", "对象" },
 };
 
 static const char *label_of(struct page *p, const char *name)

@@ -22,6 +22,7 @@ struct live {
 	unsigned touched;            /* not told yet */
 	struct sw_timer tell, beat;
 	sw_dur told_at;
+	bool written;                /* the history could be, at the last beat */
 	char boot[24];               /* of the ids: another process, another count */
 	unsigned long long seq;
 };
@@ -83,24 +84,6 @@ static void live_tell(void *arg)
 	live_all(l, b.p, b.n);
 }
 
-/* So that proxies keep the connection, and one that is dead is found. */
-static void live_beat(void *arg)
-{
-	struct live *l = arg;
-	sw_dur now = sw_loop_mono(l->d->loop);
-
-	for (struct viewer *v = l->viewers, *next; v; v = next) {
-		next = v->next;
-		if (now >= v->until) {
-			sw_http_stream_end(v->st);
-			viewer_free(v);
-		}
-	}
-	live_all(l, ":\n\n", 3);
-	if (l->viewers)
-		sw_timer_set(&l->beat, BEAT);
-}
-
 void dash_live_touched(struct dash *d, unsigned bits)
 {
 	struct live *l = d->live;
@@ -117,10 +100,34 @@ void dash_live_touched(struct dash *d, unsigned bits)
 		sw_timer_set(&l->tell, l->told_at && since < TOLD_EVERY ? TOLD_EVERY - since : TOLD_AFTER);
 }
 
+/* So that proxies keep the connection, and one that is dead is found. */
+static void live_beat(void *arg)
+{
+	struct live *l = arg;
+	sw_dur now = sw_loop_mono(l->d->loop);
+	bool written;
+
+	for (struct viewer *v = l->viewers, *next; v; v = next) {
+		next = v->next;
+		if (now >= v->until) {
+			sw_http_stream_end(v->st);
+			viewer_free(v);
+		}
+	}
+	live_all(l, ":\n\n", 3);
+	/* Nothing is recorded, so nothing tells of it. */
+	written = sw_metric_total(l->d->meters.recorder_own.written) > 0;
+	if (!written || !l->written)
+		dash_live_touched(l->d, DASH_TOUCHED_STATUS);
+	l->written = written;
+	if (l->viewers)
+		sw_timer_set(&l->beat, BEAT);
+}
+
 static void live_begin(struct page *p)
 {
-	struct sw_header h[16];
-	struct sw_http_answer a = { .status = 200, .type = "text/event-stream; charset=utf-8", .headers = h, .n_headers = dash_headers_common(h, "no-store, no-transform") };
+	static const struct sw_header h[] = { { "Cache-Control", "no-store, no-transform" }, { "X-Accel-Buffering", "no" } };
+	struct sw_http_answer a = { .status = 200, .type = "text/event-stream; charset=utf-8", .headers = h, .n_headers = SW_COUNT(h) };
 	struct live *l = p->d->live;
 	const char *last = sw_page_query(p, "last"), *header = sw_http_header(p->req, "last-event-id"), *now;
 	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
@@ -143,7 +150,6 @@ static void live_begin(struct page *p)
 	owner.arg = v;
 	v->l = l;
 	v->until = sw_loop_mono(p->d->loop) + LIFE;
-	h[a.n_headers++] = (struct sw_header){ "X-Accel-Buffering", "no" };
 	dash_later(p);
 	v->st = sw_http_stream_begin(p->req, &a, BUFFER, &owner);
 	if (!v->st || !sw_http_stream_send(v->st, b.p, b.n)) {

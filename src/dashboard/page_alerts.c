@@ -91,13 +91,14 @@ static void news_body(struct page *p, const struct sw_row *r)
 	if (al.n_findings)
 		sw_buf_cat(&p->out, "<ul class=\"findings\">");
 	for (size_t i = 0; i < al.n_findings; i++) {
+		SW_CLEANUP(sw_buf_fini) struct sw_buf value = SW_BUF_INIT, limit = SW_BUF_INIT, before = SW_BUF_INIT;
 		const struct sw_finding *f = &al.findings[i];
 
-		sw_html(&p->out, "<li><code>%s</code> <strong>%s</strong>", f->text, f->value);
+		sw_html(&p->out, "<li><code>%s</code> <strong>%s</strong>", f->text, sw_word_seen(f->value, p->locale, &value));
 		if (f->limit)
-			sw_html(&p->out, " <span class=\"muted\">%s %s</span>", W(p, "limit", "阈值"), f->limit);
+			sw_html(&p->out, " <span class=\"muted\">%s %s</span>", W(p, "limit", "阈值"), sw_word_seen(f->limit, p->locale, &limit));
 		if (f->before)
-			sw_html(&p->out, " <span class=\"muted\">%s %s</span>", W(p, "before", "部署前"), f->before);
+			sw_html(&p->out, " <span class=\"muted\">%s %s</span>", W(p, "before", "部署前"), sw_word_seen(f->before, p->locale, &before));
 		sw_buf_cat(&p->out, "</li>");
 	}
 	if (al.n_findings)

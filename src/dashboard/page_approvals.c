@@ -51,7 +51,7 @@ static void put_facts(struct page *p, const struct sw_row *r)
 	page_clock(p, sw_row_int(r, "deadline", 0));
 	sw_buf_cat(&p->out, " (");
 	page_ago(p, sw_row_int(r, "deadline", 0));
-	sw_buf_cat(&p->out, "), ");
+	sw_buf_cat(&p->out, W(p, "), ", ")，"));
 	put_silence(p, r);
 	page_fact_end(p);
 	sw_buf_cat(&p->out, "</dl>\n");
@@ -66,7 +66,7 @@ void page_asking(struct page *p, const struct sw_row *r, bool whole)
 		sw_html(&p->out, " <a class=\"main\" href=\"/approvals\">%s</a> <code>%s</code> <span class=\"muted\">%s ",
 		        sw_row_int(r, "rollback", 0) ? W(p, "roll back?", "是否回滚？") : W(p, "begin?", "是否执行？"), sw_row_text(r, "action"), W(p, "asked until", "截止"));
 		page_clock(p, sw_row_int(r, "deadline", 0));
-		sw_buf_cat(&p->out, ", ");
+		sw_buf_cat(&p->out, W(p, ", ", "，"));
 		put_silence(p, r);
 		sw_buf_cat(&p->out, "</span>");
 	}

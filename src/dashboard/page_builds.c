@@ -64,7 +64,7 @@ static void put_marks(struct page *p, const struct sum_line *x, size_t most)
 		const struct sum_build *b = &x->b[n - 1 - i];
 		SW_CLEANUP(sw_buf_fini) struct sw_buf t = SW_BUF_INIT;
 
-		sw_buf_printf(&t, "%s, ", page_word(p, b->status));
+		sw_buf_printf(&t, "%s%s", page_word(p, b->status), W(p, ", ", "，"));
 		sw_time_print_local(b->at, sw_config_tz_offset(p->cfg, b->at), true, &t);
 		marks[i] = (struct mark){ .word = b->status, .href = sw_arena_printf(&p->a, "/builds/%lld", (long long)b->id), .title = sw_arena_strdup(&p->a, sw_buf_str(&t)) };
 	}
@@ -78,11 +78,15 @@ static void put_trend(struct page *p, const struct sum_line *x, bool coverage)
 
 	sw_buf_cat(&p->out, "<span class=\"trend\">");
 	page_spark(p, coverage ? W(p, "coverage", "覆盖率") : W(p, "duration", "耗时"), coverage ? SW_V_RATIO : SW_V_DURATION, v, n);
+	if (!isfinite(newest_of(v, n))) { /* the dash is there */
+		sw_buf_cat(&p->out, "</span>");
+		return;
+	}
 	sw_buf_cat(&p->out, "<span class=\"nowrap\">");
 	if (coverage)
 		page_value(p, SW_V_RATIO, newest_of(v, n));
 	else
-		sw_html_dur(p, isfinite(newest_of(v, n)) ? newest_of(v, n) * 1000 : -1);
+		sw_html_dur(p, newest_of(v, n) * 1000);
 	put_change(p, v, n, coverage);
 	sw_buf_cat(&p->out, "</span></span>");
 }

@@ -101,7 +101,7 @@ void page_event(struct page *p)
 
 	if (!page_one(p, "events", p->id, &r))
 		return;
-	sw_page_begin(p, "events", sw_arena_printf(&p->a, "%s: %s", W(p, "Event", "事件"), sw_row_text(r, "repo") ? sw_row_text(r, "repo") : sw_row_text(r, "event_id")));
+	sw_page_begin(p, "events", sw_arena_printf(&p->a, "%s%s", W(p, "Event: ", "事件："), sw_row_text(r, "repo") ? sw_row_text(r, "repo") : sw_row_text(r, "event_id")));
 	page_section(p, "what", W(p, "What it is", "概要"), NULL);
 	event_facts(p, r);
 	page_section_end(p);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "dashboard/inner.h"
 #include "dashboard/pages.h"
 #include "shipwatch/clock.h"
 
@@ -75,7 +76,7 @@ static void need_firing(struct page *p, struct needs *x)
 		sw_html(&p->out, "</a> <span class=\"muted\">%s ", W(p, "firing since", "触发于"));
 		page_ago(p, sw_row_int(r, "at", 0));
 		if (by)
-			sw_html(&p->out, ", %s <strong>%s</strong>", W(p, "in the hands of", "认领人："), by);
+			sw_html(&p->out, "%s <strong>%s</strong>", W(p, ", in the hands of", "，认领人"), by);
 		sw_buf_cat(&p->out, "</span>");
 		if (!by)
 			page_button(p, "/alerts/ack", "", W(p, "I have it", "我来处理"), "alert", sw_row_text(r, "alert"), NULL);
@@ -93,7 +94,7 @@ static void need_held(struct page *p, struct needs *x)
 	for (const struct sw_jnode *h = holds ? holds->child : NULL; h; h = h->next) {
 		need(p, x, "hold");
 		sw_html(&p->out, "<strong>%s</strong> %s <span class=\"muted\">%s %s%s%s</span>", h->key, W(p, "is on hold: no action starts there.", "已暂停：不会在此开始任何操作。"),
-		        W(p, "By", "操作人"), sw_jstr(h, "by"), sw_jstr(h, "why") ? ": " : "", sw_jstr(h, "why"));
+		        W(p, "By", "操作人"), sw_jstr(h, "by"), sw_jstr(h, "why") && *sw_jstr(h, "why") ? W(p, ": ", "：") : "", sw_jstr(h, "why"));
 		page_button(p, "/hold/release", "", W(p, "Release", "解除"), "scope", h->key, NULL);
 	}
 }
@@ -129,6 +130,35 @@ static void need_system(struct page *p, struct needs *x)
 	}
 }
 
+/* The pages themselves: what they show is as old as what was recorded last. */
+static void need_history(struct page *p, struct needs *x)
+{
+	struct dash_recording rec;
+	const char *wrong;
+
+	dash_recording(p, &rec);
+	wrong = dash_recording_wrong(&rec);
+	if (!wrong)
+		return;
+	need(p, x, sw_streq(wrong, "down") ? "down" : "warning");
+	sw_html(&p->out, "<strong><a href=\"/status#history\">%s</a></strong> ", sw_streq(wrong, "down") ? W(p, "The recorder does not run.", "记录进程未运行。") :
+	        sw_streq(wrong, "behind") ? W(p, "The history is behind.", "历史记录滞后。") : W(p, "The history cannot be written.", "历史记录无法写入。"));
+	sw_buf_cat(&p->out, "<span class=\"muted\">");
+	if (rec.waits > 0) {
+		sw_html(&p->out, "%s ", W(p, "These pages lack what happened in the last", "页面缺少的时段：最近"));
+		page_about(p, rec.waits);
+		sw_html(&p->out, "%s ", W(p, ".", "。"));
+	}
+	if (sw_streq(wrong, "down"))
+		sw_html(&p->out, "%s%s%s", rec.why, *rec.why ? W(p, "; ", "；") : "", W(p, "it is started again by itself and reads on where it was.", "它会自动重启并从中断处继续。"));
+	else if (sw_streq(wrong, "behind"))
+		sw_html(&p->out, "%s", W(p, "The recorder is catching up, or hangs.", "记录进程正在追赶，或已停止响应。"));
+	else
+		sw_html(&p->out, "%s", W(p, "The log says why: a full disk, a file that cannot be written, another program that holds it. It is tried again by itself.",
+		                         "日志中有原因：磁盘已满、文件不可写，或被其他程序占用。会自动重试。"));
+	sw_buf_cat(&p->out, "</span>");
+}
+
 static void need_silent(struct page *p, struct needs *x)
 {
 	for (size_t i = 0; p->store && i < p->cfg->n_sources; i++) {
@@ -156,6 +186,7 @@ static void needs(struct page *p)
 	need_unknown(p, &x);
 	need_held(p, &x);
 	need_system(p, &x);
+	need_history(p, &x);
 	need_silent(p, &x);
 	if (x.n)
 		sw_buf_cat(&p->out, "</div></li></ul>\n");
@@ -210,7 +241,7 @@ static void place_mark(struct page *p, const struct sum_deployment *d, struct ma
 	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
 	SW_CLEANUP(sw_buf_fini) struct sw_buf url = SW_BUF_INIT;
 
-	sw_buf_printf(&b, "%s %s%s%.8s, ", page_word(p, sum_word(d)), d->version ? d->version : "", d->version ? " " : "", d->sha ? d->sha : "");
+	sw_buf_printf(&b, "%s %s%s%.8s%s", page_word(p, sum_word(d)), d->version ? d->version : "", d->version ? " " : "", d->sha ? d->sha : "", W(p, ", ", "，"));
 	sw_time_print_local(d->at, sw_config_tz_offset(p->cfg, d->at), true, &b);
 	if (d->is_rollback)
 		sw_buf_cat(&b, W(p, ", a rollback", "，回滚"));

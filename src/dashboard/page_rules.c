@@ -81,7 +81,7 @@ static void put_then(struct page *p, const struct sw_then *t)
 	case SW_THEN_ALERT:
 		sw_html_text(&p->out, W(p, "alert", "告警"));
 		for (const char **c = t->channels; c && *c; c++)
-			sw_html(&p->out, "%s%s", c == t->channels ? ": " : ", ", *c);
+			sw_html(&p->out, "%s%s", c == t->channels ? W(p, ": ", "：") : W(p, ", ", "，"), *c);
 		return;
 	case SW_THEN_ROLLBACK:
 		sw_html_text(&p->out, W(p, "roll back", "回滚"));
@@ -120,7 +120,7 @@ static void rule_says(struct page *p, const struct sw_rule *r)
 		sw_html(&p->out, "<span class=\"muted\">%s</span>", W(p, "always", "总是"));
 	sw_html(&p->out, "</dd><dt>%s</dt><dd>", W(p, "then", "动作"));
 	for (size_t i = 0; i < r->n_then; i++) {
-		sw_buf_cat(&p->out, i ? "; " : "");
+		sw_buf_cat(&p->out, i ? W(p, "; ", "；") : "");
 		put_then(p, &r->then[i]);
 	}
 	if (r->dry_run)
@@ -139,7 +139,7 @@ static void put_marks(struct page *p, const struct sum_rule *s)
 		SW_CLEANUP(sw_buf_fini) struct sw_buf t = SW_BUF_INIT;
 		SW_CLEANUP(sw_buf_fini) struct sw_buf url = SW_BUF_INIT;
 
-		sw_buf_printf(&t, "%s, ", page_word(p, s->w[k].verdict));
+		sw_buf_printf(&t, "%s%s", page_word(p, s->w[k].verdict), W(p, ", ", "，"));
 		sw_time_print_local(s->w[k].at, sw_config_tz_offset(p->cfg, s->w[k].at), true, &t);
 		sw_html_url(&url, s->w[k].watch);
 		marks[i] = (struct mark){ .word = s->w[k].verdict, .href = sw_arena_printf(&p->a, "/watches/%s", sw_buf_str(&url)), .title = sw_arena_strdup(&p->a, sw_buf_str(&t)) };
@@ -162,7 +162,7 @@ static void rule_did(struct page *p, const struct sum_rule *s)
 	sw_html(&p->out, "</dd><dt>%s</dt><dd>", W(p, "30 days", "近 30 天"));
 	page_number(p, s->alerts, "alert", "alerts", "次告警");
 	if (s->pass + s->fail + s->other) {
-		sw_buf_cat(&p->out, "; ");
+		sw_buf_cat(&p->out, W(p, "; ", "；"));
 		sw_buf_printf(&p->out, W(p, "%lld pass, %lld fail, %lld other", "%lld 通过，%lld 失败，%lld 其他"), (long long)s->pass, (long long)s->fail, (long long)s->other);
 	}
 	sw_buf_cat(&p->out, "</dd>");

@@ -8,6 +8,33 @@
 
 /* ---- decisions ---- */
 
+/* Some of these words mean other things elsewhere: "release" is also a kind of event. */
+static void put_decision(struct page *p, const char *what)
+{
+	static const struct { const char *what, *tone, *zh; } all[] = {
+		{ "approve", "good", "批准" }, { "refuse", "warn", "拒绝" }, { "hold", "warn", "暂停" }, { "release", "good", "解除暂停" }, { "silence", "info", "静默" },
+		{ "end", "info", "结束静默" }, { "ack", "good", "认领" }, { "cancel", "idle", "取消观察" }, { "label", "info", "评价" }, { "retry", "info", "重试死信" },
+		{ "drop", "idle", "丢弃死信" }, { "deploy", "info", "登记部署" },
+	};
+
+	for (size_t i = 0; i < SW_COUNT(all); i++)
+		if (sw_streq(all[i].what, what)) {
+			sw_html(&p->out, "<span class=\"badge %s\">%s</span>", all[i].tone, W(p, what, all[i].zh));
+			return;
+		}
+	sw_html_badge(p, what);
+}
+
+static const char *via_word(struct page *p, const char *via)
+{
+	static const char *const all[][2] = { { "command line", "命令行" }, { "dashboard", "看板" }, { "link", "消息中的链接" }, { "api", "接口" }, { "command", "命令" } };
+
+	for (size_t i = 0; i < SW_COUNT(all); i++)
+		if (sw_streq(all[i][0], via))
+			return W(p, via, all[i][1]);
+	return via;
+}
+
 void page_decisions(struct page *p)
 {
 	static const char *const filters[] = { "who", "what", "target", "service", "environment", "since", NULL };
@@ -27,7 +54,7 @@ void page_decisions(struct page *p)
 
 			page_row(p, &t);
 			page_cell(p, &t);
-			sw_html_badge(p, sw_row_text(r, "what"));
+			put_decision(p, sw_row_text(r, "what"));
 			page_cell(p, &t);
 			page_words(p, sw_row_text(r, "who"), 40);
 			page_cell(p, &t);
@@ -41,7 +68,7 @@ void page_decisions(struct page *p)
 			page_cell(p, &t);
 			page_words(p, sw_row_text(r, "why"), 120);
 			page_cell(p, &t);
-			page_words(p, sw_row_text(r, "via"), 40);
+			page_words(p, via_word(p, sw_row_text(r, "via")), 40);
 		}
 		page_table_end(p, &t);
 	} else {
@@ -101,6 +128,7 @@ static void roles(struct page *p)
 		sw_html(&p->out, "<span class=\"badge info\">worker</span> %s", x->key);
 		page_cell(p, &t);
 		page_about(p, x->i);
+		sw_html_text(&p->out, W(p, " ago", "前"));
 		page_cell(p, &t);
 	}
 	for (const struct sw_jnode *x = g ? g->child : NULL; x; x = x->next) {
@@ -109,6 +137,7 @@ static void roles(struct page *p)
 		sw_html(&p->out, "<span class=\"badge info\">gateway</span> %s", x->key);
 		page_cell(p, &t);
 		page_about(p, sw_jint(x, "silent_ms", 0));
+		sw_html_text(&p->out, W(p, " ago", "前"));
 		page_cell(p, &t);
 		page_value(p, SW_V_BYTES, (double)sw_jint(x, "spool_bytes", 0));
 	}
@@ -124,7 +153,7 @@ static void hold_line(struct page *p, const char *scope, const char *name, const
 	sw_html_badge(p, "hold");
 	sw_html(&p->out, "<strong>%s</strong> <span class=\"muted\">%s %s", name, W(p, "by", "操作人"), sw_jstr(h, "by"));
 	if (sw_jstr(h, "why") && *sw_jstr(h, "why"))
-		sw_html(&p->out, ": %s", sw_jstr(h, "why"));
+		sw_html(&p->out, "%s%s", W(p, ": ", "："), sw_jstr(h, "why"));
 	sw_buf_cat(&p->out, "</span>");
 	page_button(p, "/hold/release", "", W(p, "Release", "解除"), "scope", scope, NULL);
 	sw_buf_cat(&p->out, "</li>\n");
@@ -183,15 +212,28 @@ static void channels(struct page *p)
 
 static void history(struct page *p)
 {
+	struct dash_recording rec;
+	const char *wrong;
 	struct sw_rows gaps;
 
+	dash_recording(p, &rec);
+	wrong = dash_recording_wrong(&rec);
 	page_section(p, "history", W(p, "The history", "历史记录"), "status");
 	sw_buf_cat(&p->out, "<dl class=\"facts\">\n");
 	page_fact_begin(p, W(p, "Recorder", "记录进程"));
-	sw_html_badge(p, p->d->recorder.pid > 0 ? "up" : "down");
-	if (p->d->recorder.pid <= 0)
-		sw_html(&p->out, " %s", p->d->recorder.why);
+	sw_html_badge(p, rec.runs ? "up" : "down");
+	if (!rec.runs)
+		sw_html(&p->out, " %s", rec.why);
+	if (wrong && rec.runs) {
+		sw_html_badge(p, "warning");
+		sw_html(&p->out, " %s", sw_streq(wrong, "behind") ? W(p, "behind", "滞后") : W(p, "cannot write, see the log", "无法写入，见日志"));
+	}
 	page_fact_end(p);
+	if (wrong && rec.waits > 0) {
+		page_fact_begin(p, W(p, "Not recorded since", "未记录时长"));
+		page_about(p, rec.waits);
+		page_fact_end(p);
+	}
 	if (p->store) {
 		const char *at = sw_store_position(p->store, &p->a);
 

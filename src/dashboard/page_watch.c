@@ -51,7 +51,7 @@ static void put_progress(struct page *p, const struct sw_row *r)
 	sw_buf_cat(&p->out, "<span class=\"muted nowrap\">");
 	if (until > p->now) {
 		page_about(p, until - p->now);
-		sw_buf_cat(&p->out, W(p, " left", " 后结束"));
+		sw_buf_cat(&p->out, W(p, " left", "后结束"));
 	} else {
 		sw_html_text(&p->out, W(p, "its window is over", "观察期已过"));
 	}
@@ -128,13 +128,16 @@ static bool steps_alike(const struct sw_jnode *a, const struct sw_jnode *b)
 
 static void put_reading(struct page *p, struct table *t, const char *s)
 {
+	SW_CLEANUP(sw_buf_fini) struct sw_buf room = SW_BUF_INIT;
+
 	page_cell(p, t);
-	page_words(p, sw_streq(s, "too_few") ? W(p, "too few", "过少") : s, 60);
+	page_words(p, sw_word_seen(s, p->locale, &room), 60);
 }
 
 static void step_row(struct page *p, struct table *t, const struct watch_view *x, const struct sw_jnode *step, const struct sw_jnode *c, bool first)
 {
-	const char *part = sw_jstr(c, "part"), *text = sw_jstr(c, "text"), *note = sw_jstr(c, "note");
+	SW_CLEANUP(sw_buf_fini) struct sw_buf room = SW_BUF_INIT;
+	const char *part = sw_jstr(c, "part"), *text = sw_jstr(c, "text"), *note = sw_word_seen(sw_jstr(c, "note"), p->locale, &room);
 
 	page_row(p, t);
 	page_cell(p, t);
@@ -184,7 +187,7 @@ static void row_verdict(struct page *p, struct table *t, const struct watch_view
 	sw_buf_putc(&p->out, ' ');
 	sw_html_badge(p, x->verdict);
 	if (x->reason)
-		sw_html(&p->out, " <span class=\"muted\">%s</span>", sw_word_known(x->reason, p->locale));
+		sw_html(&p->out, " <span class=\"muted\">%s</span>", sw_word_reason(x->reason, p->locale));
 }
 
 static void rows(struct page *p, const struct watch_view *x, const struct sw_jnode *step)
@@ -210,7 +213,7 @@ static void rows(struct page *p, const struct watch_view *x, const struct sw_jno
 		step_rows(p, &t, x, step);
 		if (between > 1) {
 			row_whole(p, &t, "folded muted");
-			sw_buf_printf(&p->out, W(p, "… %zu looks that say the same", "… %zu 次相同结果"), between - 1);
+			sw_buf_printf(&p->out, between == 2 ? W(p, "… %zu look that says the same", "… %zu 次相同结果") : W(p, "… %zu looks that say the same", "… %zu 次相同结果"), between - 1);
 		}
 		if (last != step)
 			step_rows(p, &t, x, last);
@@ -227,9 +230,10 @@ static void guards(struct page *p, const struct sw_jnode *list)
 		return;
 	sw_html(&p->out, "<h3>%s</h3><ul class=\"guards\">\n", W(p, "What stood between the condition and a verdict", "条件与结论之间的检查"));
 	for (const struct sw_jnode *g = list->child; g; g = g->next) {
+		SW_CLEANUP(sw_buf_fini) struct sw_buf name = SW_BUF_INIT, text = SW_BUF_INIT;
 		bool decided = sw_jbool(g, "decided", false);
 
-		sw_html(&p->out, "<li><strong>%s</strong> %s", sw_jstr(g, "guard"), sw_jstr(g, "text"));
+		sw_html(&p->out, "<li><strong>%s</strong> %s", sw_word_seen(sw_jstr(g, "guard"), p->locale, &name), sw_word_seen(sw_jstr(g, "text"), p->locale, &text));
 		if (decided)
 			sw_html(&p->out, " <span class=\"badge warn\">%s</span>", W(p, "this decided", "由此决定"));
 		sw_buf_cat(&p->out, "</li>\n");
@@ -243,7 +247,8 @@ static void befores(struct page *p, const struct sw_jnode *list)
 		return;
 	sw_html(&p->out, "<h3>%s</h3><ul class=\"guards\">\n", W(p, "Before the deployment", "部署前"));
 	for (const struct sw_jnode *b = list->child; b; b = b->next) {
-		const char *value = sw_jstr(b, "value"), *why = sw_jstr(b, "why");
+		SW_CLEANUP(sw_buf_fini) struct sw_buf value_room = SW_BUF_INIT, why_room = SW_BUF_INIT;
+		const char *value = sw_word_seen(sw_jstr(b, "value"), p->locale, &value_room), *why = sw_word_seen(sw_jstr(b, "why"), p->locale, &why_room);
 
 		sw_html(&p->out, "<li><code>%s</code> ", sw_jstr(b, "signal"));
 		if (value)
@@ -251,7 +256,7 @@ static void befores(struct page *p, const struct sw_jnode *list)
 		if (value && sw_jint(b, "readings", 0))
 			page_number(p, sw_jint(b, "readings", 0), "reading", "readings", "个读数");
 		if (!value)
-			sw_html(&p->out, "<span class=\"muted\">%s%s%s</span>", W(p, "not known", "未知"), why ? ": " : "", why);
+			sw_html(&p->out, "<span class=\"muted\">%s%s%s</span>", W(p, "not known", "未知"), why ? W(p, ": ", "：") : "", why);
 		sw_buf_cat(&p->out, "</li>\n");
 	}
 	sw_buf_cat(&p->out, "</ul>\n");
@@ -307,7 +312,7 @@ static void facts(struct page *p, const struct watch_view *x)
 		page_fact_begin(p, W(p, "Looks", "检查"));
 		sw_html(&p->out, "%lld", (long long)sw_row_int(x->row, "checks", 0));
 		if (sw_row_int(x->row, "known", -1) >= 0)
-			sw_html(&p->out, ", %lld %s", (long long)sw_row_int(x->row, "known", 0), W(p, "with an answer", "次有效"));
+			sw_buf_printf(&p->out, W(p, ", %lld with an answer", " 次，有效 %lld 次"), (long long)sw_row_int(x->row, "known", 0));
 		page_fact_end(p);
 	}
 	page_fact(p, W(p, "Watch", "观察编号"), x->id);
@@ -332,7 +337,7 @@ void page_watch(struct page *p, const struct sw_row *dep, const struct sw_row *w
 	                 "<h2 id=\"watch-%s-h\">%s</h2>", x.id, x.id, x.id, x.rule);
 	sw_html_badge(p, x.verdict ? x.verdict : x.state);
 	if (x.reason)
-		sw_html(&p->out, "<span class=\"muted\">%s</span>", sw_word_known(x.reason, p->locale));
+		sw_html(&p->out, "<span class=\"muted\">%s</span>", sw_word_reason(x.reason, p->locale));
 	if (open && x.verdict)
 		sw_html(&p->out, "<span class=\"muted\">%s</span>", W(p, "followed until it recovers", "持续跟踪直到恢复"));
 	else if (open)

@@ -24,32 +24,27 @@ static const struct route *const tables[] = { sw_routes_pages, sw_routes_api, sw
 
 /* ---- headers ---- */
 
-size_t dash_headers_common(struct sw_header *h, const char *cache)
-{
-	static const struct sw_header all[] = {
-		{ "Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-		                             "form-action 'self'; frame-ancestors 'none'; base-uri 'none'" },
-		{ "X-Content-Type-Options", "nosniff" },
-		{ "X-Frame-Options", "DENY" },
-		{ "Referrer-Policy", "same-origin" },
-		{ "Permissions-Policy", "camera=(), microphone=(), geolocation=(), payment=(), usb=()" },
-		{ "Cross-Origin-Opener-Policy", "same-origin" },
-		{ "Cross-Origin-Resource-Policy", "same-origin" },
-	};
+/* Of pages, of errors, and of what the server refuses before anybody here hears of it. */
+static const struct sw_header always[] = {
+	{ "Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+	                             "form-action 'self'; frame-ancestors 'none'; base-uri 'none'" },
+	{ "X-Content-Type-Options", "nosniff" },
+	{ "X-Frame-Options", "DENY" },
+	{ "Referrer-Policy", "same-origin" },
+	{ "Permissions-Policy", "camera=(), microphone=(), geolocation=(), payment=(), usb=()" },
+	{ "Cross-Origin-Opener-Policy", "same-origin" },
+	{ "Cross-Origin-Resource-Policy", "same-origin" },
+	{ "Cache-Control", "no-store" },
+};
 
-	memcpy(h, all, sizeof all);
-	h[SW_COUNT(all)] = (struct sw_header){ "Cache-Control", cache ? cache : "no-store" };
-	return SW_COUNT(all) + 1;
+void dash_headers_always(struct sw_http_server *http)
+{
+	sw_http_server_always(http, always, SW_COUNT(always));
 }
 
 void dash_json(struct sw_http_req *req, int status, const struct sw_header *more, size_t n, const char *json)
 {
-	struct sw_header h[16];
-	size_t k = dash_headers_common(h, NULL);
-
-	for (size_t i = 0; i < n && k < SW_COUNT(h); i++)
-		h[k++] = more[i];
-	sw_http_reply(req, &(struct sw_http_answer){ .status = status, .headers = h, .n_headers = k, .body = json, .body_n = strlen(json) });
+	sw_http_reply(req, &(struct sw_http_answer){ .status = status, .headers = more, .n_headers = n, .body = json, .body_n = strlen(json) });
 }
 
 void dash_json_error(struct sw_http_req *req, int status, const struct sw_header *more, size_t n, const char *what)
@@ -193,11 +188,13 @@ void dash_see(struct page *p, const char *location)
 void dash_answer(struct page *p)
 {
 	struct visit *v = dash_visit(p);
-	struct sw_header h[20];
-	size_t n = dash_headers_common(h, p->cache);
+	struct sw_header h[SW_COUNT(v->headers) + 2];
+	size_t n = 0;
 
 	for (size_t i = 0; i < v->n_headers; i++)
 		h[n++] = v->headers[i];
+	if (p->cache)
+		h[n++] = (struct sw_header){ "Cache-Control", p->cache };
 	if (p->location)
 		h[n++] = (struct sw_header){ "Location", p->location };
 	sw_http_reply(p->req, &(struct sw_http_answer){ .status = p->http, .type = p->type, .headers = h, .n_headers = n, .body = sw_buf_str(&p->out),

@@ -131,7 +131,7 @@ void page_alerts(struct page *p, const struct sw_rows *rows)
 		page_ago(p, sw_row_int(r, "at", 0));
 		page_cell(p, &t);
 		if (told)
-			sw_html(&p->out, "%s, ", told);
+			sw_html(&p->out, "%s%s", told, W(p, ", ", "，"));
 		page_ago(p, sw_row_int(r, "last", 0));
 		page_cell(p, &t);
 		page_name(p, sw_row_text(r, "acked_by"));
@@ -150,10 +150,10 @@ void page_alert_lines(struct page *p, const struct sw_rows *rows)
 		sw_html_badge(p, sw_row_text(r, "state"));
 		sw_buf_putc(&p->out, ' ');
 		page_to(p, "alerts", sw_row_text(r, "alert"), summary && *summary ? summary : sw_row_text(r, "rule"));
-		sw_html(&p->out, "<br><span class=\"muted\">%s%s", told, told ? ", " : "");
+		sw_html(&p->out, "<br><span class=\"muted\">%s%s", told, told ? W(p, ", ", "，") : "");
 		page_ago(p, sw_row_int(r, "last", 0));
 		if (sw_row_text(r, "acked_by"))
-			sw_html(&p->out, ", %s <strong>%s</strong>", W(p, "in the hands of", "认领人："), sw_row_text(r, "acked_by"));
+			sw_html(&p->out, "%s <strong>%s</strong>", W(p, ", in the hands of", "，认领人"), sw_row_text(r, "acked_by"));
 		sw_buf_cat(&p->out, "</span></li>\n");
 	}
 	sw_buf_cat(&p->out, "</ul>\n");
@@ -243,7 +243,7 @@ void page_watches(struct page *p, const struct sw_rows *rows)
 		page_cell(p, &t);
 		page_ago(p, sw_row_int(r, "at", 0));
 		page_cell(p, &t);
-		page_words(p, sw_word_known(sw_row_text(r, "reason"), p->locale), 60);
+		page_words(p, sw_word_reason(sw_row_text(r, "reason"), p->locale), 60);
 	}
 	page_table_end(p, &t);
 }

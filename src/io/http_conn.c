@@ -171,6 +171,14 @@ static void conn_write(struct sw_http_conn *c)
 	http_conn_answered(c);
 }
 
+static bool answer_has(const struct sw_http_answer *a, const char *name)
+{
+	for (size_t i = 0; i < a->n_headers; i++)
+		if (strcmp(a->headers[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 void http_conn_head(struct sw_http_conn *c, const struct sw_http_answer *a, int64_t length, struct sw_buf *b)
 {
 	sw_buf_printf(b, "HTTP/1.1 %d %s\r\nDate: %s\r\n", a->status, sw_http_status_text(a->status), http_server_date(c->srv));
@@ -181,6 +189,9 @@ void http_conn_head(struct sw_http_conn *c, const struct sw_http_answer *a, int6
 		sw_buf_printf(b, "Content-Length: %lld\r\n", (long long)length);
 	for (size_t i = 0; i < a->n_headers; i++)
 		sw_buf_printf(b, "%s: %s\r\n", a->headers[i].name, a->headers[i].value);
+	for (size_t i = 0; i < c->srv->n_always; i++)
+		if (!answer_has(a, c->srv->always[i].name))
+			sw_buf_printf(b, "%s: %s\r\n", c->srv->always[i].name, c->srv->always[i].value);
 	sw_buf_cat(b, c->keep_alive ? "Connection: keep-alive\r\n" : "Connection: close\r\n");
 }
 

@@ -39,6 +39,8 @@ struct sw_http_server {
 	struct sw_loop *loop;
 	struct sw_http_limits lim;
 	struct sw_http_handler h;
+	const struct sw_header *always;
+	size_t n_always;
 	struct http_listener *listeners;
 	struct sw_http_conn *first; /* newest first */
 	struct sw_http_conn *dead;  /* closed in this turn; freed by sweep */

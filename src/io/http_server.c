@@ -51,6 +51,12 @@ int sw_http_server_new(struct sw_loop *loop, const struct sw_http_limits *lim, c
 	return 0;
 }
 
+void sw_http_server_always(struct sw_http_server *s, const struct sw_header *headers, size_t n)
+{
+	s->always = headers;
+	s->n_always = n;
+}
+
 void sw_http_server_limits(struct sw_http_server *s, const struct sw_http_limits *lim)
 {
 	s->lim = *lim;

@@ -82,6 +82,11 @@ SW_CHECKED int sw_http_server_new(struct sw_loop *loop, const struct sw_http_lim
                                   struct sw_http_server **ret);
 /* A listening, non-blocking socket; the server owns it from now on. */
 SW_CHECKED int sw_http_server_listen(struct sw_http_server *s, int fd);
+/*
+ * Headers of every answer from now on, also of what the server itself refuses, except where the answer has one of that name (in these
+ * very letters). Borrowed until the server is freed.
+ */
+void sw_http_server_always(struct sw_http_server *s, const struct sw_header *headers, size_t n);
 /* Limits for requests that begin from now on. */
 void sw_http_server_limits(struct sw_http_server *s, const struct sw_http_limits *lim);
 /*

@@ -24,7 +24,7 @@ static const struct { const char *name; enum sw_tmpl_list list; const char *help
 	[SW_TV_NEWS] = { "news", 0, "what became of it: rolled back, no rollback, somebody has it in hand … Empty when it fires or is over" },
 	[SW_TV_REPEAT] = { "repeat", 0, "that the message may have come before" },
 	[SW_TV_VERDICT] = { "verdict", 0, "fail, inconclusive …; empty for rules that are decided by an event" },
-	[SW_TV_REASON] = { "reason", 0, "evidence, no-data, pre-existing …" },
+	[SW_TV_REASON] = { "reason", 0, "the condition held, no data, it was so before …" },
 	[SW_TV_RULE] = { "rule", 0, "the rule's name" },
 	[SW_TV_SUMMARY] = { "summary", 0, "the rule's own words, where `{what}` does not have them" },
 	[SW_TV_KIND] = { "kind", 0, "what it is about: deployment, pipeline, push …" },

@@ -39,7 +39,7 @@ static void put(struct text *t, const char *s)
 	text_words(t, s);
 }
 
-/* A sentence about a rollback, or what a signal answered. */
+/* A sentence about a rollback. */
 static void put_said(struct text *t, const char *s)
 {
 	SW_CLEANUP(sw_buf_fini) struct sw_buf room = SW_BUF_INIT;
@@ -118,7 +118,7 @@ static void put_what(struct text *t)
 	else if (own)
 		what_part(t, from, own);
 	else if (al->verdict && al->news == SW_NEWS_INCONCLUSIVE)
-		what_part(t, from, translated(t, first_of(al->reason, al->rule, NULL)));
+		what_part(t, from, al->reason && *al->reason ? sw_word_reason(al->reason, al->locale) : al->rule);
 	else
 		what_part(t, from, first_of(al->rule, al->title, NULL));
 	if (!al->verdict && al->kind && al->event_status) {
@@ -167,7 +167,21 @@ static void put_rollback(struct text *t)
 
 /* ---- lists ---- */
 
-/* "limit 1.5s, before 310ms" */
+/* A value, or why there is none? */
+static bool seen_value(const char *s)
+{
+	return sw_word_seen(s, SW_LOCALE_EN, NULL) == s;
+}
+
+/* What a comparison saw. */
+static void put_seen(struct text *t, const char *s)
+{
+	SW_CLEANUP(sw_buf_fini) struct sw_buf room = SW_BUF_INIT;
+
+	put(t, sw_word_seen(s, t->al->locale, &room));
+}
+
+/* "limit 1.5s, before 310ms"; "limit: too little data" where there is none. */
 static void put_limits(struct text *t, const struct sw_finding *f)
 {
 	const struct {
@@ -179,8 +193,8 @@ static void put_limits(struct text *t, const struct sw_finding *f)
 	for (size_t i = 0; i < SW_COUNT(extra); i++) {
 		if (!extra[i].v || !*extra[i].v)
 			continue;
-		sw_buf_printf(&t->b, "%s%s ", said ? ", " : "", word(t, extra[i].w));
-		put(t, extra[i].v);
+		sw_buf_printf(&t->b, "%s%s%s", said ? ", " : "", word(t, extra[i].w), seen_value(extra[i].v) ? " " : word(t, SW_W_COLON));
+		put_seen(t, extra[i].v);
 		said = true;
 	}
 }
@@ -265,11 +279,11 @@ static void put_finding(struct text *t, enum sw_tmpl_value v, const struct sw_fi
 	if (v == SW_TV_CONDITION)
 		put(t, first_of(f->text, "?", NULL));
 	else if (v == SW_TV_CONDITION_VALUE)
-		put_said(t, f->value);
+		put_seen(t, f->value);
 	else if (v == SW_TV_CONDITION_LIMIT)
-		put(t, f->limit);
+		put_seen(t, f->limit);
 	else if (v == SW_TV_CONDITION_BEFORE)
-		put(t, f->before);
+		put_seen(t, f->before);
 	else
 		put_limits(t, f);
 }
@@ -303,7 +317,7 @@ void text_value(struct text *t, enum sw_tmpl_value v, size_t item)
 	case SW_TV_NEWS: put(t, sw_word_news(al->news, al->locale)); break;
 	case SW_TV_REPEAT: put(t, al->repeat ? word(t, SW_W_REPEAT) : NULL); break;
 	case SW_TV_VERDICT: put(t, translated(t, al->verdict)); break;
-	case SW_TV_REASON: put(t, translated(t, al->reason)); break;
+	case SW_TV_REASON: put(t, sw_word_reason(al->reason, al->locale)); break;
 	case SW_TV_RULE: put(t, al->rule); break;
 	case SW_TV_SUMMARY: /* else {what} has it */
 		put(t, al->n_findings || al->news >= SW_NEWS_ROLLBACK_WAITING ? al->summary : NULL);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* clang-format off */
-static const char *const words[SW_W_COUNT][2] = {
+static const char *const words[SW_WORDS][2] = {
 	[SW_W_BEFORE] = { "before", "部署前" }, [SW_W_LIMIT] = { "limit", "阈值" }, [SW_W_VERSION] = { "version", "版本" }, [SW_W_COMMIT] = { "commit", "提交" },
 	[SW_W_ALARM] = { "alarm", "告警" },
 	[SW_W_MORE] = { "… +", "… 另有 " }, [SW_W_MORE_END] = { " more", " 项" },
@@ -43,6 +43,12 @@ static const char *const news_words[SW_NEWS_COUNT][2] = {
 	[SW_NEWS_STEADY_RESOLVED] = { "calm again, it is resolved", "已平稳，已恢复" },
 	[SW_NEWS_QUOTA] = { "the calls of this month run out", "本月调用额度即将用完" },
 };
+/* Why a watch ended as it did: the word of programs, then what people read. */
+static const struct { const char *reason, *words[2]; } reasons[] = {
+	{ "evidence", { "the condition held", "指标异常" } }, { "no-data", { "no data", "没有数据" } }, { "pre-existing", { "it was so before", "部署前已异常" } },
+	{ "common-cause", { "others fail too", "共同原因" } }, { "transient", { "it went away", "短暂异常" } }, { "newer", { "a newer deployment", "已有更新的部署" } },
+	{ "operator", { "ended by a person", "人工操作" } }, { "deadline", { "out of time", "超过时限" } }, { "lost", { "data was lost", "数据丢失" } },
+};
 /* Words of the engine and of events, that Chinese readers get translated. */
 static const char *const known[][2] = {
 	{ "fail", "失败" }, { "pass", "通过" }, { "inconclusive", "无法判断" }, { "success", "成功" },
@@ -51,10 +57,6 @@ static const char *const known[][2] = {
 	{ "deployment", "部署" }, { "pipeline", "流水线" }, { "push", "推送" }, { "tag", "标签" }, { "job", "任务" },
 	{ "release", "发布" }, { "merge", "合并" }, { "report", "报告" },
 	{ "alarm", "告警" }, { "firing", "触发" }, { "resolved", "已恢复" },
-	/* why */
-	{ "evidence", "指标异常" }, { "no-data", "没有数据" }, { "pre-existing", "部署前已异常" },
-	{ "common-cause", "共同原因" }, { "transient", "短暂异常" }, { "newer", "已有更新的部署" },
-	{ "operator", "人工操作" }, { "deadline", "超过时限" }, { "lost", "数据丢失" },
 	/* state of a rollback */
 	{ "none", "无" }, { "already", "已决定过" }, { "proposed", "待执行" }, { "postponed", "已推迟" },
 	{ "starting", "即将开始" }, { "started", "已开始" }, { "waiting", "等待批准" }, { "asking", "等待批准" }, { "done", "完成" },
@@ -169,6 +171,14 @@ const char *sw_word_link(enum sw_link_kind k, enum sw_locale l)
 const char *sw_word_news(enum sw_alert_news n, enum sw_locale l)
 {
 	return news_words[n][l];
+}
+
+const char *sw_word_reason(const char *s, enum sw_locale l)
+{
+	for (size_t i = 0; s && i < SW_COUNT(reasons); i++)
+		if (strcmp(reasons[i].reason, s) == 0)
+			return reasons[i].words[l];
+	return s;
 }
 
 const char *sw_word_known(const char *s, enum sw_locale l)

@@ -114,6 +114,23 @@ static void print_series(const struct sw_metrics *m, const struct sw_metric *f, 
 	print_value(out, v[0]);
 }
 
+double sw_metric_total(const struct sw_metric *f)
+{
+	double v = 0;
+	bool first = true;
+
+	for (unsigned k = 0; f && k < f->m->n_parts; k++) {
+		const struct cell *c = cell_first(metrics_part(f->m, k), f->id);
+		double x = c ? value_read(&c->v[0]) : 0;
+
+		if (!c)
+			continue;
+		v = f->largest && !first ? SW_MAX(v, x) : v + x;
+		first = false;
+	}
+	return v;
+}
+
 static bool seen_before(const struct sw_metrics *m, unsigned parts, const struct sw_metric *f, const struct cell *c)
 {
 	for (unsigned k = 0; k < parts; k++)

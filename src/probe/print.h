@@ -6,6 +6,8 @@
 #include "shipwatch/probe.h"
 
 void sw_metrics_print(const struct sw_metrics *m, struct sw_buf *out);
+/* The value of a counter or gauge without labels over all processes, as it is printed; 0 where nobody counted yet. */
+double sw_metric_total(const struct sw_metric *f);
 /* Return: the HTTP status. */
 int sw_health_print(struct sw_health *h, struct sw_buf *out);
 

@@ -302,6 +302,7 @@ int main(int argc, char **argv)
 	struct sw_http_limits lim = sw_http_limits_default;
 	const char *listen_at = echo_options(argc, argv, &lim);
 	struct sw_err err = SW_ERR_INIT;
+	static const struct sw_header always[] = { { "X-Always", "1" }, { "Cache-Control", "no-store" } };
 	struct echo e = { 0 };
 	struct sw_http_handler h = { &e, echo_on_head, echo_on_request, echo_on_answer, echo_on_done, echo_on_trouble };
 	char name[160];
@@ -313,6 +314,7 @@ int main(int argc, char **argv)
 		(void)fprintf(stderr, "http_echo: %s\n", err.text);
 		return 1;
 	}
+	sw_http_server_always(e.server, always, SW_COUNT(always));
 	e.defer = (struct sw_defer){ .cb = echo_deferred, .arg = &e };
 	sw_listen_name(fd, name, sizeof name);
 	(void)printf("%s\n", name);

@@ -133,6 +133,13 @@ class InBrowser(Case):
         page = self.signed_in()
         paths = page.evaluate("[...document.querySelectorAll('nav.wide a')].map(a => a.getAttribute('href'))")
         self.assertGreaterEqual(len(paths), 8)
+        self.assertIn("/status", paths, "there is a way to it also on a calm day")
+        for width in (1251, 1280, 1381):      # just wider than where the menu begins, and where it gets room: nothing lies over anything
+            look = self.browser.page(like=page, width=width, height=300)
+            look.goto(self.url + "/")
+            edges = look.evaluate("['nav.wide li:last-child a', '.search', '.who'].map(s => document.querySelector(s).getBoundingClientRect()).flatMap(r => [r.left, r.right])")
+            self.assertEqual(edges, sorted(edges), width)
+            self.assertLessEqual(edges[-1], width)
         self.robot.post("/hold", {"why": "so that there is a banner"})
         for theme, width, lang in (("light", 1280, "en"), ("dark", 1280, "zh"), ("light", 375, "zh"), ("dark", 375, "en")):
             look = self.browser.page(like=page, theme=theme, width=width, height=700, phone=width < 500)

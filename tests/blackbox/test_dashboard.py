@@ -21,6 +21,11 @@ services: {web: {repo: acme/web, environments: {prod: "http://127.0.0.1:1/health
 dashboard: {%(dashboard)s}
 """
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+GUARDS = {
+    "content-security-policy": POLICY, "x-content-type-options": "nosniff", "x-frame-options": "DENY", "referrer-policy": "same-origin", "cache-control": "no-store",
+    "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()", "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
 # Every route that changes something, as the source has them.
 POSTS = sorted(set(re.findall(r'\{ "POST", "([^"]+)", SW_ROLE_OPERATOR', open(os.path.join(SOURCE, "src/dashboard/decide.c"), encoding="utf-8").read())))
 
@@ -295,17 +300,37 @@ class Answers(Dash):
             self.dash.visitor(token="wrong").get("/"),
         ]
         for a in answers:
-            self.assertEqual(a.headers["content-security-policy"], POLICY, a)
-            self.assertEqual(a.headers["x-content-type-options"], "nosniff", a)
-            self.assertEqual(a.headers["x-frame-options"], "DENY", a)
-            self.assertIn("permissions-policy", a.headers)
-            self.assertEqual(a.headers["referrer-policy"], "same-origin", a)
+            self.assertEqual({k: a.headers.get(k) for k in GUARDS if k != "cache-control"}, {k: v for k, v in GUARDS.items() if k != "cache-control"}, a)
             if a.status != 304 and not (a.status == 200 and a.headers["content-type"].startswith(("text/css", "image/"))):
                 self.assertTrue(a.headers["cache-control"].startswith("no-store"), a)
         self.assertEqual([a.status for a in answers], [200, 303, 404, 405, 204, 200, 200, 200, 401, 303, 403, 401, 200, 404, 200, 415, 401, 421, 200, 405, 303, 200, 401])
         for a in answers:
             if a.headers.get("content-type", "").startswith("text/html"):
                 self.assertNotRegex(a.body.decode(), r"(?i)\son[a-z]+=|<style|\sstyle=|javascript:|<script(?! src=\"/assets/)", "inline script or style")
+
+    def test_what_the_server_refuses(self):
+        """Before a route is known, by bytes as they are: the same headers, once each, and the words are JSON."""
+        self.up(users())
+        got = "GET / HTTP/1.1\r\nHost: localhost\r\n"
+        form = "POST /hold HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        cookie = f"Cookie: sw_session={self.signed_in().cookies['sw_session']}\r\n"
+        cases = [
+            (400, "NONSENSE\r\n\r\n"), (400, got + "Host: other\r\n\r\n"), (400, got + "no colon\r\n\r\n"), (400, got + "\r\nmore behind it"),
+            (400, got + "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello"), (400, "\x16\x03\x01\x02\x00"), (400, got.replace("1.1", "9.9") + "\r\n"),
+            (411, form + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), (411, form + cookie + "\r\n"), (413, form + cookie + "Content-Length: 65537\r\n\r\n"),
+            (417, got + "Expect: a miracle\r\n\r\n"), (431, got + "X: " + "y" * 16400 + "\r\n\r\n"), (431, got + "X: y\r\n" * 200 + "\r\n"), (408, "GET /"),
+            (408, form + cookie + "Content-Length: 9\r\n"), (400, "\r\n" * 4000), (401, form + "Content-Length: 9\r\n\r\n"), (415, form.replace("urlenc", "x") + cookie + "Content-Length: 9\r\n\r\n"),
+        ]
+        open_ = [Connection(self.dash.address) for _ in cases]     # all at once: two of them wait for the server's patience
+        for c, (_, data) in zip(open_, cases):
+            self.addCleanup(c.s.close)
+            c.send(data.encode("latin-1"))
+        for c, (status, data) in zip(open_, cases):
+            a = c.answer()
+            self.assertEqual(a.status, status, data[:60])
+            self.assertEqual({k: a.headers.get(k) for k in GUARDS}, GUARDS, f"{status} of {data[:60]!r}")
+            if status not in (401, 415):       # those are pages
+                self.assertTrue(a.json["error"], a)
 
     def test_methods_and_limits(self):
         self.up(users())

@@ -5,12 +5,13 @@ import json
 import os
 import signal
 import sqlite3
+import subprocess
 import unittest
 import urllib.parse
 
 from dash_rig import TOKEN as ROBOT
 from dash_rig import Dashboard, users
-from harness import Case, Gateway, Redis, Role, sign_gitlab, wait_for
+from harness import PROGRAM, Case, Gateway, Redis, Role, built, sign_gitlab, wait_for
 from test_kills import TOKEN, deployment
 from test_main_path import Robots
 
@@ -172,13 +173,22 @@ class Decisions(Case):
         self.assertNotIn(b"no action starts.</strong>", self.lin.get("/").body)
         for bad in ("web prod", "x" * 201, "web\nprod"):
             self.assertEqual(self.robot.post("/hold", {"scope": bad}).status, 200 if bad == "web\nprod" else 400, bad)
-        wait_for(lambda: self.history("SELECT target, why FROM decisions WHERE what = 'hold' AND who = 'lin'") == [("web/prod", "it is night"), (None, "all of it")], "the history")
+        wait_for(lambda: self.history("SELECT target, why, via FROM decisions WHERE what = 'hold' AND who = 'lin'") ==
+                 [("web/prod", "it is night", "dashboard"), (None, "all of it", "dashboard")], "the history")
+        self.decided("release")
+        self.decided("hold", "robot", "api")
+        for what in ("hold", "release"):
+            done = subprocess.run([built(PROGRAM), what, "web", "--redis", self.redis.url, "--who", "ann"], capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done)
+            self.decided(what, "ann", "command line")
 
     def test_dead_letters(self):
         ids = [self.redis("XADD", "{sw}:dead", "*", "k", "work", "r", "it was broken", "t", "1", "a", "place:web/prod", "m", '{"t":"wake"}').decode() for _ in range(2)]
         self.assertEqual(self.press("/dead/drop", id=ids[0]), ("g", "It is dropped."))
         self.assertEqual(self.press("/dead/drop", id=ids[0])[0], "b")
         self.assertEqual(self.press("/dead/retry", id=ids[1]), ("g", "It is sent again."))
+        self.decided("drop")
+        self.decided("retry")
         self.assertEqual(self.robot.post("/dead/retry", {"id": "1-1; FLUSHALL"}).status, 400)
         a = self.lin.post("/dead/drop", {"id": "1-1"}, headers={"Referer": f"{self.dash.url}/dead/1-1"})
         self.assertEqual(a.headers["location"], "/dead")

@@ -12,6 +12,16 @@ from harness import BUILD, BOUND, Case, Connection, Process, built, request_byte
 ECHO = os.environ.get("SW_ECHO") or os.path.join(BUILD, "tests", "blackbox", "http_echo")
 
 
+class Always(Connection):
+    """Whoever answers, handler or server, and whatever: the headers that were asked for every answer are there."""
+
+    def answer(self, method="POST"):
+        a = super().answer(method)
+        if a and a.status != 100:
+            assert (a.headers.get("x-always"), a.headers.get("cache-control")) == ("1", "no-store"), a
+        return a
+
+
 class Echo(Process):
     def __init__(self, **options):
         super().__init__([built(ECHO), *(f"{k}={v}" for k, v in options.items())], name="http_echo")
@@ -20,7 +30,7 @@ class Echo(Process):
         self.address = where[5:] if where.startswith("unix:") else (where.rsplit(":", 1)[0], int(where.rsplit(":", 1)[1]))
 
     def connect(self):
-        return Connection(self.address)
+        return Always(self.address)
 
     def stats(self):
         with self.connect() as c:

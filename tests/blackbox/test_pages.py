@@ -173,7 +173,7 @@ class Looks(unittest.TestCase):
         page = World.visitor("lin", scripts=False)
         for path, words in (
                 ("/", ("Needs you", "pay/prod", "roll back?", "Going on now", "shop/prod", "staging")),
-                (World.ones()[0], ("prod-errors", "error_rate", "limit: 5%", "deployed", "verdict", "Numbers", "row by row", "fail", "evidence", "undo", "compare")),
+                (World.ones()[0], ("prod-errors", "error_rate", "limit: 5%", "deployed", "verdict", "Numbers", "row by row", "fail", "the condition held", "undo", "compare")),
                 ("/builds", ("acme/web", "main", "81.9%", "1 m 14 s")), ("/builds?repo=acme%2Fweb&branch=main&environment=", ("duration", "coverage", "values:")),
                 ("/rules", ("prod-errors", "roll back", "fired last")), ("/approvals", ("undo-pay", "Approve the rollback", "nothing is done"))):
             page.goto(World.story.url + path)

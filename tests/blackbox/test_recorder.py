@@ -2,6 +2,7 @@
 import http.client
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -285,6 +286,90 @@ class History(Case):
         self.wait_events(110)
         dashboard.wait_log("the history is written again, after", component="recorder")
         self.assertEqual(self.number("SELECT count(*) FROM builds"), 110)
+
+    def ask_page(self, dashboard, path, lang="en"):
+        host, port = dashboard.wait_log(r"^listening on ", component="dashboard")["msg"].split()[2].rsplit(":", 1)
+        conn = http.client.HTTPConnection(host, int(port), timeout=30)
+        try:
+            conn.request("GET", path, headers={"Cookie": f"sw_lang={lang}"})
+            return conn.getresponse().read().decode()
+        finally:
+            conn.close()
+
+    def wrong(self, dashboard):
+        """What the API says of the history; the same in its status and its overview."""
+        status, overview = (json.loads(self.ask_page(dashboard, f"/api/v1/{x}"))["history"] for x in ("status", "overview"))
+        return status["wrong"] if {**status, "waits_ms": 0} == {**overview, "waits_ms": 0} else (status, overview)
+
+    def shown(self, dashboard, en, zh):
+        """On the overview under what needs a person, in both languages; named on the page of the status too. None of it where en is None."""
+        for lang, words in (("en", en), ("zh", zh)):
+            page = re.search(r'<section[^>]*id="needs".*?</section>', self.ask_page(dashboard, "/", lang), re.S)[0]
+            told = [w for pair in self.TOLD for w in pair if w in page]
+            self.assertEqual(told, [words] if words else [])
+        facts = re.search(r'<section[^>]*id="history".*?</section>', self.ask_page(dashboard, "/status"), re.S)[0]
+        self.assertEqual("Not recorded since" in facts, en is not None)
+
+    TOLD = (("The recorder does not run.", "记录进程未运行。"), ("The history is behind.", "历史记录滞后。"), ("The history cannot be written.", "历史记录无法写入。"))
+
+    def test_full_is_told(self):
+        """On a disk that is full the overview says so, until it is written again; a second dashboard that only reads the same file is none of that."""
+        self.begin()
+        dashboard = self.dashboard()
+        self.reports(1, 5)
+        self.wait_events(5)
+        self.caught_up()
+        wait_for(lambda: self.wrong(dashboard) is None, "all is well")
+        self.shown(dashboard, None, None)
+        second = self.dashboard()
+        second.wait_log("another process writes it", component="recorder")
+        pid = self.recorder(dashboard)
+        size = max(os.path.getsize(self.path() + s) for s in ("", "-wal"))
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size + 1000, resource.RLIM_INFINITY))
+        self.reports(6, 100)
+        dashboard.wait_log("the disk is full; nothing is recorded until", component="recorder")
+        for d in (dashboard, second):
+            wait_for(lambda: self.wrong(d) == "not written", f"it is told; it is {self.wrong(d)}")
+            self.shown(d, *self.TOLD[2])
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        self.wait_events(105)
+        self.caught_up()
+        for d in (dashboard, second):
+            wait_for(lambda: self.wrong(d) is None, f"all is well again; it is {self.wrong(d)}")
+            self.shown(d, None, None)
+        self.assertIn('"written":false', self.ask_page(second, "/api/v1/status"))
+
+    def test_behind_is_told(self):
+        """A recorder that hangs: after a minute; one that is gone: at once."""
+        self.begin()
+        dashboard = self.dashboard()
+        self.reports(1, 5)
+        self.wait_events(5)
+        self.caught_up()
+        pid = self.recorder(dashboard)
+        os.kill(pid, signal.SIGSTOP)
+        self.addCleanup(lambda: os.path.exists(f"/proc/{pid}") and os.kill(pid, signal.SIGCONT))
+        self.report(6)
+        self.worker.stop()
+        wait_for(lambda: json.loads(self.ask_page(dashboard, "/api/v1/status"))["history"]["waits_ms"] > 0, "it waits")
+        self.assertIsNone(self.wrong(dashboard))
+        self.shown(dashboard, None, None)
+        # Shipwatch's time goes on by two minutes; nobody has to wait for it
+        now = json.loads(self.ask_page(dashboard, "/api/v1/status"))["now"]
+        self.redis("HSET", "{sw}:ctl", "last", str(now + 120000))
+        wait_for(lambda: self.wrong(dashboard) == "behind", f"it is told; it is {self.wrong(dashboard)}")
+        self.shown(dashboard, *self.TOLD[1])
+        self.assertIn("2 min", self.ask_page(dashboard, "/"))
+        os.kill(pid, signal.SIGCONT)
+        wait_for(lambda: self.wrong(dashboard) is None, f"all is well again; it is {self.wrong(dashboard)}")
+        # each one that is started dies: there is a moment without one sooner or later, a longer one each time
+        def down():
+            for child in dashboard.children():
+                os.kill(child, signal.SIGKILL)
+            return self.wrong(dashboard) == "down"
+        wait_for(down, "it is told that none runs")
+        wait_for(lambda: down() and self.TOLD[0][0] in self.ask_page(dashboard, "/") and self.TOLD[0][1] in self.ask_page(dashboard, "/", "zh"), "it is shown")
+        self.assertIn("died of signal 9", dashboard.entries(component="dashboard", msg="recorder died")[0]["msg"])
 
     # ---- the journal ----
 

@@ -211,11 +211,69 @@ static void test_odd(void **state)
 	assert_true(g.done);
 }
 
+static void waits_told(void *arg, int r, const char *json)
+{
+	struct rig_reply *p = arg;
+	const char *at = r == 0 ? strstr(json, "\"journal_waits_ms\":") : NULL;
+
+	p->done = true;
+	p->r = r;
+	p->number = at ? strtoll(at + strlen("\"journal_waits_ms\":"), NULL, 10) : -1;
+}
+
+static int64_t waits(struct side *s, const char *what)
+{
+	struct rig_reply p = { 0 };
+
+	RIG_CALL(&p, sw_bus_query(s->bus, what, waits_told, &p));
+	assert_int_equal(p.r, 0);
+	return p.number;
+}
+
+/* How long the first line is there that a reader at an id has not seen: the same of both kinds. */
+static void test_waits(void **state)
+{
+	const struct sw_decider ann = { .who = "ann", .via = "link" };
+	char first[64], last[64];
+	struct side s;
+
+	(void)state;
+	for (int kind = 0; kind < 2; kind++) {
+		struct got g = { .from = "0-0" };
+		struct rig_reply p = { 0 };
+		sw_dur since;
+
+		side_open(&s, kind ? server.url : NULL, 0);
+		(void)tick(&s);
+		assert_int_equal(waits(&s, "status 0-0"), 0);
+		since = sw_loop_mono(rig_loop);
+		for (int i = 0; i < 2; i++)
+			RIG_CALL(&p, sw_bus_hold(s.bus, NULL, i, &ann, "w", rig_done, &p));
+		follow(&s, &g, 1, 0);
+		(void)snprintf(first, sizeof first, "status %s", g.from);
+		follow(&s, &g, 1, 0);
+		(void)snprintf(last, sizeof last, "status %s", g.from);
+		while (sw_loop_mono(rig_loop) - since < 50)
+			(void)sw_loop_turn(rig_loop, false);
+		assert_in_range(waits(&s, "status 0-0"), 20, 5000);
+		assert_in_range(waits(&s, first), 20, 5000);
+		assert_int_equal(waits(&s, last), 0);
+		assert_int_equal(waits(&s, "status 99999999999999-0"), 0);
+		assert_int_equal(waits(&s, "status"), -1);
+		assert_int_equal(waits(&s, "status 1-"), -1);
+		assert_int_equal(waits(&s, "status -1"), -1);
+		assert_int_equal(waits(&s, "status 1-1x"), -1);
+		rig_reset(&p);
+		side_close(&s);
+	}
+}
+
 /* The one in memory waits and tells the same. */
 static void test_memory(void **state)
 {
 	struct got g = { .from = "0-0" };
 	struct rig_reply p = { 0 };
+	const struct sw_decider ann = { .who = "ann", .via = "link" };
 	struct side s;
 
 	(void)state;
@@ -223,7 +281,7 @@ static void test_memory(void **state)
 	follow(&s, &g, 2, SW_SECOND);
 	assert_true(g.r == 0 && g.ends);
 	for (int i = 0; i < 3; i++)
-		RIG_CALL(&p, sw_bus_hold(s.bus, NULL, i & 1, "ann", "w", rig_done, &p));
+		RIG_CALL(&p, sw_bus_hold(s.bus, NULL, i & 1, &ann, "w", rig_done, &p));
 	follow(&s, &g, 2, SW_SECOND);
 	assert_true(g.r == 2 && !g.ends);
 	follow(&s, &g, 2, SW_SECOND);
@@ -231,7 +289,7 @@ static void test_memory(void **state)
 	follow(&s, &g, 2, 20);
 	assert_true(g.r == 0 && !g.ends);
 	ask(&s, &g, 2, 5 * SW_SECOND);
-	RIG_CALL(&p, sw_bus_hold(s.bus, "web", true, "ann", "w", rig_done, &p));
+	RIG_CALL(&p, sw_bus_hold(s.bus, "web", true, &ann, "w", rig_done, &p));
 	RIG_UNTIL(g.done);
 	assert_true(g.r == 1 && strstr(g.json, "\"scope\":\"web\""));
 	ask(&s, &g, 2, 5 * SW_SECOND);
@@ -244,7 +302,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_pieces, fresh), cmocka_unit_test_setup(test_trimmed, fresh), cmocka_unit_test_setup(test_another, fresh),
-		cmocka_unit_test_setup(test_restart, fresh), cmocka_unit_test_setup(test_odd, fresh), cmocka_unit_test(test_memory),
+		cmocka_unit_test_setup(test_restart, fresh), cmocka_unit_test_setup(test_odd, fresh), cmocka_unit_test_setup(test_waits, fresh), cmocka_unit_test(test_memory),
 	};
 
 	if (!redis_present()) {

@@ -138,7 +138,7 @@ static void test_guards_in_time(void **state)
 	sw_bus_mem_clock(fix.bus, T0 + SW_HOUR);
 	assert_int_equal(commit(&act), SW_COMMIT_REFUSED);
 	assert_non_null(strstr(fix.p.text.p, "hold"));
-	CALL(sw_bus_hold(fix.bus, NULL, false, "ann", "", rig_done, &fix.p));
+	CALL(sw_bus_hold(fix.bus, NULL, false, &(const struct sw_decider){ .who = "ann" }, "", rig_done, &fix.p));
 	assert_int_equal(commit(&act), SW_COMMIT_OK);
 	assert_int_equal(commit(&act), SW_COMMIT_REFUSED);
 	assert_non_null(strstr(fix.p.text.p, "started"));

@@ -451,7 +451,7 @@ static void test_rewound(void **state)
 		assert_true(t.rewound && t.held);
 	}
 	assert_false(tick(&s[0]).rewound); /* told once */
-	RIG_CALL(&p, sw_bus_hold(s[0].bus, NULL, false, "ann", "looked at it", rig_done, &p));
+	RIG_CALL(&p, sw_bus_hold(s[0].bus, NULL, false, &(const struct sw_decider){ .who = "ann" }, "looked at it", rig_done, &p));
 	side_open(&s[1], server.url, 0);
 	sw_bus_remember(s[1].bus, path[1]);
 	{

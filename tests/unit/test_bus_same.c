@@ -229,12 +229,20 @@ static void dead_ids(void *arg, int r, const char *json)
 	sw_buf_cat(&p->text, json ? json : "[]");
 }
 
+/* Somebody, known by more or less. */
+static const struct sw_decider *rnd_decider(void)
+{
+	static const struct sw_decider all[] = { { .who = "ann \"o'x\" 王", .via = "the \"api\" 王" }, { .who = "ann" }, { .who = "ann", .via = "" } };
+
+	return &all[rnd(3)];
+}
+
 /* One of the newest dead letters, by its place in the list: ids differ between the two. */
 static void do_dead_end(struct both *b)
 {
 	unsigned nth = rnd(4);
 	bool again = rnd(2);
-	const char *who = rnd(2) ? "ann \"o'x\" 王" : NULL;
+	const struct sw_decider *by = rnd_decider();
 	char id[2][64] = { "1-1", "1-1" };
 
 	for (int k = 0; k < 2; k++) {
@@ -250,7 +258,7 @@ static void do_dead_end(struct both *b)
 		rig_reset(&list);
 	}
 	assert_int_equal(strcmp(id[0], "1-1") == 0, strcmp(id[1], "1-1") == 0);
-	BOTH(b, sw_bus_dead_end(s->bus, id[s - b->s], again, who, rig_int, p));
+	BOTH(b, sw_bus_dead_end(s->bus, id[s - b->s], again, by, rig_int, p));
 }
 
 static void do_rest(struct both *b)
@@ -261,13 +269,14 @@ static void do_rest(struct both *b)
 	const char *hash = rnd(2) ? "hash" : "none";
 	int64_t spool = on && rnd(4) == 0 ? 5 : 0;
 	const char *scope = rnd(2) ? NULL : rnd(2) ? "web" : "web/prod";
+	const struct sw_decider *by = rnd_decider();
 	static const char *const queries[] = { "aggregates place: 10", "aggregates  10", "aggregate place:web/prod", "aggregate nothing",
 		"dead list - 5", "dead show 1-1", "nonsense" };
 
 	switch (rnd(10)) {
 	case 8: do_dead_end(b); break;
 	case 0: BOTH(b, sw_bus_append(s->bus, aggs[0], "{\"t\":\"cmd\"}", rig_done, p)); break;
-	case 1: BOTH(b, sw_bus_hold(s->bus, scope, on, "ann", "because \"x/y\"", rig_done, p)); break;
+	case 1: BOTH(b, sw_bus_hold(s->bus, scope, on, by, "because \"x/y\"", rig_done, p)); break;
 	case 2: BOTH(b, sw_bus_dead_add(s->bus, "alert", "gave up", "{}", rig_done, p)); break;
 	case 3: BOTH(b, sw_bus_gateway(s->bus, "gw", spool, rig_int, p)); break;
 	case 4: BOTH(b, sw_bus_rules(s->bus, hash, rig_json, p)); break;

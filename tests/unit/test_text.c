@@ -491,10 +491,74 @@ static void what_is_said_of_a_rollback(void **state)
 	}
 }
 
+static void what_a_comparison_saw(void **state)
+{
+	static const char *const rows[][3] = {
+		{ "absent", "no data", "没有数据" }, { "nan", "not a number", "不是数值" }, { "stale", "out of date", "数据过期" },
+		{ "error", "no answer", "查询失败" }, { "too_few", "too little data", "数据过少" },
+		{ "1.82s", NULL, NULL }, { "12.5%", NULL, NULL }, { "\"error\"", NULL, NULL }, { "[\"too_few\", healthy]", NULL, NULL }, { "", NULL, NULL },
+		{ "errors", NULL, NULL }, { "1,5", NULL, NULL }, { ",", NULL, NULL }, { "; ", NULL, NULL }, { "a, ", NULL, NULL }, { "a, failing; ", NULL, "a，异常；" }, { "HTTP status 503", NULL, "HTTP 状态码 503" }, { "%", NULL, NULL }, { "p ", NULL, NULL }, { " looks", NULL, NULL },
+		{ "failing", NULL, "异常" },
+		{ "1.82s, too few samples yet; 1.5x (1.2 to 1.9), p 0.002 of 0.01, 12 looks, tier B", NULL, "1.82s，样本尚少；1.5 倍（1.2 至 1.9），p 0.002（限 0.01），检查 12 次，检验方式 B" },
+		{ "as on other days; on 5 earlier days at this time: +3 %, 9 looks, tier A", NULL, "与往日相同；之前 5 天的同一时段：+3 %，检查 9 次，检验方式 A" },
+		{ "40 of 100 checks said something; it takes 80 % and the last", NULL, "40 / 100 次检查有结果；需要 80 % 以及最后一次" },
+		{ "it was worse for a while and went away: a pass, with a warning", NULL, "一度变差后恢复：通过，并给出警告" },
+		{ "own network", NULL, "自身网络" }, { "3 of the 12 readings that it takes", NULL, "3 / 12（所需读数）" },
+	};
+	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+
+	(void)state;
+	assert_null(sw_word_seen(NULL, SW_LOCALE_ZH, &b));
+	for (size_t i = 0; i < SW_COUNT(rows); i++) {
+		assert_string_equal(sw_word_seen(rows[i][0], SW_LOCALE_ZH, &b), rows[i][2] ? rows[i][2] : rows[i][0]);
+		if (rows[i][1])
+			assert_string_equal(sw_word_seen(rows[i][0], SW_LOCALE_EN, NULL), rows[i][1]);
+		else
+			assert_ptr_equal(sw_word_seen(rows[i][0], SW_LOCALE_EN, NULL), rows[i][0]);
+	}
+}
+
+static void why_a_watch_ended(void **state)
+{
+	struct sw_alert al = { .service = "web", .environment = "prod", .rule = "r", .news = SW_NEWS_INCONCLUSIVE, .verdict = "inconclusive", .reason = "pre-existing" };
+	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+
+	(void)state;
+	assert_null(sw_word_reason(NULL, SW_LOCALE_EN));
+	assert_string_equal(sw_word_reason("no-data", SW_LOCALE_EN), "no data");
+	assert_string_equal(sw_word_reason("no-data", SW_LOCALE_ZH), "没有数据");
+	assert_string_equal(sw_word_reason("some word", SW_LOCALE_ZH), "some word");
+	sw_alert_title(&al, 400, &b);
+	assert_string_equal(sw_buf_str(&b), "[info] web/prod: inconclusive, it was so before");
+}
+
+/* Where there is no value a message says why, in words; what programs read stays as it was. */
+static void no_reading_word_is_told(void **state)
+{
+	static const char *const want[][SW_LOCALE_ZH + 1] = {
+		{ "http_latency_p95 > baseline: too little data (limit: too little data, before: no data)", "http_latency_p95 > baseline：数据过少 (阈值：数据过少, 部署前：没有数据)" },
+		{ "health: no answer (limit 2s)", "health：查询失败 (阈值 2s)" },
+	};
+	struct sw_finding f[] = { { .text = "http_latency_p95 > baseline", .value = "too_few", .limit = "too_few", .before = "absent" },
+		                  { .text = "health", .value = "error", .limit = "2s" } };
+	struct sw_alert al = { .service = "web", .environment = "prod", .rule = "r", .news = SW_NEWS_INCONCLUSIVE, .findings = f, .n_findings = SW_COUNT(f) };
+
+	(void)state;
+	for (int l = 0; l <= SW_LOCALE_ZH; l++) {
+		SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+
+		al.locale = (enum sw_locale)l;
+		sw_alert_text(&al, SW_MARKUP_PLAIN, 4000, &b);
+		for (size_t i = 0; i < SW_COUNT(want); i++)
+			if (!strstr(sw_buf_str(&b), want[i][l]))
+				fail_msg("\"%s\" is not in:\n%s", want[i][l], sw_buf_str(&b));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_is_said_of_a_rollback),
+		cmocka_unit_test(what_is_said_of_a_rollback), cmocka_unit_test(what_a_comparison_saw), cmocka_unit_test(why_a_watch_ended), cmocka_unit_test(no_reading_word_is_told),
 		cmocka_unit_test(test_who_replaced_it), cmocka_unit_test(hostile_text_in_each_field),
 		cmocka_unit_test(hostile_text_in_all_fields_at_once),
 		cmocka_unit_test(any_budget),

@@ -456,7 +456,7 @@ static void test_hold(void **state)
 
 	(void)state;
 	story_begin();
-	sw_bus_hold(rig.bus, NULL, true, "lin", "trying", NULL, NULL);
+	sw_bus_hold(rig.bus, NULL, true, &(const struct sw_decider){ .who = "lin" }, "trying", NULL, NULL);
 	story(cfg);
 	assert_int_equal(world.undone, 0);
 	assert_int_equal(told("firing"), 1);

@@ -14,3 +14,5 @@ local function now_of(offset, last)
 end
 -- A string as JSON; cjson writes '/' as '\/', people do not.
 local function J(s) return (cjson.encode(s):gsub('\\/', '/')) end
+-- By which way a decision came, as a member of a line of the journal; nothing where it is not known.
+local function via_of(via) return via ~= '' and ',"via":' .. J(via) or '' end

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom,no-cluster
--- A dead letter is sent again or dropped. ARGV: id, 1 (again) or 0, who. Reply: 0, 1: there is none, 2: it cannot be sent again.
+-- A dead letter is sent again or dropped. ARGV: id, 1 (again) or 0, who, via ('' not known). Reply: 0, 1: there is none, 2: it cannot be sent again.
 --@include _common.lua
 --@include _parts.lua
 local id, again = ARGV[1], ARGV[2] == '1'
@@ -44,6 +44,6 @@ elseif has_body then
 end
 call('XDEL', K .. 'dead', id)
 call('XADD', K .. 'journal', '*', 'j', '{"t":"dead","do":"' .. (again and 'retry' or 'drop') .. '"' .. line('id', id) ..
-	line('who', ARGV[3] ~= '' and ARGV[3] or 'somebody') .. ',"at":' .. I(now_of(ctl[1], ctl[2])) .. line('kind', f.k or '') ..
+	line('who', ARGV[3] ~= '' and ARGV[3] or 'somebody') .. via_of(ARGV[4]) .. ',"at":' .. I(now_of(ctl[1], ctl[2])) .. line('kind', f.k or '') ..
 	line(f.k == 'in' and 'source' or 'aggregate', f.k == 'in' and f.s or f.k ~= 'in' and f.a or '') .. line('reason', f.r or '') .. '}')
 return 0

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom,no-cluster
--- Actions are held, or no more. ARGV: scope ('' everything), 1 or 0, who, why.
+-- Actions are held, or no more. ARGV: scope ('' everything), 1 or 0, who, why, via ('' not known).
 --@include _common.lua
 local scope, on, who, why = ARGV[1], ARGV[2] == '1', ARGV[3], ARGV[4]
 local ctl = call('HMGET', CTL, 'offset', 'last')
@@ -17,5 +17,5 @@ else
 	call('HDEL', CTL, 'hold:' .. scope)
 end
 call('XADD', K .. 'journal', '*', 'j', '{"t":"hold","on":' .. (on and 'true' or 'false') .. ',"scope":' .. J(scope) .. ',"who":' .. J(who) ..
-	',"why":' .. J(why) .. ',"at":' .. now .. '}')
+	via_of(ARGV[5]) .. ',"why":' .. J(why) .. ',"at":' .. now .. '}')
 return 0

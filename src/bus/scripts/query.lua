@@ -1,5 +1,5 @@
 #!lua flags=no-writes,no-cluster
--- What an operator asks. ARGV: status | list from count | aggregate name. Reply: JSON text, or nil for an unknown name.
+-- What an operator asks. ARGV: status [id of the journal] | list from count | aggregate name. Reply: JSON text, or nil for an unknown name.
 --@include _common.lua
 local ctl_at = call('HMGET', CTL, 'offset', 'last')
 local offset = tonumber(ctl_at[1]) or 0
@@ -18,8 +18,8 @@ local function pairs_json(key, value)
 	end
 	return out
 end
-local function oldest(key)
-	local e = call('XRANGE', key, '-', '+', 'COUNT', 1)[1]
+local function oldest(key, from)
+	local e = call('XRANGE', key, from or '-', '+', 'COUNT', 1)[1]
 	return e and I(now - tonumber(e[1]:match('^%d+')) - offset) or '0'
 end
 if ARGV[1] == 'status' then
@@ -39,10 +39,12 @@ if ARGV[1] == 'status' then
 	if ctl.hold == '1' then
 		hold = '{"by":' .. J(ctl.hold_by or '') .. ',"why":' .. J(ctl.hold_why or '') .. ',"at":' .. (ctl.hold_at or '0') .. '}'
 	end
+	local behind = ARGV[2] and ARGV[2]:match('^%d+%-%d+$')
 	return '{"now":' .. I(now) .. ',"in":' .. call('XLEN', IN) .. ',"in_oldest_ms":' .. oldest(IN) ..
 		',"in_bytes":' .. (ctl.in_bytes or '0') .. ',"work":' .. call('XLEN', WORK) .. ',"work_oldest_ms":' .. oldest(WORK) ..
 		',"timers":' .. call('ZCARD', K .. 'timers') .. ',"dead":' .. call('XLEN', K .. 'dead') ..
-		',"journal":' .. call('XLEN', K .. 'journal') .. ',"hold":' .. hold .. ',"holds":{' .. table.concat(holds, ',') ..
+		',"journal":' .. call('XLEN', K .. 'journal') ..
+		(behind and ',"journal_waits_ms":' .. oldest(K .. 'journal', '(' .. behind) or '') .. ',"hold":' .. hold .. ',"holds":{' .. table.concat(holds, ',') ..
 		'},"workers":{' .. table.concat(workers, ',') .. '},"gateways":{' .. table.concat(gateways, ',') ..
 		'},"fails":{' .. table.concat(fails, ',') .. '},"lineage":' .. J(ctl.lineage or '') ..
 		',"counter":' .. (ctl.counter or '0') .. ',"clock_offset_ms":' .. I(offset) ..
