@@ -80,12 +80,22 @@ bool api_serves(const struct sw_list *l)
 	return strcmp(l->name, "rules") != 0;
 }
 
-void api_item(struct page *p, const struct sw_row *r, struct sw_jw *w)
+bool api_alone(const struct sw_list *l)
+{
+	return strcmp(l->name, "deployments") == 0;
+}
+
+static void put_item(struct page *p, const struct sw_row *r, struct sw_jw *w)
 {
 	sw_jw_obj(w, NULL);
 	sw_row_members(r, w);
 	if (api_has_run(r->list))
 		sw_jw_str(w, "log_url", page_log_url(p, sw_row_text(r, "ci_run_id")));
+}
+
+void api_item(struct page *p, const struct sw_row *r, struct sw_jw *w)
+{
+	put_item(p, r, w);
 	sw_jw_obj_end(w);
 }
 
@@ -187,8 +197,10 @@ static void one_answer(struct page *p, const struct sw_list *l, const char *id)
 	} else {
 		p->type = "application/json";
 		sw_jw_init(&w, &p->out);
-		api_item(p, row, &w);
-		sw_buf_putc(&p->out, '\n');
+		put_item(p, row, &w);
+		if (api_alone(l))
+			api_commits(p, row, &w);
+		api_end(p, &w);
 	}
 }
 

@@ -16,6 +16,10 @@ bool api_history(struct page *p);
 /* A row with log_url, where it belongs to a run and log_url is configured. */
 void api_item(struct page *p, const struct sw_row *r, struct sw_jw *w);
 bool api_has_run(const struct sw_list *l);
+/* An item has more members when it is asked for alone. */
+bool api_alone(const struct sw_list *l);
+/* The commits of a deployment. (api_more.c) */
+void api_commits(struct page *p, const struct sw_row *r, struct sw_jw *w);
 /* Lists that are served as they are: all but those that a path of its own answers better. */
 bool api_serves(const struct sw_list *l);
 

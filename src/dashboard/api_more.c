@@ -1,4 +1,4 @@
-/* What the API answers beside lists: search, overview, rules, status, dead letters, silences, the export. */
+/* What the API answers beside lists: search, the commits of a deployment, overview, rules, status, dead letters, silences, the export. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "dashboard/api.h"
+#include "dashboard/commits.h"
 #include "dashboard/inner.h"
 #include "dashboard/search.h"
 #include "rules/rules.h"
@@ -51,6 +52,37 @@ void api_search(struct page *p)
 		sw_jw_arr_end(&w);
 	}
 	api_end(p, &w);
+}
+
+/* ---- the commits of a deployment ---- */
+
+void api_commits(struct page *p, const struct sw_row *r, struct sw_jw *w)
+{
+	struct commits_range range;
+
+	page_deployment_range(p, r, &range);
+	sw_jw_arr(w, "commits");
+	for (size_t i = 0; i < range.n; i++) {
+		const struct sw_commit *c = &range.list[i];
+
+		sw_jw_obj(w, NULL);
+		sw_jw_str(w, "sha", c->sha);
+		sw_jw_str(w, "title", c->title);
+		sw_jw_str(w, "author", c->author);
+		sw_jw_str(w, "url", c->url);
+		if (c->at)
+			sw_jw_int(w, "at", c->at);
+		else
+			sw_jw_null(w, "at");
+		sw_jw_obj_end(w);
+	}
+	sw_jw_arr_end(w);
+	if (range.total >= 0)
+		sw_jw_int(w, "commits_total", range.total);
+	else
+		sw_jw_null(w, "commits_total");
+	sw_jw_bool(w, "commits_complete", commits_complete(&range));
+	sw_jw_bool(w, "commits_back", range.back);
 }
 
 /* ---- overview ---- */

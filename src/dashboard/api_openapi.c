@@ -49,6 +49,21 @@ static void put_column(struct sw_jw *w, const struct sw_column *c)
 	sw_jw_obj_end(w);
 }
 
+/* Members of a deployment that is asked for alone. */
+static void put_commits(struct sw_jw *w)
+{
+#define ALONE "; only where one deployment is asked for"
+	put_quoted(w, "commits",
+	           "{'type':'array','description':'commits between prev_sha and sha, newest first, as pushes told of them, at most 200" ALONE "','items':{'type':'object',"
+	           "'additionalProperties':false,'required':['sha','title','author','url','at'],'properties':{'sha':{'type':['string','null'],'description':'commit'},"
+	           "'title':{'type':['string','null'],'description':'its first line'},'author':{'type':['string','null'],'description':'who wrote it'},"
+	           "'url':{'type':['string','null'],'description':'page at the host'},'at':{'type':['integer','null'],'description':'when it was made; ms since 1970'}}}}");
+	put_quoted(w, "commits_total", "{'type':['integer','null'],'description':'how many there are, as far as it is known" ALONE "'}");
+	put_quoted(w, "commits_complete", "{'type':'boolean','description':'commits are all there are; else see compare_url" ALONE "'}");
+	put_quoted(w, "commits_back", "{'type':'boolean','description':'it went back: commits are those that were taken back" ALONE "'}");
+#undef ALONE
+}
+
 static void put_item(struct sw_jw *w, const struct sw_list *l)
 {
 	bool run = api_has_run(l);
@@ -67,6 +82,8 @@ static void put_item(struct sw_jw *w, const struct sw_list *l)
 		put_column(w, &l->columns[i]);
 	if (run)
 		put_quoted(w, "log_url", "{'type':['string','null'],'description':'where the logs of its run are found, as log_url of the configuration says'}");
+	if (api_alone(l))
+		put_commits(w);
 	sw_jw_obj_end(w);
 	sw_jw_obj_end(w);
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "dashboard/commits.h"
 #include "dashboard/pages.h"
 #include "model/words.h"
 
@@ -200,6 +201,27 @@ static void deliveries(struct page *p, const char *alert)
 	page_section_end(p);
 }
 
+/* Those that its messages listed: the alert's own, where an event told them, else out of the pushes. */
+static void commits(struct page *p, const char *alert)
+{
+	struct commits known = { 0 };
+	struct commits_range r = { .found = COMMITS_PUSH };
+	struct sw_rows rows;
+	struct sw_alert al;
+
+	page_some(p, "news", 1, &rows, "alert", alert, NULL);
+	if (!rows.n)
+		return;
+	sw_alert_read(page_json(p, sw_row_text(&rows.rows[0], "body"), sw_row_value(&rows.rows[0], "body")->n), &p->a, &al);
+	r.list = al.commits;
+	r.n = al.n_commits;
+	r.total = SW_MAX(al.commits_total, (int64_t)al.n_commits);
+	if (!r.n)
+		commits_find(&known, p->store, &p->a, &(struct commits_of){ .repo = al.repo, .branch = al.branch, .from = al.prev_sha, .to = al.sha, .at = sw_row_int(&rows.rows[0], "at", 0) }, &r);
+	if (r.n || al.prev_sha)
+		page_commits(p, &r, al.prev_sha, al.sha, al.links[SW_LINK_COMPARE]);
+}
+
 void page_alert(struct page *p)
 {
 	const struct sw_row *r;
@@ -215,6 +237,7 @@ void page_alert(struct page *p)
 	alert_facts(p, r);
 	page_section_end(p);
 	news(p, p->id);
+	commits(p, p->id);
 	deliveries(p, p->id);
 	sw_page_end(p);
 }

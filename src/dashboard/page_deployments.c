@@ -3,12 +3,13 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "dashboard/commits.h"
 #include "dashboard/pages.h"
+#include "engine/range.h"
 #include "model/words.h"
 
 #define ROWS_SHOWN    40
 #define WATCHES_SHOWN 12 /* whole; the others are lines */
-#define COMMITS_SHOWN 20
 
 void page_deployment_list(struct page *p)
 {
@@ -72,9 +73,18 @@ static void head_when(struct page *p, const struct sw_row *r)
 	page_fact_end(p);
 }
 
+/* As the host told it, else made of its parts. */
+static const char *compare_of(struct page *p, const struct sw_row *r)
+{
+	const struct sw_jnode *ev = sw_jget(page_json(p, sw_row_text(r, "d"), sw_row_value(r, "d")->n), "ev");
+	const char *told = sw_row_text(r, "compare_url");
+
+	return told ? told : sw_range_url(&p->a, sw_jstr(ev, "repo_url"), sw_jstr(ev, "source_kind"), sw_row_text(r, "prev_sha"), sw_row_text(r, "sha"));
+}
+
 static void head_links(struct page *p, const struct sw_row *r, const struct sw_jnode *ev)
 {
-	const char *url = sw_row_text(r, "url"), *compare = sw_row_text(r, "compare_url"), *env = sw_jstr(ev, "env_url"), *run = sw_row_text(r, "ci_run_id");
+	const char *url = sw_row_text(r, "url"), *compare = compare_of(p, r), *env = sw_jstr(ev, "env_url"), *run = sw_row_text(r, "ci_run_id");
 	const struct { const char *url, *words; } links[] = {
 		{ url, W(p, "CI log", "CI 日志") }, { compare, W(p, "compare", "代码对比") }, { env, W(p, "environment", "环境") }, { page_log_url(p, run), W(p, "logs", "日志") } };
 
@@ -158,40 +168,20 @@ static void head(struct page *p, const struct sw_row *r)
 
 /* ---- commits ---- */
 
-/* Of a push that ended at this commit; newest first there too. */
-static const struct sw_jnode *commits_of(struct page *p, const struct sw_row *dep)
+void page_deployment_range(struct page *p, const struct sw_row *r, struct commits_range *ret)
 {
-	const char *sha = sw_row_text(dep, "sha");
-	struct sw_rows rows = { 0 };
+	struct commits known = { 0 };
 
-	if (!sha || strlen(sha) < 7)
-		return NULL;
-	page_some(p, "events", 1, &rows, "kind", "push", "sha", sha, "repo", sw_row_text(dep, "repo"), NULL);
-	if (!rows.n)
-		return NULL;
-	return sw_jget(page_json(p, sw_row_text(&rows.rows[0], "ev"), sw_row_value(&rows.rows[0], "ev")->n), "commits");
+	commits_find(&known, p->store, &p->a, &(struct commits_of){ .repo = sw_row_text(r, "repo"), .branch = sw_row_text(r, "branch"), .from = sw_row_text(r, "prev_sha"),
+	             .to = sw_row_text(r, "sha"), .rollback = sw_row_int(r, "is_rollback", 0) != 0, .at = sw_row_int(r, "at", 0) }, ret);
 }
 
-static void commits(struct page *p, const struct sw_row *dep)
+static void commits(struct page *p, const struct sw_row *r)
 {
-	const struct sw_jnode *list = commits_of(p, dep);
-	size_t n = 0;
+	struct commits_range range;
 
-	if (!list || !list->n)
-		return;
-	page_section(p, "commits", W(p, "Commits of its push", "推送中的提交"), NULL);
-	sw_buf_cat(&p->out, "<ul class=\"commits\">\n");
-	for (const struct sw_jnode *c = list->child; c && n < COMMITS_SHOWN; c = c->next, n++) {
-		sw_buf_cat(&p->out, "<li>");
-		sw_html_sha(p, sw_jstr(c, "sha"));
-		sw_buf_putc(&p->out, ' ');
-		page_words(p, sw_jstr(c, "title"), 140);
-		sw_html(&p->out, " <span class=\"muted\">%s</span></li>\n", sw_jstr(c, "author"));
-	}
-	sw_buf_cat(&p->out, "</ul>\n");
-	if (list->n > n)
-		sw_html(&p->out, "<p class=\"muted\">… %lld %s</p>\n", (long long)(list->n - n), W(p, "more", "项"));
-	page_section_end(p);
+	page_deployment_range(p, r, &range);
+	page_commits(p, &range, sw_row_text(r, "prev_sha"), sw_row_text(r, "sha"), compare_of(p, r));
 }
 
 /* ---- what was done ---- */

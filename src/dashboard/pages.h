@@ -79,6 +79,12 @@ void page_asking(struct page *p, const struct sw_row *r, bool whole);
 /* All of a watch: curves, condition row by row, guards. (page_watch.c) */
 void page_watch(struct page *p, const struct sw_row *dep, const struct sw_row *w);
 
+/* The section of the commits between from and to; compare: the host's view of them, or NULL. Nothing where nothing is known. (page_commits.c) */
+struct commits_range;
+void page_commits(struct page *p, const struct commits_range *r, const char *from, const char *to, const char *compare);
+/* Those of a deployment's row. (page_deployments.c) */
+void page_deployment_range(struct page *p, const struct sw_row *r, struct commits_range *ret);
+
 /* The pages, a file each. */
 void page_overview(struct page *p);
 void page_build_list(struct page *p);

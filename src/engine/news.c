@@ -5,6 +5,7 @@
 #include "engine/alert.h"
 #include "engine/channel.h"
 #include "engine/place.h"
+#include "engine/range.h"
 #include "engine/step.h"
 
 /* {name} of a template replaced by value; texts without it stay as they are. */
@@ -102,12 +103,9 @@ void sw_news_findings(struct step *s, const struct sw_judged *j, struct sw_alert
 /* The compare view of the host, from what ran here before to what runs now. */
 static const char *news_compare(struct step *s, const struct news *n)
 {
-	const struct sw_event *ev = n->ev;
-	const char *to = n->al.sha;
+	const char *told = n->al.links[SW_LINK_COMPARE];
 
-	if (n->al.links[SW_LINK_COMPARE] || !n->al.prev_sha || !to || !ev->repo_url || sw_sha_equal(n->al.prev_sha, to))
-		return n->al.links[SW_LINK_COMPARE];
-	return sw_arena_printf(s->a, "%s/%scompare/%s...%s", ev->repo_url, sw_streq(ev->source_kind, "gitlab") ? "-/" : "", n->al.prev_sha, to);
+	return told ? told : sw_range_url(s->a, n->ev->repo_url, n->ev->source_kind, n->al.prev_sha, n->al.sha);
 }
 
 /* The page that shows how it came to that: of the watch, else of the alert. */

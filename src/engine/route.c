@@ -10,6 +10,7 @@
 
 #include "base/str.h"
 #include "engine/engine.h"
+#include "engine/range.h"
 #include "engine/runs.h"
 
 #define NAME_MAX_BYTES 400
@@ -190,82 +191,17 @@ void sw_engine_route(const struct sw_engine *e, const struct sw_event *ev, struc
 
 /* ---- commits between two shas ---- */
 
-static bool range_same(const char *a, const char *b)
-{
-	size_t n, m;
-
-	if (!a || !b)
-		return false;
-	n = strlen(a);
-	m = strlen(b);
-	return SW_MIN(n, m) >= 7 && strncasecmp(a, b, SW_MIN(n, m)) == 0;
-}
-
-static void range_files(struct sw_arena *a, struct sw_alert *al)
-{
-	size_t total = 0;
-
-	for (size_t i = 0; i < al->n_commits; i++)
-		total += al->commits[i].n_files;
-	al->files = SW_ARENA_ARRAY(a, const char *, total ? total : 1);
-	al->n_files = 0;
-	for (size_t i = 0; i < al->n_commits; i++) {
-		for (size_t k = 0; k < al->commits[i].n_files && al->n_files < SW_EVENT_FILES; k++) {
-			const char *f = al->commits[i].files[k];
-			bool known = false;
-
-			for (size_t m = 0; m < al->n_files && !known; m++)
-				known = strcmp(al->files[m], f) == 0;
-			if (!known)
-				al->files[al->n_files++] = f;
-		}
-	}
-}
-
-/* One push: its commits newest first until `from` is met. Return: true when it was. */
-static bool range_push(const struct sw_jnode *push, const char *from, const char *to, bool *inside, struct sw_arena *a, struct sw_alert *al)
-{
-	struct sw_event ev;
-
-	sw_event_read(sw_jget(push, "ev"), a, &ev);
-	for (size_t i = ev.n_commits; i-- > 0;) {
-		if (range_same(ev.commits[i].sha, from))
-			return true;
-		*inside |= range_same(ev.commits[i].sha, to);
-		if (*inside && al->n_commits < SW_EVENT_COMMITS)
-			al->commits[al->n_commits++] = ev.commits[i];
-	}
-	if (*inside) {
-		al->files_cut |= ev.files_cut;
-		al->commits_total += ev.commits_total > (int64_t)ev.n_commits ? ev.commits_total : (int64_t)ev.n_commits;
-	}
-	return range_same(sw_jstr(push, "before"), from);
-}
-
 void sw_engine_commits(const struct sw_jnode *pushes, const char *from_sha, const char *to_sha, struct sw_arena *a, struct sw_alert *al)
 {
-	bool inside = false, whole = false;
-	const char *expect = NULL;
+	struct sw_range r;
+	bool more = true;
 
-	al->commits = SW_ARENA_ARRAY(a, struct sw_commit, SW_EVENT_COMMITS);
-	al->n_commits = 0;
-	al->commits_total = 0;
-	al->files_cut = false;
-	for (const struct sw_jnode *p = pushes ? pushes->child : NULL; p && !whole; p = p->next) {
-		bool was = inside;
+	sw_range_begin(&r, from_sha, to_sha, SW_EVENT_COMMITS, a);
+	for (const struct sw_jnode *p = pushes ? pushes->child : NULL; p && more; p = p->next) {
+		struct sw_event ev;
 
-		inside |= range_same(sw_jstr(p, "sha"), to_sha);
-		if (was && expect && !range_same(sw_jstr(p, "sha"), expect))
-			break; /* a push between them was not seen */
-		whole = range_push(p, from_sha, to_sha, &inside, a, al);
-		expect = inside ? sw_jstr(p, "before") : NULL;
-		if (!from_sha && inside)
-			break; /* what ran before is not known: the newest push is what can be shown */
+		sw_event_read(sw_jget(p, "ev"), a, &ev);
+		more = sw_range_push(&r, &ev);
 	}
-	if (from_sha && !whole) {
-		al->n_commits = 0;
-		al->commits_total = -1;
-		al->files_cut = true;
-	}
-	range_files(a, al);
+	sw_range_tell(&r, al);
 }

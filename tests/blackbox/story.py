@@ -114,13 +114,13 @@ def hook(kind, job, project="web", env="prod-hz", commit="", title="", user=("Li
         "commit_title": title, "ref": ref}).encode()
 
 
-def push(project, commit, titles, ref="main"):
+def push(project, commit, titles, ref="main", before=1):
     """A GitLab Push Hook."""
-    commits = [{"id": commit if i == 0 else sha(900 + i), "message": t + "\n", "title": t, "timestamp": "2026-11-28T08:00:00+08:00",
+    commits = [{"id": commit if i == 0 else hashlib.sha1(f"{commit} {i}".encode()).hexdigest(), "message": t + "\n", "title": t, "timestamp": "2026-11-28T08:00:00+08:00",
                 "url": f"https://gitlab.example.com/acme/{project}/-/commit/{commit}", "author": {"name": "Wang Fang", "email": "wf@example.com"},
                 "added": [], "modified": ["src/cart.c"], "removed": []} for i, t in enumerate(titles)]
     return json.dumps({
-        "object_kind": "push", "event_name": "push", "before": sha(1), "after": commit, "ref": "refs/heads/" + ref, "checkout_sha": commit,
+        "object_kind": "push", "event_name": "push", "before": sha(before), "after": commit, "ref": "refs/heads/" + ref, "checkout_sha": commit,
         "user_id": 4, "user_name": "Lin Wei", "user_username": "lin.wei", "project_id": 30,
         "project": {"id": 30, "name": project, "web_url": f"https://gitlab.example.com/acme/{project}", "namespace": "acme",
                     "path_with_namespace": f"acme/{project}", "default_branch": "main"},
@@ -221,7 +221,8 @@ class Story:
 
     def bad(self):
         """Its answers fail, its health is fine; people are told, it is taken back, and the old one runs again."""
-        self.gitlab(push("web", sha(14), [HOSTILE, "checkout: ask the stock once"]), "Push Hook")
+        self.gitlab(push("web", sha(20), ["search: index new items at once"], before=13), "Push Hook")
+        self.gitlab(push("web", sha(14), [HOSTILE, "checkout: ask the stock once"], before=20), "Push Hook")
         self.gitlab(hook("deployment", 4114, commit=sha(14), title=HOSTILE, user=("王芳 <wf>", "wang.fang"), ref="main"))
         self.services["web"].knob("error_pct=35")
         self.verdict("prod-errors", "fail")

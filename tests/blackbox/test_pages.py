@@ -16,7 +16,7 @@ from story import HOSTILE, LONG_BRANCH, Story, hook, sha
 from test_api import ask
 
 PICTURES = os.path.join(BUILD, "meson-logs", "pages")
-LISTS = ("/", "/builds", "/builds?repo=acme%2Fweb&branch=main&environment=", "/deployments", "/alerts", "/inbox", "/inbox?as=plain", "/rules", "/events", "/search?q=" + sha(14)[:9],
+LISTS = ("/", "/builds", "/builds?repo=acme%2Fweb&branch=main&environment=", "/deployments", "/alerts", "/inbox", "/inbox?as=plain", "/inbox?as=feishu", "/inbox?as=slack", "/rules", "/events", "/search?q=" + sha(14)[:9],
          "/dead", "/silences", "/approvals", "/decisions", "/status")
 SIGNED = {"Authorization": "Bearer " + TOKEN}
 
@@ -35,7 +35,7 @@ class World:
         unittest.addModuleCleanup(owner.doCleanups)
         cls.browser = Browser()
         owner.addCleanup(cls.browser.close)
-        cls.story = Story(owner, dashboard="dashboard: {%s}" % users())
+        cls.story = Story(owner, dashboard="dashboard: {%s}\ngateway: {approvals: true}" % users())
         cls.story.play()
         os.makedirs(PICTURES, exist_ok=True)
         wait_for(lambda: cls.api("/actions?state=asking")["items"] and cls.api("/decisions?what=silence")["items"] and
@@ -221,6 +221,54 @@ class Looks(unittest.TestCase):
             self.assertIn(line, text)
         self.assertGreater(page.count(".bubble.dingtalk"), 2)
         self.assertEqual(page.count(".bubble.wecom"), 0)
+
+
+    def test_the_inbox_draws_other_chats(self):
+        """No robot of theirs is configured: it is what they would show."""
+        page = World.visitor("mei")
+        for chat, parts in (("feishu", (".chat-title.bad",)), ("slack", (".chat-attached", "svg.chat-bar rect[fill='#d0021b']"))):
+            page.goto(World.story.url + "/inbox?as=" + chat)
+            self.assertEqual(page.count(".bubble:not(.%s)" % chat), 0)
+            self.assertGreater(page.count(".bubble." + chat), 2)
+            self.assertEqual(page.count(".chat-raw"), 0, "all of it is drawn")
+            for part in parts:
+                self.assertGreater(page.count(".bubble " + part), 0, (chat, part))
+            text = page.evaluate("document.querySelector('#inbox').textContent")
+            for words in ("rule: prod-errors", "web/prod-hz", "commits (3)", "search: index new items at once", "files changed"):
+                self.assertIn(words, text, chat)
+            self.assertEqual(page.count(".bubble img, .bubble script, .bubble b"), 0)
+            self.assertEqual(page.evaluate("[...document.querySelectorAll('.bubble .chat-button')].map(a => a.href)").count("http://127.0.0.1:1/approvals"),
+                             page.count(".bubble .chat-button.primary"))
+            self.assertGreater(page.count(".bubble a.chat-button.primary"), 0, "the question has its button, and it is not the chat's right to decide")
+            self.assertEqual(page.evaluate("[...document.querySelectorAll('.bubble a')].filter(a => !/^https?:/.test(a.href)).length"), 0)
+        page.goto(World.story.url + "/inbox")
+        self.assertGreater(page.count(".bubble.dingtalk"), 2)
+        self.assertGreater(page.count(".bubble.wecom"), 2)
+        self.assertEqual(page.count(".bubble.feishu, .bubble.slack"), 0)
+
+    def test_commits(self):
+        """Of two pushes for the bad release; taken back by the one after it; the same in the alert, the inbox, the chat and the API."""
+        listed = World.api("/deployments?service=web&environment=prod-hz")["items"]
+        self.assertTrue(all("commits" not in d for d in listed))
+        first, bad, back = ([World.api("/deployments/" + d["deployment"]) for d in listed][i] for i in (2, 1, 0))
+        titles = [HOSTILE.split()[0], "checkout:", "search:"]
+        for d, taken in ((bad, False), (back, True)):
+            self.assertEqual([c["title"].split()[0] for c in d["commits"]], titles, d)
+            self.assertEqual((d["commits_total"], d["commits_complete"], d["commits_back"]), (3, True, taken))
+            self.assertEqual((d["commits"][0]["sha"], d["commits"][0]["author"], d["commits"][2]["sha"]), (sha(14), "Wang Fang", sha(20)))
+        self.assertEqual((len(first["commits"]), first["commits_complete"]), (2, False), "what ran before is not known")
+        page = World.visitor("mei")
+        for path, words in (("/deployments/" + bad["deployment"], ("3 commits since", "which ran before")), ("/deployments/" + back["deployment"], ("Commits that were taken back", "It went back from")),
+                            ("/deployments/" + first["deployment"], ("these are the commits of its push",)), ("/alerts/" + World.api("/alerts?service=web")["items"][0]["alert"], ("3 commits since",))):
+            page.goto(World.story.url + path)
+            text = page.text("#commits")
+            for w in (*words, *([] if path.endswith(first["deployment"]) else ["search: index new items at once", "<script>window.owned = 1</script>"])):
+                self.assertIn(w, text, path)
+            self.assertEqual(page.count("#commits b, #commits script, #commits img"), 0)
+            page.clean()
+        page.goto(World.story.url + "/inbox?as=dingtalk")
+        self.assertIn("search: index new items at once", page.text("#inbox"))
+        self.assertTrue([m for m in World.story.robots.seen()["messages"] if "search: index new items at once" in m.get("text", "")], "the chat was told so")
 
 
 class PeopleDecide(unittest.TestCase):
