@@ -21,7 +21,6 @@ static const char *const statements[ST_COUNT] = {
 	[ST_EVENT] = "INSERT INTO events (at, event_id, n, delivery, source, kind, status, repo, branch, tag, sha, service, environment, ci_run_id, ci_run_alias, user,"
 	             " title, url) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
 	[ST_EVENT_BODY] = "INSERT INTO event_bodies (id, ev) VALUES (?, ?) ON CONFLICT DO NOTHING",
-	[ST_EVENT_COMMITS] = "UPDATE event_bodies SET ev = ?1 WHERE id IN (SELECT id FROM events WHERE event_id = ?2 AND +kind = 'push' AND +sha IS ?3)",
 	[ST_EVENT_CLAIM] = "UPDATE events SET service = ?1, environment = ?2, claimed = 1 WHERE event_id = ?3 AND +kind = ?4 AND +environment IS ?5 AND NOT claimed",
 	[ST_SAMPLE] = "INSERT INTO samples (place, at, signal, r, v, n, text) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
 	[ST_BUILD_RUN] = "SELECT * FROM builds WHERE run = ?",

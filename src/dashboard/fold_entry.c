@@ -3,7 +3,6 @@
  *
  *   {"at":…,"event_id":…,"source":…,"events":[…]}             a delivery was taken in          → events, builds
  *   {"at":…,"agg":"place:web/prod","in":[…],…,"recs":[…]}     a step                           → readings, decisions; records
- *   {"at":…,"agg":"line:gitlab/acme/web/main","in":[…],…}     a step of a branch               → the commits of its pushes, which "events" have not
  *   {"t":"hold","on":true,"scope":…,"who":…}, {"t":…,"who":…} what somebody did beside a step  → decisions
  *
  * Members come in the order they are written; a list that stands before what it is about is read again at the end. What is of no
@@ -24,8 +23,6 @@ static void entry_in(struct fold *f, struct entry *e, const struct sw_jnode *msg
 
 	if (sw_streq(t, "cmd")) {
 		sw_fold_cmd(f, e, msg, raw);
-	} else if (sw_streq(t, "fact") && sw_starts(e->agg, "line:")) {
-		sw_fold_push(f, msg);
 	} else if (e->service) {
 		if (sw_streq(t, "samples"))
 			sw_fold_samples(f, e, msg);
@@ -54,19 +51,14 @@ static int entry_list(struct fold *f, struct entry *e, struct sw_json *j, size_t
 	return r;
 }
 
-static bool has(const struct sw_json *from, const struct sw_json *to, const char *what)
-{
-	return memmem(from->p, (size_t)(to->p - from->p), what, strlen(what)) != NULL;
-}
-
-/* Only places have more than commands that matter in what came in, and lines the commits of pushes. */
+/* Only places have more than commands that matter in what came in. */
 static int entry_inputs(struct fold *f, struct entry *e, struct sw_json *j, size_t n)
 {
 	struct sw_json behind = *j;
 
 	if (sw_json_next(&behind) != SW_JSON_ARRAY || sw_json_skip(&behind) < 0)
 		return -1;
-	if (!sw_starts(e->agg, "place:") && !has(j, &behind, "\"cmd\"") && !(sw_starts(e->agg, "line:") && has(j, &behind, "\"commits\":["))) {
+	if (!sw_starts(e->agg, "place:") && !memmem(j->p, (size_t)(behind.p - j->p), "\"cmd\"", 5)) {
 		*j = behind;
 		return 0;
 	}

@@ -34,6 +34,46 @@ static bool event_add(struct fold *f, const struct entry *e, const struct sw_eve
 	return true;
 }
 
+/* ---- commits of a push ---- */
+
+/* Room for the list: titles are cut, mail addresses and most of very many files left out. */
+static void commits_trim(struct fold *f, struct sw_event *ev)
+{
+	size_t files = 0;
+
+	ev->n_commits = SW_MIN(ev->n_commits, (size_t)SW_EVENT_COMMITS);
+	if (ev->commits_total < 0 && !ev->files_cut)
+		ev->commits_total = (int64_t)ev->n_commits;
+	for (size_t i = ev->n_commits; i-- > 0;) { /* the newest last: theirs are kept first */
+		struct sw_commit *c = &ev->commits[i];
+		size_t n = c->title ? strlen(c->title) : 0;
+
+		if (n > COMMIT_TITLE)
+			c->title = sw_arena_printf(&f->a, "%.*s…", (int)sw_utf8_cut(c->title, n, COMMIT_TITLE), c->title);
+		c->author_email = NULL;
+		n = SW_MIN(c->n_files, (size_t)PUSH_FILES - files);
+		ev->files_cut |= n < c->n_files;
+		c->n_files = n;
+		files += n;
+	}
+}
+
+/* The event as it is kept. */
+static struct raw event_kept(struct fold *f, struct sw_event *ev, struct raw raw)
+{
+	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
+	struct sw_jw w;
+
+	if (!ev->n_commits)
+		return raw;
+	commits_trim(f, ev);
+	sw_jw_init(&w, &b);
+	sw_event_write(ev, true, &w, NULL);
+	return (struct raw){ sw_arena_memdup(&f->a, b.p, b.n), b.n };
+}
+
+/* ---- events ---- */
+
 void sw_fold_event(struct fold *f, struct entry *e, const struct sw_jnode *node, struct raw raw)
 {
 	struct sw_event ev;
@@ -43,7 +83,7 @@ void sw_fold_event(struct fold *f, struct entry *e, const struct sw_jnode *node,
 		return;
 	if (!ev.received)
 		ev.received = e->at;
-	if (event_add(f, e, &ev, e->event_id, e->n, raw))
+	if (event_add(f, e, &ev, e->event_id, e->n, event_kept(f, &ev, raw)))
 		sw_fold_build(f, &ev);
 }
 
@@ -71,53 +111,6 @@ void sw_fold_fact(struct fold *f, struct entry *e, const struct sw_jnode *msg)
 	st = sw_fold_stmt(f, ST_EVENT_CLAIM);
 	sw_fold_bind(st, "sssss", e->service, e->environment, event_id, kind, sw_jstr(node, "environment"));
 	(void)sw_fold_run(f, st);
-}
-
-/* ---- commits of a push ---- */
-
-/* Room for the list: titles are cut, mail addresses and most of very many files left out. */
-static void commits_trim(struct fold *f, struct sw_event *ev)
-{
-	size_t files = 0;
-
-	ev->n_commits = SW_MIN(ev->n_commits, (size_t)SW_EVENT_COMMITS);
-	if (ev->commits_total < 0 && !ev->files_cut)
-		ev->commits_total = (int64_t)ev->n_commits;
-	for (size_t i = ev->n_commits; i-- > 0;) { /* the newest last: theirs are kept first */
-		struct sw_commit *c = &ev->commits[i];
-		size_t n = c->title ? strlen(c->title) : 0;
-
-		if (n > COMMIT_TITLE)
-			c->title = sw_arena_printf(&f->a, "%.*s…", (int)sw_utf8_cut(c->title, n, COMMIT_TITLE), c->title);
-		c->author_email = NULL;
-		n = SW_MIN(c->n_files, (size_t)PUSH_FILES - files);
-		ev->files_cut |= n < c->n_files;
-		c->n_files = n;
-		files += n;
-	}
-}
-
-/* A branch was told of a push, with its commits: where it was taken in it stands without them. */
-void sw_fold_push(struct fold *f, const struct sw_jnode *msg)
-{
-	struct sw_buf b = SW_BUF_INIT;
-	struct sw_event ev;
-	struct sw_stmt *st;
-	struct sw_jw w;
-	struct raw raw;
-
-	sw_event_read(sw_jget(msg, "ev"), &f->a, &ev);
-	if (ev.kind != SW_EV_PUSH || !ev.event_id || !ev.n_commits)
-		return;
-	commits_trim(f, &ev);
-	sw_jw_init(&w, &b);
-	sw_event_write(&ev, true, &w, NULL);
-	raw = sw_fold_json(f, (struct raw){ b.p, b.n });
-	st = sw_fold_stmt(f, ST_EVENT_COMMITS);
-	sw_fold_bind(st, "nss", raw.p, raw.n, ev.event_id, ev.sha ? ev.sha : ev.short_sha);
-	if (sw_fold_run(f, st) && sw_sql_changes(f->store->q))
-		f->touched |= SW_TOUCHED_EVENTS;
-	sw_buf_fini(&b);
 }
 
 /* ---- readings ---- */

@@ -16,7 +16,7 @@
 
 enum fold_stmt {
 	ST_PLACE, ST_PLACE_ADD, ST_SIGNAL, ST_SIGNAL_ADD,
-	ST_EVENT, ST_EVENT_BODY, ST_EVENT_COMMITS, ST_EVENT_CLAIM, ST_SAMPLE,
+	ST_EVENT, ST_EVENT_BODY, ST_EVENT_CLAIM, ST_SAMPLE,
 	ST_BUILD_RUN, ST_BUILD_ALIAS, ST_BUILD_PIPELINE, ST_BUILD_ADD, ST_BUILD_SET, ST_JOBS, ST_JOB_ADD, ST_JOB_SET, ST_LINE, ST_LINE_MOVE, ST_LINE_END,
 	ST_DEP, ST_DEP_VERDICT, ST_WATCH, ST_ACT, ST_ACT_STEP, ST_ALERT, ST_NEWS, ST_WAY, ST_TRY, ST_ACK, ST_ALERT_PLACE, ST_NEWS_ALERT, ST_WATCH_DEP, ST_DECISION,
 	ST_META, ST_COUNT
@@ -77,7 +77,6 @@ struct raw sw_fold_json(struct fold *f, struct raw raw);
 void sw_fold_entry(struct fold *f, const struct sw_journal_entry *e);
 void sw_fold_event(struct fold *f, struct entry *e, const struct sw_jnode *node, struct raw raw);
 void sw_fold_fact(struct fold *f, struct entry *e, const struct sw_jnode *msg);
-void sw_fold_push(struct fold *f, const struct sw_jnode *msg);
 void sw_fold_told(struct fold *f, struct entry *e, const struct sw_jnode *msg);
 void sw_fold_samples(struct fold *f, struct entry *e, const struct sw_jnode *msg);
 void sw_fold_rec(struct fold *f, struct entry *e, const struct sw_jnode *rec, struct raw raw);

@@ -75,14 +75,14 @@ static void route_keep(const struct sw_event *ev, struct sw_arena *a, struct sw_
 		return;
 	sw_event_init(&slim);
 	slim.kind = ev->kind;
+	slim.sha = ev->sha;
+	slim.before = ev->before;
 	slim.commits = ev->commits;
 	slim.n_commits = ev->n_commits;
 	slim.commits_total = ev->commits_total;
 	slim.files_cut = ev->files_cut;
 	sw_jw_init(&w, &b);
 	sw_jw_obj(&w, NULL);
-	sw_jw_opt(&w, "before", ev->before);
-	sw_jw_str(&w, "sha", ev->sha);
 	sw_event_write(&slim, true, &w, "ev");
 	sw_jw_obj_end(&w);
 	ret->keep_key = sw_engine_pushes_key(a, ev->repo, ev->branch);

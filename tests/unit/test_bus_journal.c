@@ -254,7 +254,7 @@ static void test_waits(void **state)
 		follow(&s, &g, 1, 0);
 		(void)snprintf(last, sizeof last, "status %s", g.from);
 		while (sw_loop_mono(rig_loop) - since < 50)
-			(void)sw_loop_turn(rig_loop, false);
+			(void)!sw_loop_turn(rig_loop, false);
 		assert_in_range(waits(&s, "status 0-0"), 20, 5000);
 		assert_in_range(waits(&s, first), 20, 5000);
 		assert_int_equal(waits(&s, last), 0);

@@ -15,7 +15,7 @@ struct told { const char *repo, *branch; bool forced, quiet /* its commits are n
 
 static void put_event(struct rig *g, struct sw_buf *b, const struct told *t, int before, int to, bool commits)
 {
-	sw_buf_printf(b, "{\"kind\":\"push\",\"source\":\"gitlab\",\"source_kind\":\"gitlab\",\"event_id\":\"E%lu\",\"repo\":\"%s\",\"branch\":\"%s\",\"sha\":\"%s\"%s,\"commits_total\":%d", g->id / 2, t->repo,
+	sw_buf_printf(b, "{\"kind\":\"push\",\"source\":\"gitlab\",\"source_kind\":\"gitlab\",\"event_id\":\"E%lu\",\"repo\":\"%s\",\"branch\":\"%s\",\"sha\":\"%s\"%s,\"commits_total\":%d", g->id, t->repo,
 	              t->branch, sha(g, to), t->forced ? ",\"forced\":true" : "", t->total ? t->total : before < 0 ? 1 : to - before);
 	if (before >= 0)
 		sw_buf_printf(b, ",\"before\":\"%s\"", sha(g, before));
@@ -29,26 +29,17 @@ static void put_event(struct rig *g, struct sw_buf *b, const struct told *t, int
 	sw_buf_putc(b, '}');
 }
 
-/* A push as intake and its branch tell of it, a minute after the one before. */
+/* A push as intake tells of it, a minute after the one before. */
 static void push_as(struct rig *g, struct told t, int before, int to)
 {
 	SW_CLEANUP(sw_buf_fini) struct sw_buf b = SW_BUF_INIT;
-	long long at = AT + (long long)g->id * SW_MINUTE;
-	const char *taken, *fact;
 
 	t.repo = t.repo ? t.repo : "acme/web";
 	t.branch = t.branch ? t.branch : "main";
-	sw_buf_printf(&b, "{\"at\":%lld,\"event_id\":\"E%lu\",\"source\":\"gitlab\",\"facts\":1,\"n_events\":1,\"events\":[", at, g->id / 2);
-	put_event(g, &b, &t, before, to, false);
-	sw_buf_cat(&b, "]}");
-	taken = sw_arena_strdup(&g->a, b.p);
-	sw_buf_reset(&b);
-	sw_buf_printf(&b, "{\"at\":%lld,\"agg\":\"line:gitlab/%s/%s\",\"in\":[{\"t\":\"fact\",\"how\":0,\"ev\":", at + 1, t.repo, t.branch);
+	sw_buf_printf(&b, "{\"at\":%lld,\"event_id\":\"E%lu\",\"source\":\"gitlab\",\"facts\":1,\"n_events\":1,\"events\":[", AT + (long long)g->id * SW_MINUTE, g->id);
 	put_event(g, &b, &t, before, to, !t.quiet);
-	sw_buf_cat(&b, "}]}");
-	fact = sw_arena_strdup(&g->a, b.p);
-	rig_line(g, taken);
-	rig_line(g, fact);
+	sw_buf_cat(&b, "]}");
+	rig_line(g, b.p);
 	assert_int_equal(sw_store_skipped(g->w), 0);
 }
 
@@ -269,7 +260,7 @@ static void test_alerts(void **state)
 	rig_fini(&g);
 }
 
-/* What a branch was told is put to the event; titles are cut, addresses left out; read twice it is the same. */
+/* Titles are cut, addresses left out; read twice it is the same. */
 static void test_kept(void **state)
 {
 	struct sw_buf b = SW_BUF_INIT;
@@ -291,22 +282,16 @@ static void test_kept(void **state)
 	rows = rig_list(&g, "events", NULL, NULL, NULL, NULL);
 	again = rig_json(&g, rows.rows);
 	assert_string_equal(again, json);
-	/* a push nobody took in; a place's fact; no push: nothing comes of them */
-	rig_line(&g, "{\"at\":1790000000000,\"agg\":\"line:gitlab/acme/web/main\",\"in\":[{\"t\":\"fact\",\"ev\":{\"kind\":\"push\",\"event_id\":\"EX\",\"sha\":\"abc00009\",\"commits\":[{\"sha\":\"abc00009\"}]}}]}");
-	rig_line(&g, "{\"at\":1790000000000,\"agg\":\"line:gitlab/acme/web/main\",\"in\":[{\"t\":\"fact\",\"ev\":{\"kind\":\"job\",\"event_id\":\"E0\",\"commits\":[{\"sha\":\"abc00009\"}]}}]}");
-	rig_line(&g, "{\"at\":1790000000000,\"agg\":\"line:gitlab/acme/web/main\",\"in\":[{\"t\":\"fact\",\"ev\":{\"kind\":\"push\",\"commits\":[{\"sha\":\"abc00009\"}]}},7,{\"t\":\"fact\"}]}");
-	assert_int_equal(rig_number(&g, "SELECT count(*) FROM event_bodies WHERE ev LIKE '%abc00009\"}%'"), 0);
-	assert_int_equal(rig_number(&g, "SELECT count(*) FROM events"), 1);
 	/* titles and files without end */
-	rig_line(&g, "{\"at\":1790000000000,\"event_id\":\"EL\",\"source\":\"gitlab\",\"events\":[{\"kind\":\"push\",\"repo\":\"acme/web\",\"branch\":\"main\",\"sha\":\"abcabcabc\"}]}");
-	sw_buf_cat(&b, "{\"at\":1790000000000,\"agg\":\"line:gitlab/acme/web/main\",\"in\":[{\"t\":\"fact\",\"ev\":{\"kind\":\"push\",\"event_id\":\"EL\",\"sha\":\"abcabcabc\",\"commits\":[{\"sha\":\"1\",\"title\":\"old\",\"files\":[\"old.c\"]},"
+	sw_buf_cat(&b, "{\"at\":1790000000000,\"event_id\":\"EL\",\"source\":\"gitlab\",\"events\":[{\"kind\":\"push\",\"repo\":\"acme/web\",\"branch\":\"main\",\"sha\":\"abcabcabc\",\"commits\":[{\"sha\":\"1\",\"title\":\"old\","
+	               "\"files\":[\"old.c\"]},"
 	               "{\"sha\":\"2\",\"title\":\"");
 	for (int i = 0; i < 100; i++)
 		sw_buf_cat(&b, "长\xff"); /* and broken */
 	sw_buf_cat(&b, "\",\"files\":[");
 	for (int i = 0; i < 301; i++)
 		sw_buf_printf(&b, "%s\"f%d\"", i ? "," : "", i);
-	sw_buf_cat(&b, "]}]}}]}");
+	sw_buf_cat(&b, "]}]}]}");
 	rig_line(&g, b.p);
 	rows = rig_list(&g, "events", "sha", "abcabcabc", NULL, NULL);
 	json = rig_json(&g, rows.rows);
