@@ -219,7 +219,7 @@ static void commits(struct page *p, const char *alert)
 	if (!r.n)
 		commits_find(&known, p->store, &p->a, &(struct commits_of){ .repo = al.repo, .branch = al.branch, .from = al.prev_sha, .to = al.sha, .at = sw_row_int(&rows.rows[0], "at", 0) }, &r);
 	if (r.n || al.prev_sha)
-		page_commits(p, &r, al.prev_sha, al.sha, al.links[SW_LINK_COMPARE]);
+		page_commits(p, &r, al.prev_sha, al.prev_sha || sw_streq(al.kind, "deployment") ? al.sha : NULL, al.links[SW_LINK_COMPARE]);
 }
 
 void page_alert(struct page *p)

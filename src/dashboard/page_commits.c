@@ -64,7 +64,10 @@ static void put_found(struct page *p, const struct commits_range *r, const char 
 		put_from_to(p, W(p, "It went back from", "已从"), from, W(p, "to", "回到"), to, W(p, ": these do not run any more.", "：以下提交不再运行。"));
 		break;
 	case COMMITS_SAME: sw_html_text(&p->out, W(p, "The same commit ran before: nothing changed.", "之前运行的是同一提交：没有变化。")); break;
-	case COMMITS_PUSH: sw_html_text(&p->out, W(p, "What ran before is not known: these are the commits of its push.", "之前运行的版本未知：以下是此次推送的提交。")); break;
+	case COMMITS_PUSH:
+		sw_html_text(&p->out, to ? W(p, "What ran before is not known: these are the commits of its push.", "之前运行的版本未知：以下是此次推送的提交。")
+		                         : W(p, "These are the commits of its push.", "以下是此次推送的提交。"));
+		break;
 	case COMMITS_GAP:
 		if (r->missing)
 			put_from_to(p, W(p, "Not all are known: no push was seen that ended at", "提交不完整：没有收到以此结尾的推送："), r->missing, "", NULL, W(p, ".", "。"));

@@ -79,7 +79,8 @@ void page_asking(struct page *p, const struct sw_row *r, bool whole);
 /* All of a watch: curves, condition row by row, guards. (page_watch.c) */
 void page_watch(struct page *p, const struct sw_row *dep, const struct sw_row *w);
 
-/* The section of the commits between from and to; compare: the host's view of them, or NULL. Nothing where nothing is known. (page_commits.c) */
+/* The section of the commits between from and to (NULL: of no deployment); compare: the host's view of them, or NULL. Nothing where nothing is known.
+ * (page_commits.c) */
 struct commits_range;
 void page_commits(struct page *p, const struct commits_range *r, const char *from, const char *to, const char *compare);
 /* Those of a deployment's row. (page_deployments.c) */

@@ -258,6 +258,29 @@ static void read_words(const char *html, struct sw_buf *out)
 	}
 }
 
+/* Whatever stands beside whatever. */
+static void test_any(void **state)
+{
+	static const char *const bits[] = { "*", "_", "~", "`", "<", ">", "|", "<at id=", "</at>", "&amp;", "&", "```\n", "\n", "[", "](", "https://", ")", "\xff", "<@", "<!", "<font color=red>",
+		"</font>", "\"", "# ", "- ", "> ", "---\n", "中", "ab ", "'" };
+	unsigned long seed = 12345;
+
+	(void)state;
+	for (int i = 0; i < 4000; i++)
+		for (enum chat_kind k = 0; k < CHAT_KINDS; k++) {
+			struct sw_buf in = SW_BUF_INIT, out = SW_BUF_INIT;
+
+			for (int n = i % 24; n > 0; n--) {
+				seed = seed * 6364136223846793005ul + 1442695040888963407ul;
+				sw_buf_cat(&in, bits[(seed >> 33) % SW_COUNT(bits)]);
+			}
+			chat_html(&out, k, sw_buf_str(&in));
+			is_well(sw_buf_str(&out), sw_buf_str(&in));
+			sw_buf_fini(&in);
+			sw_buf_fini(&out);
+		}
+}
+
 static void test_of_channels(void **state)
 {
 	static const struct sw_channel *const channels[] = { &sw_channel_dingtalk, &sw_channel_wecom, &sw_channel_feishu, &sw_channel_slack };
@@ -305,7 +328,7 @@ static void test_of_channels(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_dialects), cmocka_unit_test(test_bounded), cmocka_unit_test(test_cards), cmocka_unit_test(test_depth), cmocka_unit_test(test_of_channels),
+		cmocka_unit_test(test_dialects), cmocka_unit_test(test_bounded), cmocka_unit_test(test_cards), cmocka_unit_test(test_depth), cmocka_unit_test(test_any), cmocka_unit_test(test_of_channels),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
