@@ -96,6 +96,7 @@ enum sw_column_type { SW_COL_TEXT, SW_COL_INT, SW_COL_REAL, SW_COL_MS /* a momen
 struct sw_column { const char *name; enum sw_column_type type; const char *sql; const char *help; };
 /*
  * A filter that a list understands: a condition in which each ? stands for the value.
+ * A plus before it: what fits is looked for along the time first, and looked up only when it turns out to be rare.
  * MS: a moment in ms or as RFC 3339, or so long ago ("7d"). BOOL: true, false. words: what it may be, or NULL.
  */
 struct sw_filter {
