@@ -88,6 +88,7 @@ void sw_recorder_meters_new(struct sw_metrics *all, unsigned part, struct sw_rec
 	m->bytes = sw_metric_gauge(all, "shipwatch_history_bytes", "Size of the history.", NULL, 1, true);
 	m->pruned = sw_metric_counter(all, "shipwatch_history_pruned_slices_total", "Slices of the history that went for their age or its size.", NULL, 1);
 	m->written = sw_metric_gauge(all, "shipwatch_history_written", "Whether the history can be written.", NULL, 1, true);
+	sw_pusher_meters_new(all, &m->push);
 }
 
 static void count(struct sw_metric *f, double v)
@@ -632,7 +633,8 @@ static int recorder_begin(struct recorder *r, struct sw_config *cfg, struct sw_e
 	if (code == 0) {
 		static struct sw_after_options ao;
 
-		ao = (struct sw_after_options){ .config_path = r->opt->config_path, .redis_url = r->opt->redis_url, .touched = recorder_touched, .arg = r };
+		ao = (struct sw_after_options){ .config_path = r->opt->config_path, .redis_url = r->opt->redis_url, .push = &r->m->push, .touched = recorder_touched,
+			.arg = r };
 		code = sw_after_new(r->loop, cfg, &ao, &r->after);
 	}
 #else
