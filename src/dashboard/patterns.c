@@ -22,7 +22,7 @@
 #define JUMPS_TIME ((sw_dur)500) /* ms; a column without an index is none to be jumped through */
 #define VALUES_LEAD 8             /* of more values each has few rows beside those of what else is asked for: the value is what is looked up */
 
-struct values { const char **v; size_t n; int by; };
+struct values { const char **v; size_t n, cap; int by; };
 struct key { int64_t at, row; };
 struct keys { struct key *k; size_t n, most; bool oldest; };
 
@@ -40,12 +40,13 @@ static bool values_column(const struct sw_list *l, const struct sw_filter *f, ch
 
 static void values_add(struct search *s, struct values *v, const char *text, size_t n)
 {
-	if (v->n % 64 == 0) {
-		const char **more = SW_ARENA_ARRAY(s->a, const char *, v->n + 64);
+	if (v->n == v->cap) {
+		const char **more = SW_ARENA_ARRAY(s->a, const char *, v->cap ? 2 * v->cap : 64);
 
 		if (v->n)
 			memcpy(more, v->v, v->n * sizeof *more);
 		v->v = more;
+		v->cap = v->cap ? 2 * v->cap : 64;
 	}
 	v->v[v->n++] = sw_arena_memdup(s->a, text, n);
 }
@@ -93,8 +94,6 @@ static int values_of(struct search *s, const struct sw_filter *f, const char *pa
 	if (r < 0)
 		return r;
 	r = values_jump(s, st, pattern, ret);
-	if (r < 0)
-		(void)sw_sql_error(s->store->q, s->err);
 	sw_stmt_free(st);
 	return r;
 }
@@ -228,6 +227,8 @@ int search_by_values(struct search *s, struct sw_rows *ret)
 		r = r < 0 ? r : keys_rows(s, &k, ret);
 		r = r < 0 ? r : 1;
 	}
+	if (r < 0 && r != -ETIMEDOUT)
+		(void)sw_sql_error(s->store->q, s->err);
 	sw_sql_limit(s->store->q, 0);
 	if (own)
 		(void)!sw_sql_exec(s->store->q, "COMMIT", NULL);
