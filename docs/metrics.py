@@ -10,7 +10,7 @@ TARGET = os.path.join(ROOT, "docs", "metrics.md")
 SECTIONS = [
     (["src/gateway/meters.c"], "Gateway", "All its processes together, whichever of them answers."),
     (["src/worker/meters.c"], "Worker", "With `--listen ADDRESS`; under `up` there is none. What is in streams, dead letters and holds is said by each worker alike: take `max`, not `sum`."),
-    (["src/dashboard/meters.c", "src/dashboard/recorder.c"], "Dashboard", "The dashboard and its recorder together."),
+    (["src/dashboard/meters.c", "src/dashboard/recorder.c", "src/dashboard/pusher.c"], "Dashboard", "The dashboard and its recorder together."),
     (["src/probe/process.c"], "Services with libshipwatch-probe", "What a service has that uses the library; its own families come beside them. [probe.md](probe.md)"),
 ]
 ELSEWHERE = {"src/probe/metrics.c"} # where the functions themselves are
@@ -24,6 +24,7 @@ WORDS = [
     ("`class` of tries and actions", "`ok`; `retry` later; `hold` it takes no more for now; `shrink` too long, a shorter one is sent; `message` this one is refused; `config` the channel or action is set up wrong; `ambiguous` it may have been done"),
     ("`signal`, `reading` of `shipwatch_samples_total`", "where it was asked: `health`, `prometheus`, `scrape`, `reference`; `ok`, `absent`, `nan`, `error` ([signals.md](signals.md))"),
     ("`stream` of `shipwatch_queue_entries`", "`in` what gateways wrote, `work` what aggregates tell each other"),
+    ("`result` of `shipwatch_pushgateway_requests_total`", "`pushed`, `deleted` a group without new builds, `refused` (a 4xx: that build is left out), `failed` (tried again)"),
     ("`outcome` of `shipwatch_sign_ins_total`", "`done`, `wrong`, `limited`, `failed`"),
 ]
 LITERAL = re.compile(r'"((?:[^"\\]|\\.)*)"')

@@ -41,7 +41,7 @@ int sw_after_new(struct sw_loop *loop, struct sw_config *cfg, const struct sw_af
 	a->explain = (struct sw_explained_options){ .config_path = opt->config_path, .redis_url = opt->redis_url, .stored = after_stored, .arg = a };
 	r = sw_explained_new(loop, &a->explain, &a->explained);
 	if (r == 0)
-		r = sw_pusher_new(loop, cfg, &a->pusher);
+		r = sw_pusher_new(loop, cfg, opt->push, &a->pusher);
 	if (r < 0) {
 		sw_after_free(a);
 		return r;
@@ -63,7 +63,7 @@ void sw_after_config(struct sw_after *a, struct sw_config *cfg)
 {
 	struct sw_pusher *p;
 
-	if (sw_pusher_new(a->loop, cfg, &p) < 0)
+	if (sw_pusher_new(a->loop, cfg, a->opt->push, &p) < 0)
 		return; /* it goes on as it was */
 	sw_pusher_free(a->pusher);
 	a->pusher = p;

@@ -11,9 +11,11 @@
 
 struct sw_loop;
 struct sw_after;
+struct sw_pusher_meters;
 
 struct sw_after_options {
 	const char *config_path, *redis_url; /* for `shipwatch explain`; redis_url NULL: the configuration's */
+	const struct sw_pusher_meters *push; /* what it counts; NULL: nothing */
 	void (*touched)(void *arg, unsigned bits); /* it wrote to the history: bits of SW_TOUCHED_* */
 	void *arg;
 };

@@ -3,6 +3,11 @@
  *
  * Pages are cut by key, not by number: "older than (moment, row)" costs the same on the first page and on the thousandth, and rows
  * that come meanwhile move nothing.
+ *
+ * Which index finds a page soonest depends on the values: of "status=failed, environment=prod" either may be rare, or both frequent and hardly ever
+ * together. Nobody knows beforehand, so ways are tried one after the other, each for a moment only, and the last to its end:
+ *
+ *   as the library finds best ─▶ each filter for itself looked up ─▶ the values of a pattern (patterns.c) ─▶ as at first
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -12,11 +17,13 @@
 
 #include "base/json.h"
 #include "base/str.h"
-#include "dashboard/store_inner.h"
+#include "dashboard/lists_inner.h"
 #include "shipwatch/clock.h"
 
 #define LIMIT_USUAL 50
 #define WORDS_MOST  64
+
+static const struct sw_list_bounds usual = { .ms = 10, .values = 8000 };
 
 const struct sw_list *sw_list_find(const char *name)
 {
@@ -28,19 +35,8 @@ const struct sw_list *sw_list_find(const char *name)
 
 /* ---- what is asked for ---- */
 
-struct bound { enum { BOUND_TEXT, BOUND_INT, BOUND_REAL } type; const char *text; int64_t i; double d; };
-
-struct search {
-	const struct sw_list_query *q;
-	struct sw_arena *a;
-	struct sw_err *err;
-	struct sw_buf sql;
-	struct bound bound[SW_QUERY_FILTERS + 4];
-	int n;
-};
-
 /* The id of an item is a filter like the others. */
-static const struct sw_filter *search_filter(struct search *s, const char *name)
+const struct sw_filter *search_filter(struct search *s, const char *name)
 {
 	const struct sw_list *l = s->q->list;
 	const char *words[WORDS_MOST + 1], *near;
@@ -116,8 +112,7 @@ static int search_words(struct search *s, const struct sw_filter *f, const char 
 	return -EINVAL;
 }
 
-/* As the library's GLOB wants it: only the star means something. */
-static const char *search_glob(struct search *s, const char *value)
+const char *search_glob(struct search *s, const char *value)
 {
 	struct sw_buf b = SW_BUF_INIT;
 	const char *ret;
@@ -181,13 +176,27 @@ static int search_value(struct search *s, const struct sw_filter *f, const char 
 
 /* ---- the statement ---- */
 
+/* It is one value of a column, which may stand in an index. */
+static bool search_is_value(const struct sw_filter *f, const char *value)
+{
+	size_t n = strlen(f->sql);
+
+	return n > 4 && strcmp(f->sql + n - 4, " = ?") == 0 && !(f->glob && strchr(value, '*'));
+}
+
+bool search_is_pattern(const struct sw_filter *f, const char *value)
+{
+	return f->glob && strchr(value, '*');
+}
+
 /*
  * A condition with its place holders numbered; of one with a star each comparison becomes a pattern. A pattern is not looked up in an index (the plus
- * says so): what fits it would have to be sorted by time, where walking along the time soon has enough of what is frequent.
+ * says so): what fits it would have to be sorted by time, where walking along the time soon has enough of what is frequent. What is rare: patterns.c.
  */
-static void search_condition(struct search *s, const char *sql, bool glob)
+static void search_condition(struct search *s, const char *sql, bool glob, bool follows)
 {
-	sw_buf_cat(&s->sql, glob && !strchr(sql, '(') ? " AND (+" : " AND (");
+	sql += *sql == '+' && s->rare;
+	sw_buf_cat(&s->sql, follows || (glob && !strchr(sql, '(')) ? " AND (+" : " AND (");
 	for (const char *p = sql; *p; p++) {
 		if (glob && strncmp(p, "= ?", 3) == 0) {
 			sw_buf_printf(&s->sql, "GLOB ?%d", s->n);
@@ -201,9 +210,11 @@ static void search_condition(struct search *s, const char *sql, bool glob)
 	sw_buf_putc(&s->sql, ')');
 }
 
-static int search_one(struct search *s, const char *name, const char *value)
+/* one: a pattern stands for one value. */
+static int search_one(struct search *s, int i, bool one)
 {
-	const struct sw_filter *f = search_filter(s, name);
+	const char *value = s->q->filters[i].value;
+	const struct sw_filter *f = search_filter(s, s->q->filters[i].name);
 	struct bound *b = &s->bound[s->n];
 	bool glob;
 	int r;
@@ -215,11 +226,13 @@ static int search_one(struct search *s, const char *name, const char *value)
 	r = search_value(s, f, value, b);
 	if (r < 0)
 		return r;
-	glob = f->glob && strchr(value, '*') != NULL;
+	glob = search_is_pattern(f, value) && !one;
 	if (glob)
 		b->text = search_glob(s, value);
 	s->n++;
-	search_condition(s, f->sql, glob);
+	if (one)
+		s->value = s->n;
+	search_condition(s, f->sql, glob, s->lead >= 0 && s->lead != i && search_is_value(f, value));
 	return 0;
 }
 
@@ -258,30 +271,56 @@ static int search_required(struct search *s)
 	return 0;
 }
 
-static int search_build(struct search *s, unsigned limit)
+static void search_columns(struct search *s)
+{
+	const struct sw_list *l = s->q->list;
+
+	for (size_t i = 0; i < l->n_columns; i++)
+		sw_buf_printf(&s->sql, "%s, ", l->columns[i].sql);
+}
+
+int search_build(struct search *s, int by)
 {
 	const struct sw_list_query *q = s->q;
 	const struct sw_list *l = q->list;
 	int r = 0;
 
+	sw_buf_reset(&s->sql);
+	s->n = 0;
 	sw_buf_cat(&s->sql, "SELECT ");
-	for (size_t i = 0; i < l->n_columns; i++)
-		sw_buf_printf(&s->sql, "%s, ", l->columns[i].sql);
+	if (by < 0)
+		search_columns(s);
 	sw_buf_printf(&s->sql, "%s, %s FROM %s WHERE 1", l->order, l->rowid, l->from);
 	if (q->n_filters > SW_QUERY_FILTERS)
 		return sw_err_set(s->err, EINVAL, "more than %d filters", SW_QUERY_FILTERS);
 	r = search_required(s);
 	for (size_t i = 0; i < q->n_filters && r == 0; i++)
 		if (q->filters[i].value)
-			r = search_one(s, q->filters[i].name, q->filters[i].value);
+			r = search_one(s, (int)i, (int)i == by);
 	if (r == 0 && q->cursor)
 		r = search_cursor(s);
-	search_int(s, (int64_t)limit + 1);
+	if (by >= 0) {
+		search_int(s, 0);
+		search_int(s, 0);
+		s->edge = s->n - 1;
+		sw_buf_printf(&s->sql, " AND (%s, %s) %c (?%d, ?%d)", l->order, l->rowid, q->oldest ? '<' : '>', s->edge, s->edge + 1);
+	}
+	search_int(s, (int64_t)s->limit + 1);
 	sw_buf_printf(&s->sql, " ORDER BY %s%s, %s%s LIMIT ?%d", l->order, q->oldest ? "" : " DESC", l->rowid, q->oldest ? "" : " DESC", s->n);
 	return r;
 }
 
-static void search_bind(const struct search *s, struct sw_stmt *st)
+void search_build_row(struct search *s)
+{
+	const struct sw_list *l = s->q->list;
+
+	sw_buf_reset(&s->sql);
+	sw_buf_cat(&s->sql, "SELECT ");
+	search_columns(s);
+	sw_buf_printf(&s->sql, "%s, %s FROM %s WHERE %s = ?1", l->order, l->rowid, l->from, l->rowid);
+}
+
+void search_bind(const struct search *s, struct sw_stmt *st)
 {
 	for (int i = 0; i < s->n; i++) {
 		switch (s->bound[i].type) {
@@ -328,71 +367,160 @@ static void row_value(struct search *s, struct sw_stmt *st, int i, enum sw_colum
 	v->n = strlen(v->text);
 }
 
-static void search_row(struct search *s, struct sw_stmt *st, struct sw_row *row)
+void search_row(struct search *s, struct sw_stmt *st, struct sw_rows *ret)
 {
 	const struct sw_list *l = s->q->list;
 	struct sw_cell *v = SW_ARENA_ARRAY(s->a, struct sw_cell, l->n_columns);
 
+	if (!ret->rows) /* pages are small */
+		ret->rows = SW_ARENA_ARRAY(s->a, struct sw_row, s->limit);
 	for (size_t i = 0; i < l->n_columns; i++)
 		row_value(s, st, (int)i, l->columns[i].type, &v[i]);
-	*row = (struct sw_row){ l, v };
+	ret->rows[ret->n++] = (struct sw_row){ l, v };
 }
 
-static int search_read(struct search *s, struct sw_stmt *st, unsigned limit, struct sw_rows *ret)
+const char *search_next(struct search *s, int64_t at, int64_t row)
+{
+	return sw_arena_printf(s->a, "%c%llx.%llx", s->q->oldest ? 'o' : 'n', (unsigned long long)at, (unsigned long long)row);
+}
+
+static int search_read(struct search *s, struct sw_stmt *st, struct sw_rows *ret)
 {
 	int n = (int)s->q->list->n_columns, r;
 	int64_t at = 0, row = 0;
-	size_t cap = 0;
 
 	while ((r = sw_stmt_step(st)) == 1) {
-		if (ret->n == limit) { /* there is more */
-			ret->next = sw_arena_printf(s->a, "%c%llx.%llx", s->q->oldest ? 'o' : 'n', (unsigned long long)at, (unsigned long long)row);
+		if (ret->n == s->limit) { /* there is more */
+			ret->next = search_next(s, at, row);
 			sw_stmt_reset(st);
 			return 0;
 		}
-		if (ret->n == cap) {
-			struct sw_row *rows = SW_ARENA_ARRAY(s->a, struct sw_row, cap ? 4 * cap : 16);
-
-			if (cap)
-				memcpy(rows, ret->rows, cap * sizeof *rows);
-			ret->rows = rows;
-			cap = cap ? 4 * cap : 16;
-		}
-		search_row(s, st, &ret->rows[ret->n++]);
+		search_row(s, st, ret);
 		at = sw_stmt_get_int(st, n);
 		row = sw_stmt_get_int(st, n + 1);
 	}
 	return r;
 }
 
-int sw_list_run(struct sw_store *store, const struct sw_list_query *q, struct sw_arena *a, struct sw_rows *ret, struct sw_err *err)
+int search_begins(struct search *s)
 {
-	struct search s = { .q = q, .a = a, .err = err };
-	unsigned limit = q->limit ? q->limit : LIMIT_USUAL;
+	sw_dur left = s->until - sw_clock_mono();
+
+	if (left <= 0)
+		return -ETIMEDOUT;
+	sw_sql_limit(s->store->q, left);
+	return 0;
+}
+
+/* Along the time, or as the indexes of the filters have it. most: so long at most; 0: as long as there is time. */
+static int search_walk(struct search *s, sw_dur most, struct sw_rows *ret)
+{
 	struct sw_stmt *st = NULL;
+	int r = search_build(s, -1);
+
+	if (r == 0)
+		r = search_begins(s);
+	if (r == 0 && most)
+		sw_sql_limit(s->store->q, most);
+	if (r == 0)
+		r = sw_sql_prepare(s->store->q, s->sql.p, &st, s->err);
+	if (r == 0) {
+		search_bind(s, st);
+		r = search_read(s, st, ret);
+		if (r < 0 && r != -ETIMEDOUT)
+			(void)sw_sql_error(s->store->q, s->err);
+	}
+	sw_stmt_free(st);
+	if (r < 0)
+		*ret = (struct sw_rows){ 0 };
+	return r;
+}
+
+/* Does the filter have it? Those that are left out do not. */
+static bool search_has(struct search *s, size_t i, bool (*what)(const struct sw_filter *f, const char *value))
+{
+	const struct sw_filter *f = s->q->filters[i].value ? search_filter(s, s->q->filters[i].name) : NULL;
+
+	return f && what(f, s->q->filters[i].value);
+}
+
+static size_t search_count(struct search *s, bool (*what)(const struct sw_filter *f, const char *value))
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->q->n_filters; i++)
+		n += search_has(s, i, what);
+	return n;
+}
+
+static bool search_is_plus(const struct sw_filter *f, const char *value)
+{
+	(void)value;
+	return *f->sql == '+';
+}
+
+/* It names a few rows, an id for instance: they are looked up whatever else is asked for. */
+static bool search_is_few(const struct sw_filter *f, const char *value)
+{
+	(void)value;
+	return *f->sql != '+' && strstr(f->sql, "IN (SELECT");
+}
+
+/* Return: as search_walk; -ETIMEDOUT: none of them is quick. */
+static int search_leads(struct search *s, struct sw_rows *ret)
+{
+	int r = -ETIMEDOUT;
+
+	for (size_t i = 0; i < s->q->n_filters && r == -ETIMEDOUT; i++) {
+		s->lead = (int)i;
+		if (search_has(s, i, search_is_value))
+			r = search_walk(s, s->most->ms, ret);
+	}
+	s->lead = -1;
+	return r;
+}
+
+static int search_ways(struct search *s, struct sw_rows *ret)
+{
+	bool lead = search_count(s, search_is_value) > 1, few = search_count(s, search_is_few) > 0;
+	bool values = search_count(s, search_is_pattern) > 0 && !few, plus = search_count(s, search_is_plus) > 0;
+	int first = s->most->first, r = -ETIMEDOUT;
+
+	if (first <= SW_LIST_USUAL && (lead || values || plus))
+		r = search_walk(s, s->most->ms, ret);
+	if (r == -ETIMEDOUT && first <= SW_LIST_LEAD && lead)
+		r = search_leads(s, ret);
+	if (r != -ETIMEDOUT)
+		return r;
+	s->rare = true;
+	r = first <= SW_LIST_VALUES && values ? search_by_values(s, ret) : 0;
+	return r == 1 ? 0 : r < 0 ? r : search_walk(s, 0, ret);
+}
+
+int sw_list_run_within(struct sw_store *store, const struct sw_list_query *q, const struct sw_list_bounds *most, struct sw_arena *a, struct sw_rows *ret,
+                       struct sw_err *err)
+{
+	struct search s = { .store = store, .q = q, .most = most, .a = a, .err = err, .limit = q->limit ? q->limit : LIMIT_USUAL, .lead = -1 };
 	int r;
 
 	*ret = (struct sw_rows){ 0 };
-	if (limit > SW_QUERY_LIMIT)
+	if (s.limit > SW_QUERY_LIMIT)
 		return sw_err_set(err, EINVAL, "limit: at most %d", SW_QUERY_LIMIT);
-	r = search_build(&s, limit);
-	if (r == 0) {
-		sw_sql_limit(store->q, SW_QUERY_TIME);
-		r = sw_sql_prepare(store->q, s.sql.p, &st, err);
-		if (r == 0) {
-			search_bind(&s, st);
-			r = search_read(&s, st, limit, ret);
-			if (r == -ETIMEDOUT)
-				(void)sw_err_set(err, ETIMEDOUT, "%s: searching took over %lld s; say more of what is looked for, or a shorter time",
-				                 q->list->name, (long long)(SW_QUERY_TIME / SW_SECOND));
-			else if (r < 0)
-				(void)sw_sql_error(store->q, err);
-		}
-		sw_stmt_free(st);
-		sw_sql_limit(store->q, 0);
-	}
+	s.until = sw_clock_mono() + SW_QUERY_TIME;
+	r = search_build(&s, -1); /* what is asked for is right */
+	if (r == 0)
+		r = search_ways(&s, ret);
+	if (r == -ETIMEDOUT)
+		(void)sw_err_set(err, ETIMEDOUT, "%s: searching took over %lld s; say more of what is looked for, or a shorter time", q->list->name,
+		                 (long long)(SW_QUERY_TIME / SW_SECOND));
+	sw_sql_limit(store->q, 0);
 	sw_buf_fini(&s.sql);
 	return r;
+}
+
+int sw_list_run(struct sw_store *store, const struct sw_list_query *q, struct sw_arena *a, struct sw_rows *ret, struct sw_err *err)
+{
+	return sw_list_run_within(store, q, &usual, a, ret, err);
 }
 
 int sw_list_get(struct sw_store *s, const char *list, unsigned limit, struct sw_arena *a, struct sw_rows *ret, struct sw_err *err, ...)

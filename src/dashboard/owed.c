@@ -74,6 +74,24 @@ int sw_owed_pushed(struct sw_store *s, int64_t *ret, struct sw_err *err)
 	return sw_sql_number(s->q, "SELECT value FROM meta WHERE key = 'pushed'", 0, ret, err);
 }
 
+int sw_owed_waiting(struct sw_store *s, int most, int64_t *ret, struct sw_err *err)
+{
+	static const char text[] = "SELECT count(*) FROM (SELECT 1 FROM builds WHERE seq > coalesce((SELECT value FROM meta WHERE key = 'pushed'), 0) LIMIT ?)";
+	struct sw_stmt *st = NULL;
+	int r = sw_sql_prepare(s->q, text, &st, err);
+
+	if (r < 0)
+		return r;
+	sw_stmt_int(st, 1, most);
+	r = sw_stmt_step(st);
+	if (r == 1)
+		*ret = sw_stmt_get_int(st, 0);
+	else
+		(void)sw_sql_error(s->q, err);
+	sw_stmt_free(st);
+	return r < 0 ? r : 0;
+}
+
 int sw_owed_pushed_set(struct sw_store *s, int64_t seq, struct sw_err *err)
 {
 	struct sw_stmt *st = NULL;

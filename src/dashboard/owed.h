@@ -41,6 +41,8 @@ struct sw_owed_build {
 /* Up to where it was pushed: a seq; 0 at first. */
 SW_CHECKED int sw_owed_pushed(struct sw_store *s, int64_t *ret, struct sw_err *err);
 SW_CHECKED int sw_owed_pushed_set(struct sw_store *s, int64_t seq, struct sw_err *err);
+/* How many builds are behind that, at most `most`. */
+SW_CHECKED int sw_owed_waiting(struct sw_store *s, int most, int64_t *ret, struct sw_err *err);
 /* Where it is pushed to: when that is another one than before, everything is owed again. Return: 0, or -errno with err. */
 SW_CHECKED int sw_owed_pushed_to(struct sw_store *s, const char *where, struct sw_err *err);
 /* Builds behind that seq, by it, at most max (of each only what tells its group, and status). Texts in a. Return: how many, or -errno with err. */

@@ -9,6 +9,7 @@
  * 1. Of a group only the newest build is told, however many wait: a late change of an older one tells the newer one once more.
  * 2. The position moves when all groups of a batch were told or refused; after a crash some are told twice, which changes nothing.
  * 3. Several dashboards tell the same; the newest build is the same for all of them.
+ * 4. What waits is counted when something was tried, not at each build: a Pushgateway that is away is tried every minute.
  */
 #include "dashboard/pusher.h"
 
@@ -25,6 +26,7 @@
 #define LOG "pusher"
 
 #define PUSH_BATCH      500
+#define PUSH_WAITING    10000 /* more are not counted */
 #define PUSH_LEAST      SW_SECOND
 #define PUSH_MOST       SW_MINUTE
 #define PUSH_FORGET_LOOK SW_MINUTE
@@ -32,6 +34,7 @@
 struct sw_pusher {
 	struct sw_loop *loop;
 	struct sw_config *cfg;
+	const struct sw_pusher_meters *m;
 	struct sw_http_client *http;
 	struct sw_http_call *call;   /* NULL: none is under way */
 	struct sw_store *store;
@@ -45,16 +48,49 @@ struct sw_pusher {
 	bool deleting, down, soon;   /* soon: news came, the timer is set for them */
 	sw_dur pause, looked;        /* looked: for groups to be forgotten */
 	char said[512];              /* said last about refusals, or the history */
-	uint64_t pushed, refused;
 };
 
 static const struct sw_conf_pushgateway *conf(const struct sw_pusher *p) { return &p->cfg->pushgateway; }
 
 static void pusher_next(struct sw_pusher *p);
 
+/* ---- counting ---- */
+
+void sw_pusher_meters_new(struct sw_metrics *all, struct sw_pusher_meters *m)
+{
+	static const char *const l_result[] = { "result", NULL };
+
+	m->requests = sw_metric_counter(all, "shipwatch_pushgateway_requests_total", "Requests to the Pushgateway, by what became of them.", l_result, 4);
+	m->waiting = sw_metric_gauge(all, "shipwatch_pushgateway_waiting_builds", "Changes of builds that the Pushgateway was not told yet, 10000 at most.", NULL, 1, true);
+	m->last = sw_metric_gauge(all, "shipwatch_pushgateway_success_timestamp_seconds",
+	                          "When the Pushgateway took something last, seconds since 1970; nothing yet: since when it is tried. 0: there is none.", NULL, 1, true);
+}
+
+static void pusher_count(struct sw_pusher *p, const char *result)
+{
+	if (p->m->requests)
+		SW_METRIC_INC(p->m->requests, result);
+}
+
+static void pusher_gauge(struct sw_metric *f, double v)
+{
+	if (f)
+		sw_metric_set(f, NULL, v);
+}
+
+static void pusher_waits(struct sw_pusher *p)
+{
+	int64_t n = 0;
+
+	if (p->m->waiting && p->store && sw_owed_waiting(p->store, PUSH_WAITING, &n, NULL) == 0)
+		pusher_gauge(p->m->waiting, (double)n);
+}
+
 /* It did not work, and may later. */
 static void pusher_again(struct sw_pusher *p, const char *what)
 {
+	pusher_count(p, "failed");
+	pusher_waits(p);
 	p->pause = SW_MIN(SW_MAX(2 * p->pause, (sw_dur)PUSH_LEAST), (sw_dur)PUSH_MOST);
 	if (!p->down)
 		SW_WARN(LOG, "Pushgateway: %s, trying again in %lld s and then with growing pauses; recording goes on", what, (long long)(p->pause / SW_SECOND));
@@ -85,7 +121,6 @@ static void pusher_told(struct sw_pusher *p, bool ok)
 		pusher_trouble(p, &err);
 		return;
 	}
-	p->pushed += ok;
 	if (!p->deleting)
 		p->next++;
 	pusher_next(p);
@@ -105,6 +140,8 @@ static void pusher_answer(void *arg, const struct sw_result *res)
 		p->down = false;
 		p->pause = 0;
 		p->said[0] = '\0';
+		pusher_count(p, p->deleting ? "deleted" : "pushed");
+		pusher_gauge(p->m->last, (double)sw_loop_wall(p->loop) / 1000);
 		pusher_told(p, true);
 		return;
 	}
@@ -118,7 +155,7 @@ static void pusher_answer(void *arg, const struct sw_result *res)
 		return;
 	}
 	/* It will never take this one: said once, or again when it says something else. */
-	p->refused++;
+	pusher_count(p, "refused");
 	if (strcmp(what, p->said) != 0)
 		SW_ERROR(LOG, "Pushgateway: %s; %s is left out, and others that it refuses so", what, p->path);
 	(void)snprintf(p->said, sizeof p->said, "%s", what);
@@ -260,6 +297,7 @@ static void pusher_next(struct sw_pusher *p)
 			return;
 		}
 	}
+	pusher_waits(p);
 	if (pusher_forget(p, &err, &r))
 		return;
 	p->deleting = false;
@@ -299,8 +337,10 @@ void sw_pusher_store(struct sw_pusher *p, struct sw_store *s)
 		sw_timer_stop(&p->timer);
 }
 
-int sw_pusher_new(struct sw_loop *loop, struct sw_config *cfg, struct sw_pusher **ret)
+int sw_pusher_new(struct sw_loop *loop, struct sw_config *cfg, const struct sw_pusher_meters *m, struct sw_pusher **ret)
 {
+	static const struct sw_pusher_meters none;
+	static const char *const results[] = { "pushed", "deleted", "refused", "failed" };
 	struct sw_http_client_conf hc = { .proxy = cfg->proxy, .ca_file = cfg->ca_file };
 	struct sw_pusher *p = sw_calloc(1, sizeof *p);
 	struct sw_err err = SW_ERR_INIT;
@@ -308,6 +348,7 @@ int sw_pusher_new(struct sw_loop *loop, struct sw_config *cfg, struct sw_pusher 
 
 	p->loop = loop;
 	p->cfg = sw_config_get(cfg);
+	p->m = m ? m : &none;
 	sw_timer_init(&p->timer, loop, pusher_due, p);
 	if (cfg->pushgateway.url)
 		r = sw_http_client_new(loop, &hc, &p->http, &err);
@@ -316,6 +357,10 @@ int sw_pusher_new(struct sw_loop *loop, struct sw_config *cfg, struct sw_pusher 
 		sw_pusher_free(p);
 		return r;
 	}
+	pusher_gauge(p->m->last, p->http ? (double)sw_loop_wall(loop) / 1000 : 0);
+	pusher_gauge(p->m->waiting, 0);
+	for (size_t i = 0; i < SW_COUNT(results) && p->http && p->m->requests; i++) /* from 0: an alert sees the first one */
+		(void)sw_metric_series(p->m->requests, (const char *const[]){ results[i] });
 	*ret = p;
 	return 0;
 }

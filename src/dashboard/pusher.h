@@ -8,12 +8,19 @@
 #include "config/config.h"
 #include "dashboard/owed.h"
 #include "shipwatch/buf.h"
+#include "shipwatch/probe.h"
 
 struct sw_loop;
 struct sw_pusher;
 
-/* cfg: a reference of its own is taken; without a Pushgateway it does nothing. Return: 0, or -errno, logged. */
-SW_CHECKED int sw_pusher_new(struct sw_loop *loop, struct sw_config *cfg, struct sw_pusher **ret);
+/* What it counts; NULL families: nobody counts. */
+struct sw_pusher_meters { struct sw_metric *requests, *waiting, *last; };
+void sw_pusher_meters_new(struct sw_metrics *all, struct sw_pusher_meters *ret);
+
+/*
+ * cfg: a reference of its own is taken; without a Pushgateway it does nothing. m is borrowed; NULL: nobody counts. Return: 0, or -errno, logged.
+ */
+SW_CHECKED int sw_pusher_new(struct sw_loop *loop, struct sw_config *cfg, const struct sw_pusher_meters *m, struct sw_pusher **ret);
 void sw_pusher_free(struct sw_pusher *p); /* NULL does nothing */
 void sw_pusher_store(struct sw_pusher *p, struct sw_store *s); /* NULL: it is about to be closed */
 void sw_pusher_look(struct sw_pusher *p); /* a build changed */

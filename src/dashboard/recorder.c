@@ -11,7 +11,9 @@
  *    read from its beginning.
  * 3. While it catches up batches are held to become one transaction (store.h): a page that many of them change is written once. Where it stands is what
  *    the store says, so what could not be written after all is read again.
- * 4. One line of the log for each change: it cannot be written, why; it can again.
+ * 4. Whether the file is whole is looked at by a process beside this one (verify.c), once there is no more to catch up with: nothing waits for it. What
+ *    turns out to be broken, then or at any write, is moved aside and begun anew.
+ * 5. One line of the log for each change: it cannot be written, why; it can again.
  */
 #include "dashboard/recorder.h"
 
@@ -29,6 +31,7 @@
 #include "bus/bus.h"
 #include "dashboard/after.h"
 #include "dashboard/store.h"
+#include "dashboard/verify.h"
 #include "io/loop.h"
 #include "plugins.h"
 #include "shipwatch/clock.h"
@@ -42,6 +45,7 @@ enum { LATER_LEAST = 1000, LATER_MOST = 30000, AWAY_WAIT = 500, LOOK_EVERY = 100
 #define TIDY_EVERY   (3 * SW_MINUTE)
 #define TIDY_SLICE   50                /* ms between two slices */
 #define TIDY_BEHIND  (10 * SW_SECOND)  /* while it is catching up */
+#define VERIFY_LAST  SW_MINUTE         /* the file is looked through once it caught up, or so long after it was opened */
 
 struct recorder {
 	struct sw_loop *loop;
@@ -51,12 +55,13 @@ struct recorder {
 	struct sw_bus *bus;
 	struct sw_store *store;        /* NULL: closed */
 	struct sw_after *after;
+	struct sw_verify *verify;      /* NULL: the file was looked through, or cannot be */
 	char path[4096], pos[64];
 	int64_t pos_n;                 /* which entry of all pos is */
 	struct sw_timer again, tidy;
 	struct event *signals;
 	int signal_fd;
-	sw_dur later, looked;
+	sw_dur later, looked, opened;
 	bool asking, stopping, caught_up;
 	char trouble[600];             /* what was told last; "": all is well */
 	sw_dur trouble_since;
@@ -83,6 +88,7 @@ void sw_recorder_meters_new(struct sw_metrics *all, unsigned part, struct sw_rec
 	m->bytes = sw_metric_gauge(all, "shipwatch_history_bytes", "Size of the history.", NULL, 1, true);
 	m->pruned = sw_metric_counter(all, "shipwatch_history_pruned_slices_total", "Slices of the history that went for their age or its size.", NULL, 1);
 	m->written = sw_metric_gauge(all, "shipwatch_history_written", "Whether the history can be written.", NULL, 1, true);
+	sw_pusher_meters_new(all, &m->push);
 }
 
 static void count(struct sw_metric *f, double v)
@@ -122,6 +128,8 @@ static void recorder_close(struct recorder *r)
 	if (r->after && r->store)
 		sw_after_store(r->after, NULL);
 #endif
+	sw_verify_free(r->verify);
+	r->verify = NULL;
 	r->store = sw_store_close(r->store);
 	gauge(r->m->written, 0);
 }
@@ -181,9 +189,55 @@ static bool recorder_fell_back(struct recorder *r)
 	return !sw_streq(asked, r->pos);
 }
 
+/* It is broken: kept for who wants to look, and begun anew. */
+static void recorder_broken(struct recorder *r, const char *why)
+{
+	struct sw_err err = SW_ERR_INIT;
+	struct sw_buf note = SW_BUF_INIT;
+	int code;
+
+	recorder_close(r);
+	code = sw_store_aside(r->path, why, &note, &err);
+	if (code < 0) {
+		recorder_trouble(r, code, err.text);
+	} else {
+		SW_ERROR(LOG, "history %s %s", r->path, sw_buf_str(&note));
+		recorder_later(r);
+	}
+	sw_buf_fini(&note);
+}
+
+static void recorder_verified(void *arg, int result, const char *why, sw_dur took)
+{
+	struct recorder *r = arg;
+	struct sw_buf b = SW_BUF_INIT;
+	char text[sizeof r->trouble];
+
+	(void)snprintf(text, sizeof text, "%s", why);
+	sw_verify_free(r->verify);
+	r->verify = NULL;
+	if (!r->store || sw_store_gone(r->store))
+		return; /* seen with the next batch, and what lies there then is looked through as well */
+	sw_dur_print(took, &b);
+	if (result == 0)
+		SW_INFO(LOG, "history %s: looked through in %s, it is whole", r->path, sw_buf_str(&b));
+	else if (result != -EBADMSG)
+		SW_WARN(LOG, "history %s cannot be looked through (%s), going on; it is tried again at the next start", r->path, text);
+	sw_buf_fini(&b);
+	if (result == -EBADMSG)
+		recorder_broken(r, text);
+}
+
+static void recorder_verify(struct recorder *r)
+{
+	if (r->verify && r->store && !sw_verify_started(r->verify) && (r->caught_up || sw_loop_mono(r->loop) - r->opened >= VERIFY_LAST))
+		sw_verify_start(r->verify);
+}
+
 static void recorder_opened(struct recorder *r)
 {
 	recorder_stands(r);
+	r->opened = sw_loop_mono(r->loop);
 	r->skipped = 0;
 	r->caught_up = false;
 	r->records = 0;
@@ -206,6 +260,9 @@ static bool recorder_open(struct recorder *r)
 	struct sw_err err = SW_ERR_INIT;
 	int code;
 
+	/* Before there is a connection. */
+	if (!r->verify && sw_verify_new(r->loop, r->path, recorder_verified, r, &r->verify, &err) < 0)
+		SW_WARN(LOG, "history %s cannot be looked through (%s), going on; it is tried again at the next start", r->path, err.text);
 	if (mkdir(r->opt->state_dir, 0750) < 0 && errno != EEXIST)
 		code = sw_err_set(&err, errno, "state_dir %s: %s", r->opt->state_dir, strerror(errno));
 	else
@@ -325,6 +382,7 @@ static void recorder_caught_up(struct recorder *r, bool is)
 	}
 	r->caught_up = is;
 	recorder_lag(r);
+	recorder_verify(r);
 }
 
 /* more: more waits behind it. False: the batch is not in. */
@@ -341,12 +399,7 @@ static bool recorder_write(struct recorder *r, const struct sw_journal_line *lin
 		e[i] = (struct sw_journal_entry){ lines[i].id, lines[i].json, lines[i].n };
 	code = sw_store_apply_at(r->store, e, (size_t)n, &at, &bits, &err);
 	if (code == -EBADMSG) {
-		SW_ERROR(LOG, "%s", err.text);
-		recorder_close(r);
-		if (sw_store_aside(r->path, err.text, &err) < 0)
-			recorder_trouble(r, code, err.text);
-		else
-			recorder_later(r);
+		recorder_broken(r, err.text);
 		return false;
 	}
 	if (code < 0) {
@@ -376,7 +429,9 @@ static void recorder_commit(struct recorder *r)
 	unsigned bits = 0;
 	int code = sw_store_commit(r->store, &bits, &err);
 
-	if (code < 0)
+	if (code == -EBADMSG)
+		recorder_broken(r, err.text);
+	else if (code < 0)
 		recorder_trouble(r, code, err.text);
 	else
 		recorder_tell(r, bits);
@@ -401,6 +456,7 @@ static void recorder_lines(void *arg, int n, const struct sw_journal_line *lines
 	}
 	if (n < 0) { /* the bus tells of Redis itself */
 		recorder_commit(r);
+		recorder_verify(r);
 		gauge(r->m->lag, 0);
 		sw_timer_set(&r->again, AWAY_WAIT);
 		return;
@@ -466,6 +522,11 @@ static void recorder_tidy(void *arg)
 		return;
 	}
 	more = sw_store_prune(r->store, &keep, now, &cut, &err);
+	if (more == -EBADMSG) {
+		recorder_broken(r, err.text);
+		sw_timer_set(&r->tidy, TIDY_EVERY);
+		return;
+	}
 	if (more < 0) {
 		SW_WARN(LOG, "what is too old cannot be removed: %s", err.text);
 		more = 0;
@@ -572,7 +633,8 @@ static int recorder_begin(struct recorder *r, struct sw_config *cfg, struct sw_e
 	if (code == 0) {
 		static struct sw_after_options ao;
 
-		ao = (struct sw_after_options){ .config_path = r->opt->config_path, .redis_url = r->opt->redis_url, .touched = recorder_touched, .arg = r };
+		ao = (struct sw_after_options){ .config_path = r->opt->config_path, .redis_url = r->opt->redis_url, .push = &r->m->push, .touched = recorder_touched,
+			.arg = r };
 		code = sw_after_new(r->loop, cfg, &ao, &r->after);
 	}
 #else

@@ -6,6 +6,7 @@
 #define SW_DASHBOARD_RECORDER_H
 
 #include "config/config.h"
+#include "dashboard/pusher.h"
 #include "shipwatch/probe.h"
 
 /* What it counts. Declared by the parent before it forks, in memory that both see. */
@@ -13,6 +14,7 @@ struct sw_recorder_meters {
 	struct sw_metrics *all;      /* NULL: nobody counts */
 	unsigned part;               /* the recorder's */
 	struct sw_metric *lag, *records, *skipped, *gaps, *bytes, *pruned, *written;
+	struct sw_pusher_meters push;
 };
 void sw_recorder_meters_new(struct sw_metrics *all, unsigned part, struct sw_recorder_meters *ret);
 

@@ -27,8 +27,7 @@
 #include "dashboard/store_inner.h"
 #include "shipwatch/clock.h"
 
-#define WAL_MOST    ((off_t)192 << 20)
-#define CHECK_LIMIT (30 * SW_SECOND) /* of the check at start: about 10 GB from a fast disk */
+#define WAL_MOST ((off_t)192 << 20)
 
 static const char writer_set[] =
 	"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=67108864; PRAGMA wal_autocheckpoint=16000; "
@@ -148,30 +147,6 @@ static int store_migrate(struct sw_store *s, const char *const *steps, struct sw
 	return r;
 }
 
-/* Is it whole? As much of it as can be looked at in the time. */
-static int store_check(struct sw_store *s, struct sw_err *err)
-{
-	struct sw_stmt *st = NULL;
-	const char *said;
-	int r;
-
-	sw_sql_limit(s->q, CHECK_LIMIT);
-	r = sw_sql_prepare(s->q, "PRAGMA quick_check(1)", &st, err);
-	if (r == 0) {
-		r = sw_stmt_step(st);
-		said = r == 1 ? sw_stmt_get_text(st, 0, NULL) : NULL;
-		if (r == 1)
-			r = said && strcmp(said, "ok") == 0 ? 0 : sw_err_set(err, EBADMSG, "%s", said ? said : "not whole");
-		else if (r == -ETIMEDOUT)
-			r = 0;
-		else if (r < 0)
-			(void)sw_sql_error(s->q, err);
-		sw_stmt_free(st);
-	}
-	sw_sql_limit(s->q, 0);
-	return r;
-}
-
 static const char *store_meta(struct sw_store *s, const char *key, struct sw_arena *a)
 {
 	const char *text, *ret = NULL;
@@ -214,8 +189,6 @@ static int store_try(struct sw_store *s, const char *const *steps, struct sw_err
 	if (r == 0 && s->mode == SW_STORE_WRITE) {
 		r = store_migrate(s, steps, err);
 		if (r == 0)
-			r = store_check(s, err);
-		if (r == 0)
 			r = store_stands(s, err);
 	} else if (r == 0) {
 		r = store_version(s, steps, &version, err);
@@ -230,7 +203,7 @@ static int store_try(struct sw_store *s, const char *const *steps, struct sw_err
 }
 
 /* The file and its log are kept for who wants to look; the name tells when. */
-static int store_aside(const char *path, const char *why, struct sw_buf *ret_note, struct sw_err *err)
+int sw_store_aside(const char *path, const char *why, struct sw_buf *ret_note, struct sw_err *err)
 {
 	static const char *const parts[] = { "", "-wal" };
 	struct sw_buf to = SW_BUF_INIT;
@@ -252,15 +225,6 @@ static int store_aside(const char *path, const char *why, struct sw_buf *ret_not
 	(void)unlink(from);
 	free(from);
 	sw_buf_fini(&to);
-	return r;
-}
-
-int sw_store_aside(const char *path, const char *why, struct sw_err *err)
-{
-	struct sw_buf note = SW_BUF_INIT;
-	int r = store_aside(path, why, &note, err);
-
-	sw_buf_fini(&note);
 	return r;
 }
 
@@ -308,7 +272,7 @@ int sw_store_open_with(const char *path, enum sw_store_mode mode, const char *co
 			char why[sizeof own.text];
 
 			(void)snprintf(why, sizeof why, "%s", own.text);
-			r = store_aside(path, why, &note, &own);
+			r = sw_store_aside(path, why, &note, &own);
 			free(s->note);
 			s->note = sw_buf_take(&note);
 			if (r == 0)
@@ -351,6 +315,32 @@ struct sw_store *sw_store_close(struct sw_store *s)
 const char *sw_store_note(const struct sw_store *s)
 {
 	return s->note;
+}
+
+/* All of it at once: only then the list of free pages is looked at too, which would hand out a page that is in use. */
+int sw_store_verify(const char *path, struct sw_err *err)
+{
+	struct sw_stmt *st = NULL;
+	struct sw_sql *q = NULL;
+	const char *said;
+	int r = sw_sql_open(path, SW_SQL_READ, &q, err);
+
+	if (r < 0)
+		return r;
+	r = sw_sql_exec(q, reader_set, err);
+	if (r == 0)
+		r = sw_sql_prepare(q, "PRAGMA quick_check(1)", &st, err);
+	if (r == 0) {
+		r = sw_stmt_step(st);
+		said = r == 1 ? sw_stmt_get_text(st, 0, NULL) : NULL;
+		if (r == 1)
+			r = said && strcmp(said, "ok") == 0 ? 0 : sw_err_set(err, EBADMSG, "%s", said ? said : "not whole");
+		else if (r < 0)
+			(void)sw_sql_error(q, err);
+		sw_stmt_free(st);
+	}
+	sw_sql_close(q);
+	return r;
 }
 
 /* ---- where it stands ---- */

@@ -13,12 +13,13 @@
 #include "shipwatch/err.h"
 #include "shipwatch/mem.h"
 
+struct sw_buf;
 struct sw_store;
 
 enum sw_store_mode { SW_STORE_READ, SW_STORE_WRITE };
 /*
- * WRITE: made when it is absent, brought up to date when it is older, moved aside and made anew when it is broken; then it is looked
- * through (PRAGMA quick_check, 30 s at most). READ: as it is. Return: 0, or with err in one line: -EBUSY another process writes it; -EPROTO
+ * WRITE: made when it is absent, brought up to date when it is older, moved aside and made anew when it is seen to be broken; it is not looked
+ * through (sw_store_verify). READ: as it is. Return: 0, or with err in one line: -EBUSY another process writes it; -EPROTO
  * no history, written by a newer program, or (READ) by an older one and not brought up to date yet; -ENOENT (READ) not there yet;
  * -EBADMSG (READ) broken; -ENOSPC, -EROFS, -EACCES, -EIO.
  * A connection is not carried over a fork: a child of a process that has one open cannot open any (-EDEADLK); close it before.
@@ -27,6 +28,11 @@ SW_CHECKED int sw_store_open(const char *path, enum sw_store_mode mode, struct s
 struct sw_store *sw_store_close(struct sw_store *s); /* NULL does nothing; returns NULL */
 /* What was found when it was opened, for the log: "was broken (…): moved to …, begun anew"; NULL: nothing. */
 const char *sw_store_note(const struct sw_store *s);
+/*
+ * Is all of it whole? Reads every page while others read and write it: seconds for gigabytes that are in memory, else as the disk is. What is written
+ * meanwhile stays in its log until then. Return: 0; -EBADMSG broken, err says how; else -errno with err: it could not be looked through.
+ */
+SW_CHECKED int sw_store_verify(const char *path, struct sw_err *err);
 /* Its file was removed, moved aside or replaced: close it and open it again. */
 bool sw_store_gone(const struct sw_store *s);
 
@@ -78,8 +84,11 @@ SW_CHECKED int sw_store_prune(struct sw_store *s, const struct sw_keeping *k, sw
 int64_t sw_store_bytes(struct sw_store *s);
 /* What stands in the log goes into the file; the log is cut when it is above a limit. */
 void sw_store_checkpoint(struct sw_store *s);
-/* A file that turned out to be broken while it was used: close it, then move it aside. Return: 0, or -errno with err. */
-SW_CHECKED int sw_store_aside(const char *path, const char *why, struct sw_err *err);
+/*
+ * A file that turned out to be broken while it was used: close it, then move it aside. ret_note is added to: "was broken (…): moved to …, begun
+ * anew". Return: 0, or -errno with err.
+ */
+SW_CHECKED int sw_store_aside(const char *path, const char *why, struct sw_buf *ret_note, struct sw_err *err);
 
 /* ---- reading (lists.c, tables_*.c) ---- */
 
@@ -87,6 +96,7 @@ enum sw_column_type { SW_COL_TEXT, SW_COL_INT, SW_COL_REAL, SW_COL_MS /* a momen
 struct sw_column { const char *name; enum sw_column_type type; const char *sql; const char *help; };
 /*
  * A filter that a list understands: a condition in which each ? stands for the value.
+ * A plus before it: what fits is looked for along the time first, and looked up only when it turns out to be rare.
  * MS: a moment in ms or as RFC 3339, or so long ago ("7d"). BOOL: true, false. words: what it may be, or NULL.
  */
 struct sw_filter {

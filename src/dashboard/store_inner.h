@@ -31,6 +31,15 @@ extern const char *const sw_store_schema[];
 /* As sw_store_open with other steps: for tests. */
 SW_CHECKED int sw_store_open_with(const char *path, enum sw_store_mode mode, const char *const *steps, struct sw_store **ret, struct sw_err *err);
 
+/*
+ * How long each way of searching is tried (lists.c), and with which it begins. ms: of one way, before the next. values: of a column that are looked at
+ * for a pattern at most.
+ */
+struct sw_list_bounds { sw_dur ms; int values; enum { SW_LIST_USUAL, SW_LIST_LEAD, SW_LIST_VALUES, SW_LIST_TO_THE_END } first; };
+/* As sw_list_run with others than the usual ones: for tests. */
+SW_CHECKED int sw_list_run_within(struct sw_store *s, const struct sw_list_query *q, const struct sw_list_bounds *most, struct sw_arena *a,
+                                  struct sw_rows *ret, struct sw_err *err);
+
 /* fold.c */
 struct fold *sw_fold_free(struct fold *f);
 /* What is remembered of rows may not be so: a transaction was taken back. */

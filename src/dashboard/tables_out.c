@@ -44,7 +44,7 @@ static const struct sw_column rule_columns[] = {
 	{ "alert", SW_COL_TEXT, "(SELECT alert FROM alerts WHERE rule = r.rule ORDER BY at DESC LIMIT 1)", "its newest alert" },
 	{ "alerts", SW_COL_INT, "(SELECT count(*) FROM alerts WHERE rule = r.rule)", "alerts of it" },
 	{ "watches", SW_COL_INT, "(SELECT count(*) FROM watches WHERE rule = r.rule)", "watches it opened" },
-	{ "fails", SW_COL_INT, "(SELECT count(*) FROM watches WHERE rule = r.rule AND +verdict = 'fail')", "those that ended in fail" },
+	{ "fails", SW_COL_INT, "(SELECT count(*) FROM watches WHERE rule = r.rule AND verdict = 'fail')", "those that ended in fail" },
 };
 static const struct sw_filter rule_filters[] = { F_GLOB(r, rule, "its name"), F_SINCE("r.at"), F_UNTIL("r.at") };
 /* The names are walked through by jumps in the indexes: rules are few, watches and alerts many. */
@@ -253,8 +253,8 @@ static const struct sw_filter delivery_filters[] = {
 	F_WORD(v, state, "where it stands", delivery_states),
 	F_TEXT(v, alert, "of this alert"),
 	F_TEXT(v, news_id, "of this change of an alert"),
-	{ "service", "v.alert IN (SELECT alert FROM alerts WHERE service = ?)", "the alert's service", SW_COL_TEXT, NULL, true, false },
-	{ "environment", "v.alert IN (SELECT alert FROM alerts WHERE environment = ?)", "the alert's environment", SW_COL_TEXT, NULL, true, false },
+	{ "service", "+v.alert IN (SELECT alert FROM alerts WHERE service = ?)", "the alert's service", SW_COL_TEXT, NULL, true, false },
+	{ "environment", "+v.alert IN (SELECT alert FROM alerts WHERE environment = ?)", "the alert's environment", SW_COL_TEXT, NULL, true, false },
 	F_SINCE("v.at"), F_UNTIL("v.at"),
 };
 const struct sw_list sw_list_deliveries = {

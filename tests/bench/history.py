@@ -79,7 +79,11 @@ def pages(db):
     yield "/search", lambda: query("/search", q=random.choice([some("builds", "ci_run_id"), some("builds", "sha"), some("watches", "watch"), some("alerts", "alert"), "nothing"]))
     for path in ("/dead", "/silences", "/approvals", "/decisions", "/status"):
         yield path, lambda path=path: path
-    values = {"service": lambda: place()["service"], "environment": lambda: place()["environment"], "repo": lambda: some("builds", "repo"), "branch": lambda: some("builds", "branch"),
+
+    def perhaps_pattern(value):
+        return random.choice([value] * 6 + [value[:-1] + "*", value[:len(value) // 2] + "*", "*" + value[len(value) // 2:], "*nothing*"])
+    values = {"service": lambda: place()["service"], "environment": lambda: place()["environment"], "repo": lambda: perhaps_pattern(some("builds", "repo")),
+              "branch": lambda: perhaps_pattern(some("builds", "branch")),
               "ci_run_id": lambda: some("builds", "ci_run_id"), "since": since, "until": lambda: random.choice(["1d", "7d", "30d", None])}
     for name in ("events", "builds", "jobs", "lines", "places", "deployments", "watches", "alerts", "news", "deliveries", "attempts", "actions", "action_steps", "decisions", "gaps"):
         yield f"/api/v1/{name}", lambda name=name: query(f"/api/v1/{name}", limit=random.choice([20, 50, 200]), **{
@@ -163,6 +167,30 @@ def measure(b, dash, name, make, rounds):
     return p99 < BAR_MS and not bad
 
 
+def looked_through(b, dash):
+    """The process beside the recorder that reads all of the file: recording did not wait for it."""
+    found = []
+
+    def done():
+        with open(dash.log, encoding="utf-8", errors="replace") as f:
+            found[:] = re.findall(r"looked through in (\S+), it is whole", f.read())
+        return bool(found)
+    parts.wait_until("the file is looked through", 600, done)
+    say(f"looked through beside the recorder in {found[0]}")
+    b.note("history", "looked through", took=found[0])
+
+
+def lists(b, path, rounds):
+    """Each list by each filter, each two of them and patterns, in processor time."""
+    out = subprocess.run([os.path.join(b.build, "tests/bench/bench-lists"), path, str(rounds)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout
+    rows = [json.loads(line) for line in out.splitlines()]
+    every = [r for r in rows if "all" in r]
+    say(f"lists by filters, pairs of them and patterns: {sum(r['over_50_ms'] for r in every)} of {sum(r['all'] for r in every):,} pages over {BAR_MS} ms; the slowest:")
+    for r in sorted((r for r in rows if "by" in r), key=lambda r: -r["most_ms"])[:5]:
+        say(f"  {r['list']} by {r['by']}: p50 {r['p50_ms']:.1f}, most {r['most_ms']:.0f} ms ({r['worst']})")
+    b.note("history", "lists", over=sum(r["over_50_ms"] for r in every), all=sum(r["all"] for r in every), most_ms=max(r["most_ms"] for r in every))
+
+
 def at_rest(b, dash, seconds):
     """So many browsers with an open stream, and nothing happens."""
     viewers = []
@@ -208,6 +236,8 @@ def run(b):
         rounds = 20 if b.short else 200
         slow = [name for name, make in pages(db) if not measure(b, dash, name, make, rounds)]
         db.close()
+        looked_through(b, dash)
+        lists(b, os.path.join(state, "history.db"), 4 if b.short else 40)
         if slow:
             complain("over 50 ms, or wrong: " + ", ".join(slow))
         at_rest(b, dash, 5 if b.short else 20)

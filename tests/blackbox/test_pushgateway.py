@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import threading
+import time
 import unittest
 import urllib.error
 import urllib.parse
@@ -191,9 +192,17 @@ class Trouble(Pushed):
             self.report(n, branch="main" if n % 2 else "dev", duration_ms=1000 * n)
         wait_for(lambda: self.builds() == 11, "recording goes on")
         self.assertEqual(len([e for e in d.entries() if "Pushgateway" in e["msg"]]), 1, d.log())
+        wait_for(lambda: self.counted(d, "waiting_builds") >= 11, "what waits is counted")
+        self.assertGreaterEqual(self.counted(d, 'requests_total{result="failed"}'), 2)
+        self.assertEqual(self.counted(d, 'requests_total{result="pushed"}'), 0)
+        since = self.counted(d, "success_timestamp_seconds") # nothing was taken yet: since when it is tried
+        self.assertLess(abs(time.time() - since), 120)
         del fake.got[:]
         fake.answers = [202]
         wait_for(lambda: self.at("pushed") == self.at("seq"), "all of it is told")
+        wait_for(lambda: self.counted(d, "waiting_builds") == 0, "nothing waits")
+        self.assertGreaterEqual(self.counted(d, 'requests_total{result="pushed"}'), 2)
+        self.assertGreater(self.counted(d, "success_timestamp_seconds"), since)
         told = [(branch_of(path)["branch"], [line for line in body.splitlines() if line.startswith("shipwatch_build_duration_seconds ")][0].split()[1])
                 for method, path, body, auth in fake.got if method == "PUT"]
         self.assertEqual(dict(told), {"main": "11", "dev": "10"})
@@ -220,14 +229,17 @@ class Trouble(Pushed):
         said = [e["msg"] for e in d.entries() if "Pushgateway" in e["msg"]]
         self.assertEqual(len(said), 1, said)
         self.assertIn("it answered 400: pushed metrics are invalid", said[0])
+        self.assertGreaterEqual(self.counted(d, 'requests_total{result="refused"}'), 3)
+        self.assertEqual((self.counted(d, 'requests_total{result="failed"}'), self.counted(d, "waiting_builds")), (0, 0))
         # a group without a build for longer than `forget` is deleted there
         d.stop()
         del fake.got[:]
         fake.answers = [202]
         with sqlite3.connect(self.folder("state", "history.db")) as db:
             db.execute("INSERT INTO pushed (path, at) VALUES ('/metrics/job/old', 1), ('/metrics/job/new', 99999999999999)")
-        self.dashboard()
+        d = self.dashboard()
         wait_for(lambda: [p for m, p, b, a in fake.got if m == "DELETE"], "the old one goes")
+        wait_for(lambda: self.counted(d, 'requests_total{result="deleted"}') == 1, "that is counted")
         self.report(50)
         wait_for(lambda: [p for m, p, b, a in fake.got if m == "PUT"], "and it goes on")
         self.assertEqual([p for m, p, b, a in fake.got if m == "DELETE"], ["/metrics/job/old"])
@@ -251,6 +263,13 @@ class Trouble(Pushed):
         self.report(3)
         wait_for(lambda: self.builds() == 3, "and so is another")
         self.assertEqual((len(first.got), [g for g in second.got if "%040x" % 3 in g[2]]), (1, []))
+        self.assertEqual((self.counted(d, "success_timestamp_seconds"), self.counted(d, "waiting_builds")), (0, 0))
+
+    def counted(self, dashboard, name):
+        """What it says of pushing in its /metrics; -1: nothing."""
+        address = dashboard.wait_log("listening on 127")["msg"].split()[-1]
+        lines = [line for line in fetch(f"http://{address}/metrics").splitlines() if line.startswith("shipwatch_pushgateway_" + name + " ")]
+        return float(lines[0].split()[-1]) if lines else -1
 
     def builds(self):
         return self.number("SELECT count(*) FROM builds")

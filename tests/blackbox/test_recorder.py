@@ -197,6 +197,25 @@ class History(Case):
         self.wait_events(5)
         self.assertTrue([n for n in os.listdir(self.folder("state")) if ".broken-" in n])
 
+    def test_broken_where_nobody_looks(self):
+        """A page that recording does not touch: the file is looked through beside it, and what is broken is moved aside; a whole one is said to be."""
+        self.begin()
+        dashboard = self.dashboard()
+        self.reports(1, 5)
+        self.wait_events(5)
+        dashboard.wait_log("looked through in .*, it is whole", component="recorder")
+        dashboard.stop()
+        (root,), = self.ask("SELECT rootpage FROM sqlite_schema WHERE name = 'actions_rule'")
+        with open(self.path(), "r+b") as f:
+            f.seek((root - 1) * 4096)
+            f.write(b"\x5a" * 4096)
+        dashboard = self.dashboard()
+        dashboard.wait_log(r"was broken .*moved to history\.db\.broken-\d+, begun anew", component="recorder")
+        self.reports(6, 5)
+        self.wait_events(10)
+        dashboard.wait_log("looked through in .*, it is whole", component="recorder")
+        self.assertEqual(self.ask("PRAGMA quick_check"), [("ok",)])
+
     def test_broken_inside(self):
         """Pages overwritten within: seen at the start or while it is written; in the end it is whole again."""
         self.begin()

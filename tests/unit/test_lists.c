@@ -295,7 +295,7 @@ static void test_plans(void **state)
 		(void)snprintf(walks, sizeof walks, "SCAN %.*s USING INDEX", 1, l->order);
 		for (size_t k = 0; k <= l->n_filters; k++) {
 			const struct sw_filter *f = k < l->n_filters ? &l->filters[k] : NULL;
-			const char *where = f ? sw_arena_printf(&g.a, " AND (%s)", f->sql) : "", *p = plan(&g, l, where);
+			const char *where = f ? sw_arena_printf(&g.a, " AND (%s)", f->sql + (*f->sql == '+')) : "", *p = plan(&g, l, where);
 			bool may = !f;
 
 			for (size_t x = 0; x < SW_COUNT(walk); x++)
@@ -386,11 +386,190 @@ static void test_plans_of_two(void **state)
 	rig_fini(&g);
 }
 
+/* ---- ways of searching ---- */
+
+static uint64_t seed = 88172645463325252ull;
+
+static unsigned below(unsigned n)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return (unsigned)((seed >> 11) % n);
+}
+
+static void random_rows(struct rig *g, int n)
+{
+	static const char *const repos[] = { "acme/web", "acme/web2", "acme/rare", "acme/rare/x", "acme/rar", "ACME/web", "b[c]/d?e", "x", "acme/\303\251t\303\251" };
+	static const char *const branches[] = { "main", "main", "main", "feature/1", "feature/10", "feature/2", "rel*se" }, *const kinds[] = { "push", "job", "pipeline" };
+	char line[600];
+
+	for (int i = 0; i < n; i++) {
+		char branch[60] = "";
+
+		if (below(6))
+			(void)snprintf(branch, sizeof branch, "\"branch\":\"%s\",", branches[below(SW_COUNT(branches))]);
+		(void)snprintf(line, sizeof line, "{\"at\":%lld,\"event_id\":\"E%d\",\"source\":\"%s\",\"events\":[{\"kind\":\"%s\",\"status\":\"%s\",%s\"repo\":\"%s\",\"pipeline_id\":\"%d\","
+		               "\"environment\":\"%s\",\"service\":\"s%u\"}]}", 1790000000000ll + below(400), i, below(2) ? "gitlab" : "github", kinds[below(3)], below(3) ? "success" : "failed",
+		               branch, repos[below(4) ? below(2) : below(SW_COUNT(repos))], i, below(5) ? "prod" : "staging", below(4));
+		rig_line(g, line);
+	}
+}
+
+/* Pages of one size, by this way, to the end: the rows' numbers. */
+static size_t walked(struct rig *g, struct sw_list_query *q, const struct sw_list_bounds *b, int64_t *ids, size_t most)
+{
+	struct sw_rows rows;
+	size_t n = 0;
+
+	q->cursor = NULL;
+	do {
+		if (sw_list_run_within(g->s, q, b, &g->a, &rows, &g->err) < 0)
+			fail_msg("%s", g->err.text);
+		assert_true(rows.n <= q->limit);
+		for (size_t i = 0; i < rows.n; i++) {
+			assert_true(n < most);
+			ids[n++] = sw_row_int(&rows.rows[i], "id", -1);
+		}
+		q->cursor = rows.next;
+	} while (q->cursor);
+	return n;
+}
+
+/* Whichever way is taken, the rows are the same, in the same order, in pages, from both ends, whatever else is asked for. */
+static void test_ways(void **state)
+{
+	static const struct sw_list_bounds plain = { 2000, 0, SW_LIST_TO_THE_END };
+	static const struct sw_list_bounds ways[] = { { 2000, 4000, SW_LIST_USUAL }, { 2000, 4000, SW_LIST_LEAD }, { 2000, 4000, SW_LIST_VALUES }, { 2000, 3, SW_LIST_VALUES } };
+	static const struct { const char *name, *values[12]; } asked[] = {
+		{ "repo", { "acme/rare*", "acme/*", "*", "*are", "*/web*", "b[c]*", "none*", "acme/web", "acme/r*e*", "x*", "acme/\303*", "*nothing" } },
+		{ "branch", { "feature/*", "main", "*in", "feature/1*", "rel*", "*" } },
+		{ "environment", { "prod", "staging", "st*", "*" } }, { "service", { "s*", "s1", "*2", "t*" } }, { "source", { "git*", "gitlab", "*hub" } },
+		{ "status", { "failed", "success" } }, { "since", { "1790000000100" } }, { "until", { "1790000000300" } } };
+	static int64_t want[2000], got[2000];
+	struct rig g;
+	int some = 0;
+
+	(void)state;
+	rig_init(&g);
+	random_rows(&g, 1200);
+	for (int round = 0; round < 600; round++) {
+		struct sw_list_query q = { .list = sw_list_find(below(4) ? "events" : "builds"), .limit = below(3) ? 1 + below(7) : 50, .oldest = below(2) };
+		struct sw_buf said = SW_BUF_INIT;
+		size_t n;
+
+		for (unsigned k = 0, most = 1 + below(3); k < most; k++) {
+			size_t what = below(2) ? 0 : below(SW_COUNT(asked)), values = 0;
+
+			while (values < 12 && asked[what].values[values])
+				values++;
+			q.filters[k].name = asked[what].name;
+			q.filters[k].value = asked[what].values[below((unsigned)values)];
+			q.n_filters = k + 1;
+			sw_buf_printf(&said, " %s=%s", q.filters[k].name, q.filters[k].value);
+		}
+		n = walked(&g, &q, &plain, want, SW_COUNT(want));
+		some += n > 0;
+		for (size_t w = 0; w < SW_COUNT(ways); w++) {
+			size_t m = walked(&g, &q, &ways[w], got, SW_COUNT(got));
+
+			if (m != n || (n && memcmp(want, got, n * sizeof *want) != 0))
+				fail_msg("%s by%s, pages of %u%s, way %zu: %zu rows, %zu by walking", q.list->name, sw_buf_str(&said), q.limit, q.oldest ? ", oldest first" : "", w, m, n);
+		}
+		sw_buf_fini(&said);
+		sw_arena_reset(&g.a);
+	}
+	assert_true(some > 200);
+	rig_fini(&g);
+}
+
+/* What a list of another table is joined for is found either way, too. */
+static void test_ways_of_deliveries(void **state)
+{
+	static const struct sw_list_bounds ways[] = { { 2000, 0, SW_LIST_USUAL }, { 2000, 0, SW_LIST_TO_THE_END } };
+	static const char *const asked[] = { "web", "w*", "*", "pay", "nothing" };
+	struct rig g;
+
+	(void)state;
+	rig_init(&g);
+	rig_sql(&g, "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 300) INSERT INTO alerts (alert, at, last, service, environment, state, news)"
+	            " SELECT 'a' || n, n, n, CASE n % 7 WHEN 0 THEN 'pay' ELSE 'web' END, 'prod', 'told', 'told' FROM n");
+	rig_sql(&g, "INSERT INTO deliveries (news_id, alert, channel, at, last, state) SELECT alert || '-x', alert, 'out', at / 3, at, 'sent' FROM alerts");
+	for (size_t i = 0; i < SW_COUNT(asked); i++) {
+		int64_t ids[2][300];
+		size_t n[2];
+
+		for (size_t w = 0; w < 2; w++) {
+			struct sw_list_query q = { .list = sw_list_find("deliveries"), .limit = 7, .filters = { { "service", asked[i] } }, .n_filters = 1 };
+
+			n[w] = walked(&g, &q, &ways[w], ids[w], 300);
+		}
+		assert_int_equal(n[0], n[1]);
+		assert_memory_equal(ids[0], ids[1], n[0] * sizeof *ids[0]);
+		assert_int_equal(n[0], i < 1 ? 258 : i < 3 ? (i == 1 ? 258 : 300) : i == 3 ? 42 : 0);
+	}
+	rig_fini(&g);
+}
+
+/* What fits is found at the far end of the rows, by its values. */
+static void test_rare(void **state)
+{
+	static const struct sw_list_bounds none = { 0, 4000, SW_LIST_VALUES };
+	struct sw_list_query q = { .list = sw_list_find("events"), .limit = 3, .filters = { { "repo", "*are-*" } }, .n_filters = 1 };
+	struct sw_rows rows;
+	struct rig g;
+
+	(void)state;
+	rig_init(&g);
+	rig_sql(&g, "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 20000) INSERT INTO events (at, event_id, n, source, kind, repo)"
+	            " SELECT n, n, 0, 'x', 'push', CASE WHEN n < 6 THEN 'rare-' || n ELSE 'acme/r' || n % 300 END FROM n");
+	if (sw_list_run_within(g.s, &q, &none, &g.a, &rows, &g.err) < 0)
+		fail_msg("%s", g.err.text);
+	assert_int_equal(rows.n, 3);
+	assert_string_equal(sw_row_text(&rows.rows[0], "repo"), "rare-5");
+	assert_string_equal(sw_row_text(&rows.rows[2], "repo"), "rare-3");
+	q.cursor = rows.next;
+	assert_int_equal(sw_list_run_within(g.s, &q, &none, &g.a, &rows, &g.err), 0);
+	assert_int_equal(rows.n, 2);
+	assert_null(rows.next);
+	rig_fini(&g);
+}
+
+/* Each pattern of what is large can be jumped through: its column begins an index. */
+static void test_plans_of_patterns(void **state)
+{
+	static const char *const large[] = { "events", "builds", "deployments", "watches", "alerts" };
+	struct rig g;
+
+	(void)state;
+	rig_init(&g);
+	for (size_t i = 0; i < SW_COUNT(large); i++) {
+		const struct sw_list *l = sw_list_find(large[i]);
+
+		for (size_t k = 0; k < l->n_filters; k++) {
+			const struct sw_filter *f = &l->filters[k];
+			struct sw_stmt *st;
+			const char *text;
+
+			if (!f->glob || f->sql[0] != l->order[0])
+				continue;
+			text = sw_arena_printf(&g.a, "EXPLAIN QUERY PLAN SELECT %s FROM %s WHERE %s >= 'x' ORDER BY %s LIMIT 1", f->name, l->name, f->name, f->name);
+			assert_int_equal(sw_sql_prepare(g.s->q, text, &st, &g.err), 0);
+			assert_int_equal(sw_stmt_step(st), 1);
+			if (!strstr(sw_stmt_get_text(st, 3, NULL), "COVERING INDEX"))
+				fail_msg("%s: %s", text, sw_stmt_get_text(st, 3, NULL));
+			sw_stmt_free(st);
+		}
+	}
+	rig_fini(&g);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_filter), cmocka_unit_test(test_cursor), cmocka_unit_test(test_wrong), cmocka_unit_test(test_values),
 		cmocka_unit_test(test_time), cmocka_unit_test(test_plans), cmocka_unit_test(test_plans_of_columns), cmocka_unit_test(test_plans_of_two),
+		cmocka_unit_test(test_ways), cmocka_unit_test(test_ways_of_deliveries), cmocka_unit_test(test_rare), cmocka_unit_test(test_plans_of_patterns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

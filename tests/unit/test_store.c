@@ -134,14 +134,43 @@ static void test_broken(void **state)
 		(void)snprintf(line, sizeof line, "{\"at\":1790000000100,\"event_id\":\"F%d\",\"source\":\"gitlab\",\"events\":[{\"kind\":\"push\",\"repo\":\"acme/web\"}]}", i);
 		rig_line(&g, line);
 	}
+	rig_fini(&g);
+}
+
+/* What is broken within is not seen when it is opened: it is looked through, while others have it open. */
+static void test_verify(void **state)
+{
+	char junk[4096], line[200];
+	struct sw_buf note = SW_BUF_INIT;
+	struct rig g;
+	int64_t root;
+
+	(void)state;
+	memset(junk, 0x5a, sizeof junk);
+	rig_init(&g);
+	assert_int_equal(sw_store_verify("/nowhere/history.db", &g.err), -ENOENT);
+	for (int i = 0; i < 300; i++) {
+		(void)snprintf(line, sizeof line, "{\"at\":1790000000100,\"event_id\":\"F%d\",\"source\":\"gitlab\",\"events\":[{\"kind\":\"push\",\"repo\":\"acme/web\"}]}", i);
+		rig_line(&g, line);
+	}
+	g.err.text[0] = '\0';
+	if (sw_store_verify(g.path, &g.err) < 0)
+		fail_msg("%s", g.err.text);
+	root = rig_number(&g, "SELECT rootpage FROM sqlite_schema WHERE name = 'events_kind'");
 	rig_close(&g);
-	/* within: what was good at the beginning is not in the middle */
-	for (off_t at = 12 * 4096; at < 60 * 4096; at += 4096)
-		rig_write(g.path, junk, sizeof junk, at);
+	rig_write(g.path, junk, sizeof junk, (off_t)(root - 1) * 4096);
+	rig_open(&g); /* nothing of it is seen */
+	assert_null(sw_store_note(g.w));
+	g.err.text[0] = '\0';
+	assert_int_equal(sw_store_verify(g.path, &g.err), -EBADMSG);
+	assert_true(g.err.text[0]);
+	rig_close(&g);
+	assert_int_equal(sw_store_aside(g.path, "why", &note, &g.err), 0);
+	assert_non_null(strstr(sw_buf_str(&note), "was broken (why): moved to history.db.broken-"));
+	sw_buf_fini(&note);
 	rig_open(&g);
-	assert_non_null(sw_store_note(g.w));
-	assert_non_null(strstr(sw_store_note(g.w), "was broken ("));
 	assert_string_equal(sw_store_position(g.w, &g.a), "0-0");
+	assert_int_equal(sw_store_verify(g.path, &g.err), 0);
 	rig_fini(&g);
 }
 
@@ -566,7 +595,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_made), cmocka_unit_test(test_absent), cmocka_unit_test(test_one_writer), cmocka_unit_test(test_older),
-		cmocka_unit_test(test_broken), cmocka_unit_test(test_empty), cmocka_unit_test(test_foreign), cmocka_unit_test(test_read_only),
+		cmocka_unit_test(test_broken), cmocka_unit_test(test_verify), cmocka_unit_test(test_empty), cmocka_unit_test(test_foreign), cmocka_unit_test(test_read_only),
 		cmocka_unit_test(test_full), cmocka_unit_test(test_forked), cmocka_unit_test(test_gone), cmocka_unit_test(test_position), cmocka_unit_test(test_held), cmocka_unit_test(test_held_long), cmocka_unit_test(test_held_killed), cmocka_unit_test(test_retention),
 		cmocka_unit_test(test_size),
 	};
