@@ -175,6 +175,8 @@ class Ledger:
             elif more > channels[delivery]:
                 marked.append(delivery)
             twice += max(0, more)
+            if more > 0:
+                self.notes.append("came again: %s" % delivery)
         for delivery in marked:
             yield "news %s came again and did not say that it may be a repeat" % delivery
         for e in self.hosts.told:
@@ -182,7 +184,8 @@ class Ledger:
                 yield "push %s got 2xx and nobody was told" % e.key
         total = sum(seen.values())
         self.doubled, self.total, self.news = twice, total, news
-        if twice > max(2, DOUBLES * total):
+        # in a short run one death with a few messages in hand is more than that
+        if twice > max(DOUBLES * total, 0 if len(self.rig.kills) >= 500 else len(self.rig.kills) / 2):
             yield "%d of %d messages came again" % (twice, total)
 
     def verdicts(self):
@@ -303,7 +306,7 @@ class Ledger:
             try:
                 entry = json.loads(line)
             except ValueError:
-                entry = {"level": "error" if not who.startswith("redis") or re.search(r"(?i)error|bad file|short read|fatal|bug report", line) else "info", "msg": line}
+                entry = {"level": "error" if not who.startswith("redis") or re.search(r"(?i)error|bad file|fatal|bug report", line) else "info", "msg": line}
             text = str(entry.get("msg"))
             if BROKEN.search(text) or entry.get("level") in ("error", "warn") and not EXPLAINED.search(text):
                 shape = (who[:-2], entry.get("level"), re.sub(r"[0-9a-f]{6,}|\d+", "#", text))
@@ -346,5 +349,5 @@ class Ledger:
 
     def save(self, folder, result):
         with open(os.path.join(folder, "ledger.json"), "w", encoding="utf-8") as f:
-            json.dump({"wrong": dict(result), "kills": self.rig.kills,
+            json.dump({"wrong": dict(result), "notes": self.notes, "kills": self.rig.kills,
                        "events": [[e.kind, e.key, e.sha, e.tries, e.answers] for e in self.hosts.told]}, f, indent=1, default=str)

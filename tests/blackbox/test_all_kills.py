@@ -7,7 +7,7 @@ import os
 import time
 import unittest
 
-from harness import Case, wait_for
+from harness import Case, Folder, wait_for
 from kill_ledger import Ledger
 from kill_rig import KINDS, Rig, schedule
 from kill_world import Hosts, World
@@ -16,7 +16,7 @@ SEED = int(os.environ.get("SW_SEED") or time.time())
 KILLS = int(os.environ.get("SW_ALL_KILLS", "25"))
 EVERY = float(os.environ.get("SW_KILL_EVERY", "0.8"))
 PLACES = int(os.environ.get("SW_KILL_PLACES", "3"))
-RATE = float(os.environ.get("SW_KILL_RATE", "20"))
+RATE = float(os.environ.get("SW_KILL_RATE", "12"))
 QUIET = 240
 
 
@@ -25,6 +25,10 @@ def say(text):
 
 
 class AllKills(Case):
+    def setUp(self):
+        self.folder, self.keep = Folder(), bool(os.environ.get("SW_KEEP"))
+        self.addCleanup(lambda: self.keep or self.folder.remove())
+
     def test_everything_dies(self):
         kinds = [k for k in (os.environ.get("SW_KILL_KINDS") or ",".join(KINDS)).split(",") if k]
         self.assertFalse(set(kinds) - set(KINDS), "kinds are " + ", ".join(KINDS))
@@ -43,9 +47,9 @@ class AllKills(Case):
             self.settle(world, rig, hosts, ledger)
             good = self.judge(world, rig, hosts, ledger)
         finally:
-            if not good or os.environ.get("SW_KEEP"):
+            self.keep |= not good
+            if self.keep:
                 rig.end()
-                self.folder.remove = lambda: None
                 say("kept: %s; the same deaths: SW_SEED=%d SW_ALL_KILLS=%d SW_KILL_EVERY=%g" % (self.folder.path, SEED, KILLS, EVERY))
 
     def settle(self, world, rig, hosts, ledger):
