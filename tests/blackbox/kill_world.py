@@ -335,8 +335,6 @@ class World:
                 break
             end = "00" if (n + i) % CUT or i % 3 == 2 else UNSAID if n % 2 else CLOSED
             self.deploy(service, job + 2, "%038x%s" % (0xb0000000 + job, end), True)
-            if self.ending.is_set():
-                break
             self.deploy(service, job + 3, good, False, back=True)
             job += 10
 
