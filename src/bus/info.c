@@ -55,6 +55,8 @@ static void config_reply(void *arg, int r, const struct sw_rep *rep)
 {
 	struct remote *b = arg;
 
+	if (r == -EIO || r == -ECANCELED)
+		return; /* the connection is gone: it says nothing, and the next one is asked before it is used */
 	b->info.always = false; /* where CONFIG is not allowed nothing can be promised */
 	for (size_t i = 0; r == 0 && i + 1 < sw_rep_count(rep); i += 2)
 		if (sw_streq(sw_rep_str(sw_rep_at(rep, i), NULL), "appendfsync"))

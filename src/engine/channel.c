@@ -476,10 +476,15 @@ static void channel_sent(struct step *s, struct channel_state *st, const struct 
 		digest_way(s, st, st->tries ? "waits" : "dropped", detail);
 }
 
+/* No worker said how it ended: who died with it may not have sent it. */
 static void digest_late(struct step *s, struct channel_state *st)
 {
 	sw_record_try(s, digest_id(s, st->digests), channel_name(s), st->seq, "ambiguous", "no answer in time", st->repeat);
-	digest_ambiguous(s, st);
+	st->sending = false;
+	st->repeat = true;
+	st->due = s->now + SW_SECOND;
+	if (st->tries >= TRIES_MAX)
+		digest_dead(s, st, "no answer");
 	if (!st->ended)
 		digest_way(s, st, "waits", "no answer");
 }

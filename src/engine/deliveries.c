@@ -7,7 +7,8 @@
  *      │                                        └──message, config, tries used up──▶ dead letter, fallback channel
  *
  * 1. A channel is sent one message at a time, in order; each try has a number, a late answer to an older try says nothing.
- * 2. A try without an answer in its time counts as ambiguous: it is repeated once, marked as a possible repeat.
+ * 2. A try whose channel did not answer is ambiguous: it is repeated once, marked as a possible repeat. A try of which no worker told
+ *    how it ended is tried as often as one that was refused: who died with it may not have sent it.
  * 3. What a silence holds back is looked up when a message is about to be sent. It waits for the end of the silence, and is dropped
  *    when it got better before.
  */
@@ -206,6 +207,13 @@ static void delivery_ambiguous(struct step *s, struct alert_state *st, struct de
 	q->why = "no answer";
 }
 
+/* No worker said how it ended, not even that the channel kept silent: people may have nothing yet. */
+static void delivery_late(struct step *s, struct alert_state *st, struct delivery *q)
+{
+	q->repeat = true;
+	delivery_again(s, st, q, SW_SECOND, "no answer");
+}
+
 /* A probe is not tried again at once: it goes on waiting. True: nothing else is to be done about it. */
 static bool delivery_probed(struct step *s, struct alert_state *st, struct delivery *q, const struct sw_jnode *m)
 {
@@ -370,7 +378,7 @@ void sw_deliveries_begin(struct step *s, struct alert_state *st)
 			if (q->probe)
 				sw_waits_probed(s, st, q, false, false);
 			else
-				delivery_ambiguous(s, st, q);
+				delivery_late(s, st, q);
 			i = (size_t)-1;
 			continue;
 		}

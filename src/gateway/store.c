@@ -220,6 +220,16 @@ static void store_unhold(struct store *s)
 
 /* ---- draining ---- */
 
+static void presence_told(void *arg, int r, int64_t value)
+{
+}
+
+/* Rollbacks wait while a gateway has something in its spool: that it is empty is said at once. */
+static void spool_emptied(struct store *s, struct spool *sp)
+{
+	sw_bus_gateway(s->bus, sp->name, 0, presence_told, s);
+}
+
 static void spool_drained(void *arg, int r)
 {
 	struct spool *sp = arg;
@@ -235,8 +245,10 @@ static void spool_drained(void *arg, int r)
 		return;
 	}
 	store_taken(s);
-	if (sw_spool_waiting(sp->spool) == 0)
+	if (sw_spool_waiting(sp->spool) == 0) {
 		SW_INFO(LOG, "spool %s: all of it is in Redis", sp->name);
+		spool_emptied(s, sp);
+	}
 	store_kick(s);
 }
 
@@ -258,6 +270,8 @@ static void spool_offset(void *arg, int r, int64_t offset)
 		return;
 	/* Redis had it all: the answer to an earlier call was lost. Or what waits is not synced yet: store_sync comes back. */
 	sp->draining = false;
+	if (sw_spool_waiting(sp->spool) == 0)
+		spool_emptied(s, sp);
 	if (s->held && sw_spool_waiting(s->spools[0].spool) == 0)
 		store_unhold(s);
 }
@@ -279,10 +293,6 @@ static void store_kick(struct store *s)
 		sp->draining = true;
 		sw_bus_gateway(s->bus, sp->name, waiting, spool_offset, sp);
 	}
-}
-
-static void presence_told(void *arg, int r, int64_t value)
-{
 }
 
 static void spool_try_open(struct store *s, struct spool *sp)

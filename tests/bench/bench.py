@@ -3,7 +3,8 @@
 
 bench.py --build DIR [webhooks|e2e|instructions|memory|limits|all] [--short] [--rounds N]
 bench.py --build DIR [watches|health|alert|start|idle] [--short] [--watches N...] [--seconds N]
-bench.py --build DIR kills|storm|viewers|history|probe [--short]
+bench.py --build DIR kills [--kills N] [--seed N] [--every S] [--kinds K,K] [--keep] [--short]
+bench.py --build DIR worker-kills|storm|viewers|history|probe [--short]
 bench.py --build DIR decisions [--short] [--deployments N] [--seed N] [--only MODEL] [--csv FILE...]
 """
 import argparse
@@ -21,6 +22,7 @@ import tempfile
 import time
 
 import history
+import kills
 import live
 import parts
 import storm
@@ -350,16 +352,6 @@ def decisions(b):
             b.figures.setdefault("decisions", {})[group] = figures
 
 
-def kills(b):
-    """A thousand messages and two hundred rollbacks while workers are killed at random moments: lost, doubled, marked."""
-    env = dict(os.environ, SW_BUILD=b.build, SW_DELIVERIES=str(b.count(1000)), SW_ROLLBACKS="20" if b.short else "200", SW_CHAT="1")
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    sys.stdout.flush()
-    if subprocess.run([sys.executable, "-B", os.path.join(root, "tests/tap.py"), os.path.join(root, "tests/blackbox/test_worker_kills.py")],
-                      env=env, check=False).returncode:
-        raise RuntimeError("something was lost or doubled")
-
-
 def probe(b):
     """An increment of a counter of the probe library, against one under a mutex."""
     done = subprocess.run([os.path.join(b.build, "tests", "bench", "bench-probe"), str(b.count(5000000))], stdout=subprocess.PIPE, text=True, check=False)
@@ -380,7 +372,7 @@ def probe(b):
 
 
 TABLES = {"webhooks": webhooks, "e2e": e2e, "instructions": instructions, "memory": memory, "limits": limits, "decisions": decisions,
-          "watches": live.watches, "health": live.health, "alert": live.alert, "start": live.start, "idle": live.idle, "probe": probe, "kills": kills, "storm": lambda b: storm.run(b, say),
+          "watches": live.watches, "health": live.health, "alert": live.alert, "start": live.start, "idle": live.idle, "probe": probe, "worker-kills": kills.workers, "storm": lambda b: storm.run(b, say),
           "viewers": viewers.run, "history": history.run}
 
 
@@ -393,17 +385,19 @@ def decide_arguments(args):
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__)
-    ap.add_argument("what", nargs="?", default="webhooks", choices=[*TABLES, "all"])
+    ap.add_argument("what", nargs="?", default="webhooks", choices=[*TABLES, "kills", "all"])
     ap.add_argument("--build", required=True)
     ap.add_argument("--short", action="store_true", help="a tenth of the counts: does it work, not how fast is it")
     ap.add_argument("--rounds", type=int, default=3, choices=range(1, 10), help="of webhooks: how often each is measured")
     ap.add_argument("--deployments", type=int, help="of decisions: per noise model; of series from files: healthy ones at most")
-    ap.add_argument("--seed", type=int, help="of decisions")
+    ap.add_argument("--seed", type=int, help="of decisions, of kills")
     ap.add_argument("--only", help="of decisions: models with this in their name")
     ap.add_argument("--csv", nargs="+", metavar="FILE", help="of decisions: series instead of models; rows timestamp,value,label")
     ap.add_argument("--watches", type=int, nargs="+", metavar="N", help="of health: so many open watches")
     ap.add_argument("--seconds", type=int, default=0, help="of health: how long is measured")
+    kills.arguments(ap)
     args = ap.parse_args()
+    TABLES["kills"] = lambda b: kills.run(b, args)
     build = os.path.abspath(args.build)
     status = 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is stopped on the way out
@@ -411,7 +405,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="bench-", dir=build) as folder:
         b = Bench(build, folder, args.short, args.rounds, decide_arguments(args), args.watches or (), args.seconds)
         say(f"{os.cpu_count()} cores shared by load, Redis and server; load {os.getloadavg()[0]:.1f} before the start")
-        for name in ([t for t in TABLES if t not in ("limits", "kills", "storm", "history")] if args.what == "all" else [args.what]):
+        for name in ([t for t in TABLES if t not in ("limits", "kills", "worker-kills", "storm", "history")] if args.what == "all" else [args.what]):
             try:
                 TABLES[name](b)
             except (Missing, TimeoutError, RuntimeError) as e:

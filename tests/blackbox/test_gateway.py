@@ -255,6 +255,8 @@ class Durability(GatewayCase):
         wait_for(lambda: len(self.redis.entries()) == 6, "the spool is drained")
         self.assertEqual(self.deliveries(), [f"a-{i}" for i in range(6)], "in order, without doubles")
         wait_for(lambda: g.metric("shipwatch_spool_bytes") == 0, "nothing waits")
+        # rollbacks wait for this; by itself a gateway speaks every ten seconds
+        wait_for(lambda: all(v.endswith(b" 0") for v in self.redis("HGETALL", "{sw}:gateways")[1::2]), "Redis knows that the spool is empty", 5)
         self.assertEqual(self.github(g, delivery="a-3").json["status"], "duplicate")
 
     def deliveries(self):

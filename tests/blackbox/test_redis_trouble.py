@@ -1,6 +1,8 @@
 """A Redis that is wrong, full, read-only or forgetful, at start and later: one clear line of each role, and nothing accepted is lost."""
 import json
 import os
+import socket
+import threading
 import unittest
 
 from harness import TWO_WRITES, Case, Gateway, Redis, Role, sign_github, tear, wait_for
@@ -13,6 +15,52 @@ services: {web: {repo: acme/web, environments: {prod: "http://127.0.0.1:9/health
 """
 PUSH = json.dumps({"ref": "refs/heads/main", "before": "1" * 40, "after": "2" * 40, "commits": [], "head_commit": None,
                    "repository": {"full_name": "acme/web"}, "pusher": {"name": "lin"}}).encode()
+
+
+class Between:
+    """Stands between a role and Redis; while `dies` is set it ends each connection that asks how Redis is set, as a Redis that dies just then."""
+
+    def __init__(self, path, redis):
+        self.dies, self.ended, self.open, self.redis = False, 0, [], redis
+        self.s = socket.socket(socket.AF_UNIX)
+        self.s.bind(path)
+        self.s.listen(16)
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            try:
+                a, _ = self.s.accept()
+            except OSError:
+                return
+            b = socket.socket(socket.AF_UNIX)
+            b.connect(self.redis)
+            self.open += [a, b]
+            threading.Thread(target=self.pass_on, args=(a, b, True), daemon=True).start()
+            threading.Thread(target=self.pass_on, args=(b, a, False), daemon=True).start()
+
+    def pass_on(self, a, b, asks):
+        try:
+            while data := a.recv(65536):
+                if asks and self.dies and b"appendfsync" in data:
+                    self.ended += 1
+                    break
+                b.sendall(data)
+        except OSError:
+            pass
+        self.cut(a, b)
+
+    @staticmethod
+    def cut(*sockets):
+        for s in sockets:
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def close(self):
+        self.cut(*self.open)
+        self.s.close()
 
 
 class Trouble(Case):
@@ -127,6 +175,19 @@ class Trouble(Case):
         self.up("--appendonly", "no")
         self.gateway.wait_log("^Redis is not set to appendonly yes and appendfsync always; deliveries are synced in the spool first")
         self.worker().wait_log("^Redis is not set to appendonly yes and appendfsync always")
+
+    def test_dies_while_it_is_asked(self):
+        """A Redis that dies before it said how it is set is not one that is set wrongly."""
+        self.up()
+        between = Between(self.folder("between.sock"), self.redis.path)
+        self.addCleanup(between.close)
+        w = self.start(Role("worker", self.config, "--redis", "unix://" + self.folder("between.sock"), "--state-dir", self.folder("worker")))
+        between.dies = True
+        between.cut(*between.open)
+        wait_for(lambda: between.ended >= 6, "connections end when Redis is asked, for longer than two ticks")
+        between.dies = False
+        wait_for(lambda: len(w.entries(msg="^Redis is reached")) == 2, "Redis is reached again")
+        self.assertEqual(w.entries(msg="is not set to|keeps what it takes"), [])
 
 
 if __name__ == "__main__":

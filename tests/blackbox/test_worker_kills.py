@@ -3,7 +3,7 @@
 Every message arrives or people are told that it did not, what comes twice says that it may, no rollback starts twice. The moments
 come from a seed that is printed; SW_SEED, SW_DELIVERIES, SW_ROLLBACKS and SW_KILL_EVERY (seconds, the mean) change what is done, with SW_CHAT=1 each
 message of a push goes to a strict chat robot as well, where most of them come within digests;
-./dev bench kills does a thousand deliveries and two hundred rollbacks.
+./dev bench worker-kills does a thousand deliveries and two hundred rollbacks.
 """
 import collections
 import os

@@ -395,7 +395,7 @@ static void test_ways(void **state)
 	     "try channel_up release ok\n"
 	     "way channel_up release sent tries=1\n");
 	fix.answer = "";
-	fix.times = 2;
+	fix.times = 6;
 	news(4, "warning");
 	run(20 * SW_MINUTE);
 	want("told firing firing\n"
@@ -404,7 +404,19 @@ static void test_ways(void **state)
 	     "way firing oncall waits tries=1: no answer\n"
 	     "way firing oncall sending tries=2\n"
 	     "try firing oncall ambiguous: no answer in time\n"
-	     "way firing oncall dead tries=2: no answer, twice\n"
+	     "way firing oncall waits tries=2: no answer\n"
+	     "way firing oncall sending tries=3\n"
+	     "try firing oncall ambiguous: no answer in time\n"
+	     "way firing oncall waits tries=3: no answer\n"
+	     "way firing oncall sending tries=4\n"
+	     "try firing oncall ambiguous: no answer in time\n"
+	     "way firing oncall waits tries=4: no answer\n"
+	     "way firing oncall sending tries=5\n"
+	     "try firing oncall ambiguous: no answer in time\n"
+	     "way firing oncall waits tries=5: no answer\n"
+	     "way firing oncall sending tries=6\n"
+	     "try firing oncall ambiguous: no answer in time\n"
+	     "way firing oncall dead tries=6: no answer\n"
 	     "way firing release sending tries=1 fallback\n"
 	     "try firing release ok\n"
 	     "way firing release sent tries=1 fallback\n");
@@ -465,6 +477,31 @@ static void test_digest(void **state)
 			fail_msg("%s: %s", e->key, (const char *)e->value);
 }
 
+/* Workers that die with a digest in hand may not have sent it: it is tried until it is, and six times at the most. */
+static void test_digest_late(void **state)
+{
+	static struct sw_engine_channel channels[1] = { { .name = "oncall", .credential = "c1", .pace_count = 18, .pace_per = SW_MINUTE, .digest_above = 3 } };
+
+	(void)state;
+	fix.e.channels = channels;
+	fix.e.n_channels = 1;
+	for (int dies = 5; dies <= 6; dies++) {
+		sw_buf_reset(&fix.told);
+		fix.answer = "hold";
+		fix.wait = 30 * SW_SECOND;
+		fix.times = 3;
+		for (unsigned i = 0; i < 10; i++)
+			news(i + 20 * (unsigned)dies, "warning");
+		run((dies - 5) * 15 * SW_MINUTE + 20 * SW_SECOND);
+		fix.answer = "";
+		fix.times = dies;
+		run((dies - 4) * 15 * SW_MINUTE);
+		if (count("oncall ambiguous: no answer in time\n") != (size_t)dies || count(" oncall sent tries=6\n") != (dies == 5) ||
+		    count(" oncall dead tries=6: no answer\n") != (dies == 6))
+			fail_msg("%d deaths: %s", dies, strstr(sw_buf_str(&fix.told), "told digest"));
+	}
+}
+
 /* More than a step may record: the rest is left out and said once. */
 static void test_limits(void **state)
 {
@@ -501,7 +538,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_story, setup, teardown), cmocka_unit_test_setup_teardown(test_permuted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ways, setup, teardown), cmocka_unit_test_setup_teardown(test_digest, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_digest_late, setup, teardown), cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
