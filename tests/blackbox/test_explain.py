@@ -401,7 +401,7 @@ rules:
         self.deploy(1)
         wait_for(lambda: self.watch(1, "prod-slow"), "it is watched")
         w = self.watch(1, "prod-slow")
-        wait_for(lambda: "absent" in self.explained(w["id"]), "it is asked")
+        wait_for(lambda: "no data" in self.explained(w["id"]), "it is asked")
         self.run_("cancel", w["id"])
         w = self.verdict(1, "prod-slow")
         self.assertEqual((w["verdict"], w["reason"]), ("cancelled", "operator"), w)

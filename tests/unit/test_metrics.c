@@ -105,6 +105,7 @@ static void test_processes(void **state)
 	c = sw_metric_counter(m, "sw_c_total", "C.", NULL, 0);
 	g = sw_metric_gauge(m, "sw_g", "G.", NULL, 0, false);
 	most = sw_metric_gauge(m, "sw_most", "Most.", NULL, 0, true);
+	assert_true(sw_metric_total(most) == 0 && sw_metric_total(NULL) == 0);
 	sw_metric_add(c, NULL, 3);
 	sw_metric_set(g, NULL, 5);
 	sw_metric_set(most, NULL, 5);
@@ -114,10 +115,12 @@ static void test_processes(void **state)
 	sw_metric_set(most, NULL, 2);
 	expect_text(m, "# HELP sw_c_total C.\n# TYPE sw_c_total counter\nsw_c_total 7\n# HELP sw_g G.\n# TYPE sw_g gauge\nsw_g 11\n"
 	               "# HELP sw_most Most.\n# TYPE sw_most gauge\nsw_most 5\n");
+	assert_true(sw_metric_total(c) == 7 && sw_metric_total(g) == 11 && sw_metric_total(most) == 5);
 	sw_metrics_become(m, 0);
 	sw_metric_add(c, NULL, 1);
 	expect_text(m, "# HELP sw_c_total C.\n# TYPE sw_c_total counter\nsw_c_total 8\n# HELP sw_g G.\n# TYPE sw_g gauge\nsw_g 6\n"
 	               "# HELP sw_most Most.\n# TYPE sw_most gauge\nsw_most 2\n");
+	assert_true(sw_metric_total(c) == 8 && sw_metric_total(g) == 6 && sw_metric_total(most) == 2);
 	sw_metrics_free(m);
 }
 
