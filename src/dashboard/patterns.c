@@ -19,7 +19,7 @@
 #include "dashboard/lists_inner.h"
 #include "shipwatch/clock.h"
 
-#define JUMPS_TIME ((sw_dur)500) /* ms; a column without an index is none to be jumped through */
+#define JUMPS_TIME ((sw_dur)500) /* ms */
 #define VALUES_LEAD 8             /* of more values each has few rows beside those of what else is asked for: the value is what is looked up */
 
 struct values { const char **v; size_t n, cap; int by; };
@@ -79,6 +79,21 @@ static int values_jump(struct search *s, struct sw_stmt *st, const char *pattern
 	return 0;
 }
 
+/* A column that begins no index would be gone through whole at each jump. */
+static bool values_in_index(struct search *s, const char *text)
+{
+	struct sw_stmt *st = NULL;
+	bool is = false;
+
+	if (sw_sql_prepare(s->store->q, sw_arena_printf(s->a, "EXPLAIN QUERY PLAN %s", text), &st, NULL) == 0 && sw_stmt_step(st) == 1) {
+		const char *plan = sw_stmt_get_text(st, 3, NULL);
+
+		is = strncmp(plan, "SEARCH ", strlen("SEARCH ")) == 0 && !strstr(plan, "(ANY("); /* ANY: an index of another column first */
+	}
+	sw_stmt_free(st);
+	return is;
+}
+
 static int values_of(struct search *s, const struct sw_filter *f, const char *pattern, struct values *ret)
 {
 	char table[64], column[64];
@@ -89,6 +104,8 @@ static int values_of(struct search *s, const struct sw_filter *f, const char *pa
 	if (!values_column(s->q->list, f, table, column))
 		return 0;
 	text = sw_arena_printf(s->a, "SELECT %s, %s GLOB ?2 FROM %s WHERE %s >= ?1 ORDER BY %s LIMIT 1", column, column, table, column, column);
+	if (!values_in_index(s, text))
+		return 0;
 	sw_sql_limit(s->store->q, JUMPS_TIME);
 	r = sw_sql_prepare(s->store->q, text, &st, s->err);
 	if (r < 0)
