@@ -385,6 +385,18 @@ static void recorder_caught_up(struct recorder *r, bool is)
 	recorder_verify(r);
 }
 
+/* Those who look at it, here and in the parent. last: nothing more waits in the journal. */
+static void recorder_touched_by(struct recorder *r, unsigned bits, bool last)
+{
+	recorder_tell(r, bits);
+#ifdef SW_HAS_AFTER
+	if (r->after)
+		sw_after_touched(r->after, bits, last);
+#else
+	(void)last;
+#endif
+}
+
 /* more: more waits behind it. False: the batch is not in. */
 static bool recorder_write(struct recorder *r, const struct sw_journal_line *lines, int n, bool more, const char *lineage)
 {
@@ -414,11 +426,7 @@ static bool recorder_write(struct recorder *r, const struct sw_journal_line *lin
 	if (sw_store_skipped(r->store) != r->skipped && r->skipped == 0)
 		SW_WARN(LOG, "an entry of the journal between %s and %s is not understood, it is left out", n ? lines[0].id : "", r->pos);
 	r->skipped = sw_store_skipped(r->store);
-	recorder_tell(r, bits);
-#ifdef SW_HAS_AFTER
-	if (r->after)
-		sw_after_touched(r->after, bits, !more);
-#endif
+	recorder_touched_by(r, bits, !more);
 	return true;
 }
 
@@ -434,7 +442,7 @@ static void recorder_commit(struct recorder *r)
 	else if (code < 0)
 		recorder_trouble(r, code, err.text);
 	else
-		recorder_tell(r, bits);
+		recorder_touched_by(r, bits, false);
 }
 
 static void recorder_lines(void *arg, int n, const struct sw_journal_line *lines, bool more, const struct sw_journal_ends *ends)
