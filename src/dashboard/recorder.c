@@ -124,10 +124,8 @@ static void recorder_touched(void *arg, unsigned bits)
 
 static void recorder_close(struct recorder *r)
 {
-#ifdef SW_HAS_AFTER
 	if (r->after && r->store)
 		sw_after_store(r->after, NULL);
-#endif
 	sw_verify_free(r->verify);
 	r->verify = NULL;
 	r->store = sw_store_close(r->store);
@@ -249,10 +247,8 @@ static void recorder_opened(struct recorder *r)
 	else
 		SW_INFO(LOG, "history %s: going on after %s", r->path, r->pos);
 	gauge(r->m->bytes, (double)sw_store_bytes(r->store));
-#ifdef SW_HAS_AFTER
 	if (r->after)
 		sw_after_store(r->after, r->store);
-#endif
 }
 
 static bool recorder_open(struct recorder *r)
@@ -389,12 +385,8 @@ static void recorder_caught_up(struct recorder *r, bool is)
 static void recorder_touched_by(struct recorder *r, unsigned bits, bool last)
 {
 	recorder_tell(r, bits);
-#ifdef SW_HAS_AFTER
 	if (r->after)
 		sw_after_touched(r->after, bits, last);
-#else
-	(void)last;
-#endif
 }
 
 /* more: more waits behind it. False: the batch is not in. */
@@ -563,10 +555,8 @@ static void recorder_reload(struct recorder *r)
 		sw_config_put(r->cfg);
 		r->cfg = SW_TAKE(cfg);
 		r->cut_told = false;
-#ifdef SW_HAS_AFTER
 		if (r->after)
 			sw_after_config(r->after, r->cfg);
-#endif
 		sw_timer_set(&r->tidy, TIDY_SLICE);
 	}
 	sw_config_put(cfg);
@@ -637,7 +627,6 @@ static int recorder_begin(struct recorder *r, struct sw_config *cfg, struct sw_e
 	sw_timer_init(&r->again, r->loop, recorder_again, r);
 	sw_timer_init(&r->tidy, r->loop, recorder_tidy, r);
 	code = sw_bus_new(r->loop, &bo, &r->bus, err);
-#ifdef SW_HAS_AFTER
 	if (code == 0) {
 		static struct sw_after_options ao;
 
@@ -645,9 +634,6 @@ static int recorder_begin(struct recorder *r, struct sw_config *cfg, struct sw_e
 			.arg = r };
 		code = sw_after_new(r->loop, cfg, &ao, &r->after);
 	}
-#else
-	(void)recorder_touched;
-#endif
 	return code;
 }
 
@@ -672,9 +658,7 @@ int sw_recorder_run(struct sw_config *cfg, const struct sw_recorder_options *opt
 	sw_timer_stop(&r.again);
 	sw_timer_stop(&r.tidy);
 	recorder_close(&r);
-#ifdef SW_HAS_AFTER
 	sw_after_free(r.after);
-#endif
 	if (r.bus)
 		sw_bus_free(r.bus);
 	if (r.signals)
