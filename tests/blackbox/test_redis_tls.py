@@ -62,9 +62,12 @@ class Tls(Case):
         self.assertEqual(gateway.metric("shipwatch_spool_bytes"), 0)
         p = subprocess.run([PROGRAM, "status", "-c", config], capture_output=True, text=True, timeout=20, check=False)
         self.assertRegex(p.stdout, "workers +1")
+        online = [PROGRAM, "check", "--online", "-c", config]
+        self.assertIn("ok      redis: it answers\n", subprocess.run(online, capture_output=True, text=True, timeout=60, check=False).stdout)
         # It goes and comes back: the greeting is made again.
         redis.kill()
         gateway.wait_log("^Redis is away")
+        self.assertIn("error   redis: it is not reached: Connection refused\n", subprocess.run(online, capture_output=True, text=True, timeout=60, check=False).stdout)
         redis.start()
         wait_for(lambda: len(gateway.entries(msg="^Redis is there$")) == 2, "and is there again")
 
