@@ -14,6 +14,7 @@ SECTIONS = [
     ("src/config/config.c", "config_keys", "The file", "One file, `shipwatch.yaml`; paths are relative to it. `${NAME}` takes the environment, "
      "`${file:/run/secrets/x}` a file, `${cred:NAME}` a credential of systemd. An unknown key, a wrong type or unit, or a name that does not exist is one line with its place; all of them at once."),
     ("src/config/server.c", "gateway_keys", "`gateway:`", ""),
+    ("src/config/redis.c", "redis_keys", "`redis:`", "The Redis that all roles share; an address alone is its `url`. What it should be set to, TLS and Sentinel: [operations.md](operations.md)."),
     ("src/config/dashboard.c", "dashboard_keys", "`dashboard:`", "Who gets in, and as what: [dashboard.md](dashboard.md)."),
     ("src/config/dashboard.c", "user_keys", "`dashboard: {users: […]}`", ""),
     ("src/config/dashboard.c", "token_keys", "`dashboard: {tokens: […]}`", ""),

@@ -33,12 +33,13 @@ struct sw_loop;
 struct sw_bus;
 
 struct sw_bus_options {
-	const char *url;        /* redis://[:password@]host:port[/db], unix:///path[?db=n] ; NULL: memory */
+	const char *url;        /* see bus/address.h; NULL: memory */
 	sw_dur timeout;         /* of one command; 0: 2 s. Past it the connection is cut and opened anew */
 	unsigned connections;   /* for enqueue, spread; 0: 4. Workers use 2: one blocks, one works */
 	int64_t bytes_in_flight; /* enqueue refuses with -EAGAIN above it; 0: 64 MiB */
 	int64_t in_max_bytes;   /* our own cap of {sw}:in when Redis has no maxmemory; 0: 1 GiB */
-	void (*on_state)(void *arg, bool up, const char *why); /* each change of reachability; for the log */
+	/* Each change of reachability, for the log. why of up: behind sentinels who is the master, and who was; else NULL */
+	void (*on_state)(void *arg, bool up, const char *why);
 	void *arg;
 };
 
@@ -55,6 +56,7 @@ struct sw_bus_info {
 	bool aof_ok;                    /* aof_last_write_status:ok */
 	int64_t maxmemory, used_memory;
 	sw_dur rtt_ms;
+	int64_t masters;                /* how often the sentinels named another master than before */
 };
 const struct sw_bus_info *sw_bus_info(const struct sw_bus *bus); /* NULL before the first contact */
 /*

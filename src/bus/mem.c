@@ -204,7 +204,7 @@ static bool mem_run(struct mem *m)
 	if (!m->told_up) {
 		m->told_up = true;
 		if (m->opt.on_state)
-			m->opt.on_state(m->opt.arg, true, "in memory");
+			m->opt.on_state(m->opt.arg, true, NULL);
 	}
 	m->first = NULL;
 	m->last = &m->first;

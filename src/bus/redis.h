@@ -1,5 +1,5 @@
 /*
- * A connection to Redis in the loop: commands out, replies in, each with a limit of time. The only file that knows hiredis is
+ * A connection to Redis in the loop: commands out, replies in, each with a limit of time (link.c). The only file that knows hiredis is
  * redis.c; replies are looked at through sw_rep_*.
  *
  * A command's callback runs exactly once, never from within the call that sent it: with 0 and the reply; with a negative errno
@@ -29,11 +29,22 @@ void sw_cmd_int(struct sw_cmd *c, int64_t v);
 /* Arguments that were written elsewhere with the three above (into a cmd begun with neither script nor word). */
 void sw_cmd_join(struct sw_cmd *c, const struct sw_cmd *args);
 
+/* For link.c and sentinel.c: the command as it goes out, until it is written to; and replies out of the bytes that come in. */
+const char *sw_cmd_bytes(struct sw_cmd *c, size_t *ret_n);
+struct sw_replies;
+struct sw_replies *sw_replies_new(void);
+void sw_replies_free(struct sw_replies *s);
+SW_CHECKED int sw_replies_feed(struct sw_replies *s, const void *p, size_t n);  /* 0; -EPROTO: this is not what Redis says */
+SW_CHECKED int sw_replies_next(struct sw_replies *s, struct sw_rep **ret);      /* 1, to be freed; 0: there is no whole one; -EPROTO */
+const char *sw_replies_error(const struct sw_replies *s);                        /* after -EPROTO */
+void sw_rep_free(struct sw_rep *r);
+const char *sw_rep_error(const struct sw_rep *r, size_t *ret_n);                 /* Redis' refusal; NULL: it is none */
+
 struct sw_client;
 struct sw_link;
 
 struct sw_client_options {
-	const char *url;
+	const char *url;        /* see address.h */
 	sw_dur timeout;
 	bool foreign;           /* not ours: nothing is made in it when it lost something */
 };
@@ -47,7 +58,8 @@ const char *sw_client_error(const struct sw_client *c); /* what Redis said last 
 
 /*
  * Connects and stays connected, with backoff. state: up after AUTH and SELECT went through, down with a reason; a reason is told
- * once until it changes. check (may be NULL) runs first on a new connection and ends in sw_link_ready or sw_link_drop.
+ * once until it changes; behind sentinels up tells who is the master, too.
+ * check (may be NULL) runs first on a new connection and ends in sw_link_ready or sw_link_drop.
  */
 struct sw_link *sw_link_new(struct sw_client *c, void (*state)(void *arg, bool up, const char *why), void (*check)(void *arg), void *arg);
 void sw_link_free(struct sw_link *l); /* as sw_client_free, for this one */
@@ -57,6 +69,7 @@ void sw_link_ready(struct sw_link *l);
 void sw_link_drop(struct sw_link *l, const char *why);
 size_t sw_link_bytes(const struct sw_link *l);  /* of commands under way */
 size_t sw_link_calls(const struct sw_link *l);  /* commands under way */
+int64_t sw_link_masters(const struct sw_link *l); /* how often the sentinels named another master than before */
 /*
  * Sends; the command is emptied. extra: so much longer than the usual limit of time (a blocking read). Not up (nor in check):
  * called back with -ENOTCONN. NOSCRIPT loads the script and tries again; NOGROUP makes the groups and tries again, once.

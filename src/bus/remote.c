@@ -457,6 +457,7 @@ static void remote_state(void *arg, bool up, const char *why)
 {
 	struct remote *b = arg;
 
+	b->info.masters = sw_link_masters(b->work);
 	if (up)
 		reader_work_up(b);
 	if (b->first)

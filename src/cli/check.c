@@ -311,7 +311,7 @@ int sw_cli_check(int argc, char **argv)
 	static const struct sw_usage usage = {
 		"check -c FILE [--strict] [--json | --online]",
 		"Reads a configuration and its rules, says all mistakes with their places, then one line a place as it was understood.\n"
-		"Nothing is connected or started; with --online hosts, tokens, addresses of health and chat robots are asked, and nothing is sent or done.\n",
+		"Nothing is connected or started; with --online Redis, hosts, tokens, addresses of health and chat robots are asked, and nothing is sent or done.\n",
 		NULL, 0, 0,
 	};
 	struct sw_common c = { 0 };

@@ -10,11 +10,15 @@
 
 #include "base/json.h"
 #include "base/str.h"
+#include "bus/address.h"
+#include "bus/redis.h"
+#include "bus/sentinel.h"
 #include "cli/http.h"
 #include "shipwatch/clock.h"
 #include "shipwatch/plugin.h"
 
 #define REPOS_MOST 50
+#define REDIS_MAX  (2 * SW_SECOND)
 #define NODES_MOST 20000
 #define DEVELOPER  30 /* GitLab's number of the role that may run pipelines */
 
@@ -429,10 +433,67 @@ static void channels(struct online *o)
 	}
 }
 
+/* ---- Redis ---- */
+
+struct redis { bool up, down; char why[512]; };
+
+static void redis_state(void *arg, bool up, const char *why)
+{
+	struct redis *r = arg;
+
+	r->up = up;
+	r->down = !up;
+	(void)snprintf(r->why, sizeof r->why, "%s", why ? why : "");
+}
+
+static void redis_late(void *arg) { ((struct redis *)arg)->down = true; }
+
+/* Signs in and asks whether it is there, no more: as to a foreign one, in which nothing is made. */
+static void redis_look(struct online *o, const char *who, const char *url)
+{
+	struct redis r = { .why = "no answer" };
+	struct sw_client *c = NULL;
+	struct sw_loop *loop = NULL;
+	struct sw_timer late = { 0 };
+	struct sw_err err = SW_ERR_INIT;
+	int rc = sw_loop_new(&loop);
+
+	if (rc == 0)
+		rc = sw_client_new(loop, &(struct sw_client_options){ .url = url, .timeout = REDIS_MAX, .foreign = true }, &c, &err);
+	if (rc == 0) {
+		(void)sw_link_new(c, redis_state, NULL, &r);
+		sw_timer_init(&late, loop, redis_late, &r);
+		sw_timer_set(&late, SW_SENTINELS_MAX * SW_SENTINEL_LIMIT + 2 * REDIS_MAX);
+		while (!r.up && !r.down && rc == 0)
+			rc = sw_loop_turn(loop, true);
+		sw_timer_stop(&late);
+	}
+	if (rc < 0)
+		wrong(o, "%s: %s", who, err.text[0] ? err.text : strerror(-rc));
+	else if (r.up)
+		ok("%s: it answers%s%s", who, r.why[0] ? ": " : "", r.why);
+	else
+		wrong(o, "%s: it is not reached: %s", who, r.why);
+	sw_client_free(c);
+	sw_loop_free(loop);
+}
+
+static void redis_all(struct online *o)
+{
+	const struct sw_config *cfg = o->cfg;
+
+	if (cfg->redis_url)
+		redis_look(o, "redis", cfg->redis_url);
+	for (size_t i = 0; i < cfg->n_sources; i++)
+		if (cfg->sources[i].queue)
+			redis_look(o, sw_arena_printf(&o->a, "source %s: its Redis", cfg->sources[i].name), cfg->sources[i].queue->url);
+}
+
 int sw_online(const struct sw_config *cfg, bool strict)
 {
 	struct online o = { .cfg = cfg };
 
+	redis_all(&o);
 	sources(&o);
 	actions(&o);
 	healths(&o);

@@ -56,7 +56,9 @@ struct sw_conf_dashboard {
 
 /* Where a source of kind redis-stream reads. */
 struct sw_conf_queue {
-	const char *url, *stream, *group, *as, *field;
+	const char *url; /* whole, as redis_url is */
+	const char *stream, *group, *as, *field;
+	const char *ca_file, *cert_file, *key_file, *server_name, *sentinel_user, *sentinel_password; /* as they were said; they stand in url */
 	int from; /* 0: all that is there when the group is made, 1: only what is new */
 	bool remove;
 };
@@ -141,7 +143,7 @@ struct sw_config {
 	const char *timezone;        /* "Asia/Shanghai", "+08:00"; it exists; "UTC" unless said */
 	const struct sw_zone *zone;  /* base/zone.h; NULL: UTC */
 	const char *state_dir;       /* absolute, or NULL: the caller's default */
-	const char *redis_url;       /* redis://… or unix://…, checked; NULL: a private one */
+	const char *redis_url;       /* as bus/address.h reads it, with all that is said of TLS and sentinels; holds secrets; NULL: a private one */
 	const char *proxy, *ca_file; /* NULL: none */
 	const char **alerts;         /* NULL-ended, maybe empty: default channels */
 	const char *log_url;         /* with {ci_run_id}; NULL: none */

@@ -66,9 +66,13 @@ void config_dashboard(struct config_load *l, const struct sw_ynode *node); /* da
 /* server.c: "listen" of node is told when it is no address; is it an address or a network in CIDR form? */
 void config_listen(struct config_load *l, const struct sw_ynode *node, const char *listen);
 bool config_is_cidr(const char *s);
-void config_redis(struct config_load *l, const struct sw_ynode *node);     /* server.c */
+/* A whole number of n digits that is not above max; -1 if it is none. */
+int config_number(const char *s, size_t n, int max);
+void config_redis(struct config_load *l, const struct sw_ynode *node);     /* redis.c */
 void config_pushgateway(struct config_load *l, const struct sw_ynode *node); /* forward.c */
-void config_redis_url(struct config_load *l, const struct sw_ynode *at, const char *url); /* is it one? */
+/* redis.c: the url that stands at `at` and what node (a map, or NULL) says beside it, as one address with all of it; NULL: what is wrong was told. */
+struct config_redis_conf { const char *url, *ca_file, *cert_file, *key_file, *server_name, *sentinel_user, *sentinel_password; };
+const char *config_redis_url(struct config_load *l, const struct sw_ynode *node, const struct sw_ynode *at, struct config_redis_conf *r);
 void config_rules(struct config_load *l, const struct sw_ynode *node);     /* files.c */
 
 #endif

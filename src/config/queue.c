@@ -10,7 +10,13 @@ static const char *const queue_from[] = { "all", "new", NULL };
 
 #define Q(field) offsetof(struct sw_conf_queue, field)
 static const struct sw_key queue_keys[] = {
-	{ "url", SW_KEY_STRING, Q(url), "!", "Redis it lies in: redis://[:password@]host:port[/db] or unix:///path; better 6.2 or newer", 0, 0, NULL },
+	{ "url", SW_KEY_STRING, Q(url), "!", "Redis it lies in, as redis: {url} is written; better 6.2 or newer", 0, 0, NULL },
+	{ "ca_file", SW_KEY_STRING, Q(ca_file), NULL, "of TLS (rediss://), as are the next three: see redis:", 0, 0, NULL },
+	{ "cert_file", SW_KEY_STRING, Q(cert_file), NULL, "our own certificate", 0, 0, NULL },
+	{ "key_file", SW_KEY_STRING, Q(key_file), NULL, "its key", 0, 0, NULL },
+	{ "server_name", SW_KEY_STRING, Q(server_name), NULL, "whom the certificate must be for", 0, 0, NULL },
+	{ "sentinel_user", SW_KEY_STRING, Q(sentinel_user), NULL, "of redis+sentinel://", 0, 0, NULL },
+	{ "sentinel_password", SW_KEY_SECRET, Q(sentinel_password), NULL, "of redis+sentinel://", 0, 0, NULL },
 	{ "stream", SW_KEY_STRING, Q(stream), "!", "key of the stream", 0, 0, NULL },
 	{ "group", SW_KEY_STRING, Q(group), "shipwatch", "consumer group that the gateways share; made when it is not there", 0, 0, NULL },
 	{ "as", SW_KEY_STRING, Q(as), "report",
@@ -28,11 +34,13 @@ const struct sw_plugin config_queue_plugin = { "redis-stream", "any of these out
 void config_queue_read(struct config_load *l, const struct sw_ynode *node, const char *const *skip, struct sw_conf_source *s)
 {
 	struct sw_conf_queue *q = SW_ARENA_NEW(l->a, struct sw_conf_queue);
+	struct config_redis_conf r;
 
 	s->queue = q;
 	if (sw_keys_read(queue_keys, node, node, skip, l->a, q, l->d) < 0)
 		return;
-	config_redis_url(l, sw_yget(node, "url"), q->url);
+	r = (struct config_redis_conf){ q->url, q->ca_file, q->cert_file, q->key_file, q->server_name, q->sentinel_user, q->sentinel_password };
+	q->url = config_redis_url(l, node, sw_yget(node, "url"), &r);
 	if (!*q->stream || strlen(q->stream) > 255)
 		sw_diag_error(l->d, sw_yget(node, "stream"), "stream: want a key of 1 to 255 bytes");
 	if (!*q->group || strlen(q->group) > 255)

@@ -1,4 +1,4 @@
-/* The processes themselves: where they listen, whom they trust, which Redis they share. */
+/* The processes themselves: where they listen and whom they trust. */
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,8 +21,7 @@ static const struct sw_key gateway_keys[] = {
 	{ 0 },
 };
 
-/* A whole number of n digits that is not above max; -1 if it is none. */
-static int server_number(const char *s, size_t n, int max)
+int config_number(const char *s, size_t n, int max)
 {
 	int v = 0;
 
@@ -45,7 +44,7 @@ static bool server_is_listen(const char *s)
 	if (sw_starts(s, "unix:"))
 		return s[5] == '/' && strlen(s + 5) < 108;
 	if (!colon || colon == s || (size_t)(colon - s) >= sizeof host ||
-	    server_number(colon + 1, strlen(colon + 1), 65535) < 0)
+	    config_number(colon + 1, strlen(colon + 1), 65535) < 0)
 		return false;
 	memcpy(host, s, (size_t)(colon - s));
 	host[colon - s] = '\0';
@@ -75,7 +74,7 @@ bool config_is_cidr(const char *s)
 	bits = inet_pton(AF_INET, host, addr) == 1 ? 32 : inet_pton(AF_INET6, host, addr) == 1 ? 128 : 0;
 	if (!bits || !slash)
 		return bits > 0;
-	return server_number(slash + 1, strlen(slash + 1), bits) >= 0;
+	return config_number(slash + 1, strlen(slash + 1), bits) >= 0;
 }
 
 void config_listen(struct config_load *l, const struct sw_ynode *node, const char *listen)
@@ -112,69 +111,4 @@ void config_gateway(struct config_load *l, const struct sw_ynode *node)
 		if (!config_is_cidr(*p))
 			sw_diag_error(l->d, proxies, "trusted_proxies: want addresses such as 10.0.0.0/8, got \"%s\"",
 			              *p);
-}
-
-/* redis://[user:password@]host[:port][/db] */
-static bool server_is_redis(const char *s)
-{
-	const char *host = s + strlen("redis://"), *at = strrchr(host, '@'), *colon;
-	size_t n;
-
-	if (at)
-		host = at + 1;
-	n = strcspn(host, "/");
-	if (host[n] && host[n + 1 + strspn(host + n + 1, "0123456789")])
-		return false;
-	if (n == 0 || memchr(host, ' ', n))
-		return false;
-	if (*host == '[') {
-		const char *end = memchr(host, ']', n);
-
-		if (!end)
-			return false;
-		colon = (size_t)(end + 1 - host) < n ? end + 1 : NULL;
-		if (colon && *colon != ':')
-			return false;
-	} else {
-		colon = memchr(host, ':', n);
-	}
-	if (!colon)
-		return true;
-	n -= (size_t)(colon + 1 - host);
-	return colon > host && server_number(colon + 1, n, 65535) > 0;
-}
-
-void config_redis_url(struct config_load *l, const struct sw_ynode *at, const char *url)
-{
-	if (sw_starts(url, "redis+sentinel://"))
-		sw_diag_error(l->d, at, "redis+sentinel: not in this version");
-	else if (sw_starts(url, "rediss://"))
-		sw_diag_error(l->d, at, "rediss: not in this version");
-	else if (sw_starts(url, "unix://") ? url[7] != '/' : !sw_starts(url, "redis://") || !server_is_redis(url))
-		sw_diag_error(l->d, at, "url: want redis://[:password@]host:port[/db] or unix:///path");
-	else if (strchr(url, '@') && at->exposed && !at->from_env)
-		sw_diag_error(l->d, at,
-		              "url: a password in plain text in a file that everybody can read; use ${NAME} or "
-		              "${file:PATH}, or chmod o-r");
-}
-
-void config_redis(struct config_load *l, const struct sw_ynode *node)
-{
-	static const struct sw_key keys[] = { { "url", SW_KEY_STRING, 0, "!", "redis://host:6379 or unix:///path" },
-		                              { 0 } };
-	const struct sw_ynode *at = sw_yget(node, "url");
-	const char *url = NULL;
-
-	if (!node)
-		return;
-	if (node->type == SW_Y_SCALAR && !sw_yaml_is_null(node)) {
-		at = node;
-		(void)sw_key_read_one(&keys[0], node, l->a, &url, l->d);
-	} else {
-		(void)sw_keys_read(keys, node, node, NULL, l->a, &url, l->d);
-	}
-	if (!url)
-		return;
-	l->c->redis_url = url;
-	config_redis_url(l, at, url);
 }

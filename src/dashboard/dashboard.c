@@ -170,15 +170,20 @@ static void dash_reload(void *arg)
 static void dash_state(void *arg, bool up, const char *why)
 {
 	struct dash *d = arg;
+	int64_t masters;
 
 	(void)snprintf(d->redis_why, sizeof d->redis_why, "%s", up ? "" : why ? why : "not reached");
 	sw_metric_set(d->meters.redis_up, NULL, up);
 	if (d->stopping)
 		return;
-	if (up)
-		SW_INFO(LOG, "Redis is reached");
-	else
+	if (up) {
+		masters = sw_bus_info(d->bus) ? sw_bus_info(d->bus)->masters : 0;
+		sw_metric_add(d->meters.masters, NULL, (double)(masters - d->masters));
+		d->masters = masters;
+		SW_INFO(LOG, "Redis is reached%s%s", why ? ": " : "", why ? why : "");
+	} else {
 		SW_WARN(LOG, "Redis is not reached (%s), trying again; pages go on", d->redis_why);
+	}
 	dash_live_touched(d, DASH_TOUCHED_STATUS);
 }
 

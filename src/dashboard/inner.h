@@ -44,7 +44,7 @@ struct dash_child {
 struct dash_meters {
 	struct sw_metrics *all;
 	struct sw_recorder_meters recorder_own; /* counted by the recorder, told here */
-	struct sw_metric *requests, *seconds, *conns, *viewers, *told, *cut, *redis_up, *history, *recorder, *restarts, *signins, *decisions, *limited;
+	struct sw_metric *requests, *seconds, *conns, *viewers, *told, *cut, *redis_up, *masters, *history, *recorder, *restarts, *signins, *decisions, *limited;
 };
 
 struct dash {
@@ -69,6 +69,7 @@ struct dash {
 	struct sw_health *health;
 	bool stopping;
 	char redis_why[160];
+	int64_t masters;               /* of the bus, as it was counted last */
 	/* the last answer to "status", for a second: a page that many look at asks once */
 	char *status;
 	sw_dur status_at;

@@ -23,6 +23,7 @@ int dash_meters_new(struct dash *d)
 	m->viewers = sw_metric_gauge(m->all, "shipwatch_live_viewers", "Browsers that are told what changes.", NULL, 1, false);
 	m->told = sw_metric_counter(m->all, "shipwatch_live_events_total", "Changes told to viewers, one for each viewer.", NULL, 1);
 	m->cut = sw_metric_counter(m->all, "shipwatch_live_cut_total", "Viewers that took nothing for too long and were cut off.", NULL, 1);
+	m->masters = sw_metric_counter(m->all, "shipwatch_redis_master_changes_total", "Times the sentinels named another master than before.", NULL, 1);
 	m->redis_up = sw_metric_gauge(m->all, "shipwatch_redis_up", "Whether Redis answers.", NULL, 1, true);
 	m->history = sw_metric_gauge(m->all, "shipwatch_history_up", "Whether the history can be read.", NULL, 1, true);
 	m->recorder = sw_metric_gauge(m->all, "shipwatch_recorder_up", "Whether the recorder runs.", NULL, 1, true);

@@ -20,7 +20,7 @@
 
 struct sw_gateway_meters {
 	struct sw_metrics *all;
-	struct sw_metric *requests, *seconds, *deliveries, *secrets, *bytes_in, *bytes_kept, *conns, *held, *spool, *redis_up, *rtt,
+	struct sw_metric *requests, *seconds, *deliveries, *secrets, *bytes_in, *bytes_kept, *conns, *held, *spool, *redis_up, *masters, *rtt,
 		*limited, *restarts, *stream_up;
 };
 SW_CHECKED int sw_gateway_meters_new(unsigned processes, const struct sw_gateway_options *opt, struct sw_gateway_meters *ret);

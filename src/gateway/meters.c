@@ -35,6 +35,7 @@ int sw_gateway_meters_new(unsigned processes, const struct sw_gateway_options *o
 	m->held = sw_metric_gauge(all, "shipwatch_http_held_bytes", "Bytes of requests that are not whole yet.", NULL, 1, false);
 	m->spool = sw_metric_gauge(all, "shipwatch_spool_bytes", "Bytes in spools, waiting for Redis.", NULL, 1, false);
 	m->redis_up = sw_metric_gauge(all, "shipwatch_redis_up", "Whether Redis answers (to any process of the gateway).", NULL, 1, true);
+	m->masters = sw_metric_counter(all, "shipwatch_redis_master_changes_total", "Times the sentinels named another master than before, as each process saw it.", NULL, 1);
 	m->rtt = sw_metric_gauge(all, "shipwatch_redis_round_trip_seconds", "How long Redis took to answer last.", NULL, 1, true);
 	m->stream_up = sw_metric_gauge(all, "shipwatch_stream_up", "Whether the Redis of a source of kind redis-stream answers.",
 	                               l_source, 40, true);

@@ -55,6 +55,7 @@ struct store {
 	bool freed;
 	const char *weak;            /* why Redis may lose what it took, as last told; NULL: it may not */
 	sw_ms refused_at;            /* when Redis last took nothing though it is there; 0: it does */
+	int64_t masters;               /* of the bus, as it was counted last */
 	char redis_why[160], spool_why[200], refused_why[160];
 };
 
@@ -358,6 +359,7 @@ static void store_presence(void *arg)
 static void store_on_state(void *arg, bool up, const char *why)
 {
 	struct store *s = arg;
+	int64_t masters;
 
 	if (s->freed)
 		return;
@@ -370,8 +372,11 @@ static void store_on_state(void *arg, bool up, const char *why)
 	}
 	s->weak = NULL;
 	store_weak(s);
-	if (!s->weak)
-		SW_INFO(LOG, "Redis is there");
+	if (!s->weak || why)
+		SW_INFO(LOG, "Redis is there%s%s", why ? ": " : "", why ? why : "");
+	masters = sw_bus_info(s->bus) ? sw_bus_info(s->bus)->masters : 0;
+	sw_metric_add(s->g->meters.masters, NULL, (double)(masters - s->masters));
+	s->masters = masters;
 	sw_timer_set(&s->presence, 0);
 }
 

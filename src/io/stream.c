@@ -1,4 +1,4 @@
-/* One connection, waited for, by sockets that never block and OpenSSL; the only file that makes TLS of its own. */
+/* One connection, waited for, by sockets that never block and OpenSSL. */
 #include "io/stream.h"
 
 #include <arpa/inet.h>
@@ -16,6 +16,7 @@
 #include <openssl/ssl.h>
 
 #include "io/resolve.h"
+#include "io/tls.h"
 #include "shipwatch/clock.h"
 #include "shipwatch/mem.h"
 
@@ -164,60 +165,6 @@ void sw_stream_free(struct sw_stream *s)
 
 /* ---- TLS ---- */
 
-/* Where distributions keep what they trust; OpenSSL's own default is that of the machine it was built on. */
-static const char *system_trust(void)
-{
-	static const char *const places[] = {
-		"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem",
-	};
-	const char *named = getenv("SSL_CERT_FILE");
-
-	if (named && *named)
-		return named;
-	for (size_t i = 0; i < SW_COUNT(places); i++)
-		if (access(places[i], R_OK) == 0)
-			return places[i];
-	return NULL;
-}
-
-/* OpenSSL's last word, without its codes. */
-static int tls_error(struct sw_err *err, int code, const char *what)
-{
-	unsigned long e = ERR_peek_last_error();
-	const char *why = e ? ERR_reason_error_string(e) : NULL;
-
-	ERR_clear_error();
-	return sw_err_set(err, code, "%s%s%s", what, why ? ": " : "", why ? why : "");
-}
-
-static int tls_context(struct sw_stream *s, const char *ca_file, struct sw_err *err)
-{
-	const char *trust = ca_file ? ca_file : system_trust();
-
-	/* What a machine's openssl.cnf says is of the OpenSSL it has, not of the one in here. */
-	(void)OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
-	s->ctx = SSL_CTX_new(TLS_client_method());
-	if (!s->ctx || SSL_CTX_set_min_proto_version(s->ctx, TLS1_2_VERSION) != 1)
-		return tls_error(err, ENOMEM, "TLS cannot be set up");
-	SSL_CTX_set_verify(s->ctx, SSL_VERIFY_PEER, NULL);
-	if (!trust)
-		return sw_err_set(err, EKEYREJECTED, "no certificates to trust on this machine (--ca-file, SSL_CERT_FILE)");
-	if (SSL_CTX_load_verify_file(s->ctx, trust) != 1) {
-		ERR_clear_error();
-		return sw_err_set(err, EKEYREJECTED, "%.200s: no certificates can be read from it", trust);
-	}
-	return 0;
-}
-
-static int tls_name(struct sw_stream *s, const char *host)
-{
-	unsigned char addr[sizeof(struct in6_addr)];
-
-	if (inet_pton(AF_INET, host, addr) == 1 || inet_pton(AF_INET6, host, addr) == 1)
-		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(s->ssl), host);
-	return SSL_set1_host(s->ssl, host) == 1 && SSL_ctrl(s->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)host) == 1;
-}
-
 /* What to do after a call that gave r. Return: 0: call again; 1: closed; -errno with err. */
 static int tls_more(struct sw_stream *s, int r, sw_dur until, struct sw_err *err)
 {
@@ -236,20 +183,23 @@ static int tls_more(struct sw_stream *s, int r, sw_dur until, struct sw_err *err
 		return sw_err_set(err, e ? e : ECONNRESET, "%s", e ? strerror(e) : "the connection was cut");
 	default:
 		if (verified != X509_V_OK)
-			return tls_error(err, EKEYREJECTED, X509_verify_cert_error_string(verified));
-		return tls_error(err, EPROTO, "TLS");
+			return sw_tls_error(err, EKEYREJECTED, X509_verify_cert_error_string(verified));
+		return sw_tls_error(err, EPROTO, "TLS");
 	}
 }
 
 int sw_stream_tls(struct sw_stream *s, const char *host, const char *ca_file, sw_dur until, struct sw_err *err)
 {
-	int r = tls_context(s, ca_file, err);
+	int r;
 
+	/* What a machine's openssl.cnf says is of the OpenSSL it has, not of the one in here. */
+	(void)OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+	r = sw_tls_context(ca_file, NULL, NULL, "--ca-file", &s->ctx, err);
 	if (r < 0)
 		return r;
 	s->ssl = SSL_new(s->ctx);
-	if (!s->ssl || SSL_set_fd(s->ssl, s->fd) != 1 || !tls_name(s, host))
-		return tls_error(err, EINVAL, "TLS cannot be set up");
+	if (!s->ssl || SSL_set_fd(s->ssl, s->fd) != 1 || !sw_tls_expect(s->ssl, host))
+		return sw_tls_error(err, EINVAL, "TLS cannot be set up");
 	for (;;) {
 		ERR_clear_error();
 		r = SSL_connect(s->ssl);

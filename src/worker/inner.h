@@ -70,6 +70,7 @@ struct worker {
 	sw_dur tick_at;                /* when the next tick is due, by sw_clock_mono; 0: one is under way */
 	sw_dur careful_until;          /* a worker died not long ago: what may have killed it goes by way of the stream */
 	bool ticking, held, rewound, ready_told, beating;
+	int64_t masters;               /* of the bus, as it was counted last */
 	sw_dur ticked;                 /* last good tick, by sw_clock_mono */
 	int tick_r;                    /* why Redis refused the last one; 0: it did not */
 	const char *weak;              /* why Redis may lose what it took, as last told */
@@ -173,6 +174,7 @@ void sw_outbox_fini(struct worker *w);
 struct sw_meters *sw_meters_new(const struct sw_worker_options *opt);
 void sw_meters_free(struct sw_meters *m);
 void sw_meters_event(struct worker *w, const char *source, const char *kind);
+void sw_meters_masters(struct worker *w, int64_t more);
 void sw_meters_dead(struct worker *w, const char *what);
 void sw_meters_tally(struct worker *w, enum sw_tally what, const char *label);
 void sw_meters_step(struct worker *w, sw_dur took, int outcome);

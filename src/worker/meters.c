@@ -5,7 +5,7 @@
 struct sw_meters {
 	struct sw_metrics *all;
 	struct sw_metric *events, *dead, *dead_now, *verdicts, *fired, *actions_decided, *deployments, *commits, *step_s, *attempts,
-		*attempt_s, *actions, *samples, *depth, *age, *held, *rtt, *silent, *lanes, *ios, *down, *waiting;
+		*attempt_s, *actions, *samples, *depth, *age, *held, *rtt, *masters, *silent, *lanes, *ios, *down, *waiting;
 };
 
 struct sw_meters *sw_meters_new(const struct sw_worker_options *opt)
@@ -44,6 +44,7 @@ struct sw_meters *sw_meters_new(const struct sw_worker_options *opt)
 	m->depth = sw_metric_gauge(m->all, "shipwatch_queue_entries", "Entries in a stream.", l_stream, 2, true);
 	m->age = sw_metric_gauge(m->all, "shipwatch_queue_oldest_seconds", "Age of the oldest entry in `in`.", NULL, 1, true);
 	m->held = sw_metric_gauge(m->all, "shipwatch_hold", "1 while everything is on hold.", NULL, 1, true);
+	m->masters = sw_metric_counter(m->all, "shipwatch_redis_master_changes_total", "Times the sentinels named another master than before.", NULL, 1);
 	m->rtt = sw_metric_gauge(m->all, "shipwatch_redis_rtt_seconds", "Round trip to Redis.", NULL, 1, true);
 	m->silent = sw_metric_gauge(m->all, "shipwatch_source_silent", "1 while a source was not heard of for longer than silent_after.",
 	                            l_source, 50, true);
@@ -65,6 +66,11 @@ void sw_meters_free(struct sw_meters *m)
 void sw_meters_event(struct worker *w, const char *source, const char *kind)
 {
 	SW_METRIC_INC(w->meters->events, source, kind);
+}
+
+void sw_meters_masters(struct worker *w, int64_t more)
+{
+	sw_metric_add(w->meters->masters, NULL, (double)more);
 }
 
 void sw_meters_dead(struct worker *w, const char *what)

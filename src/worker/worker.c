@@ -358,9 +358,13 @@ static void worker_reload(void *arg)
 static void worker_state(void *arg, bool up, const char *why)
 {
 	struct worker *w = arg;
+	int64_t masters;
 
 	if (up) {
-		SW_INFO(LOG, "Redis is reached%s%s", why && *why ? ": " : "", why ? why : "");
+		masters = sw_bus_info(w->bus) ? sw_bus_info(w->bus)->masters : 0;
+		sw_meters_masters(w, masters - w->masters);
+		w->masters = masters;
+		SW_INFO(LOG, "Redis is reached%s%s", why ? ": " : "", why ? why : "");
 		if (w->reading && !w->stopping) {
 			worker_wake_places(w); /* also of a Redis that came back without what it had */
 			if (!w->ticking)

@@ -13,7 +13,7 @@ BEGIN {
 	may["engine"] = " base model rules stats "
 	may["io"] = " base model probe "
 	may["source"] = may["signal"] = may["channel"] = may["action"] = " base model "
-	may["bus"] = " base model io/loop.h "
+	may["bus"] = " base model io/loop.h io/wire.h io/resolve.h "
 	below = " base probe model stats rules config engine io bus source signal channel action "
 	may["sim"] = may["plugins"] = below "plugins.h "
 	may["gateway"] = may["worker"] = may["dashboard"] = below "plugins.h sim "

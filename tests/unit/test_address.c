@@ -31,7 +31,23 @@ static void test_rows(void **state)
 		{ "redis://127.0.0.1/x", -EINVAL, .error = "is a number" },
 		{ "redis://secret@127.0.0.1", -EINVAL, .error = "redis://[user]:password@host" },
 		{ "redis://:%zz@127.0.0.1", -EINVAL, .error = "redis://[user]:password@host" },
-		{ "rediss://127.0.0.1", -EINVAL, .error = "begins with" },
+		{ "rediss://127.0.0.1:7/1", 0, NULL, "127.0.0.1", NULL, NULL, 7, 1, NULL },
+		{ "redis://:pa?ss@127.0.0.1", 0, NULL, "127.0.0.1", NULL, "pa?ss", 6379, 0, NULL },
+		{ "redis://127.0.0.1?ca_file=/x", -EINVAL, .error = "ca_file goes with rediss://" },
+		{ "rediss://127.0.0.1?sentinel_password=secret", -EINVAL, .error = "sentinel_password goes with redis+sentinel://" },
+		{ "rediss://127.0.0.1?ca=/x", -EINVAL, .error = "\"ca\": behind '?'" },
+		{ "rediss://127.0.0.1?ca_file=/x&ca_file=/y", -EINVAL, .error = "ca_file: want one text" },
+		{ "rediss://127.0.0.1?ca_file", -EINVAL, .error = "ca_file: want one text" },
+		{ "rediss://127.0.0.1?ca_file=%4", -EINVAL, .error = "ca_file: want one text" },
+		{ "redis://[::1", -EINVAL, .error = "']' is missing" },
+		{ "redis+sentinel://", -EINVAL, .error = "the name of the master" },
+		{ "redis+sentinel://a,b", -EINVAL, .error = "the name of the master" },
+		{ "redis+sentinel://a,b/", -EINVAL, .error = "the name of the master" },
+		{ "redis+sentinel:///main", -EINVAL, .error = "the name of the master" },
+		{ "redis+sentinel://a,,b/main", -EINVAL, .error = "sentinels are written" },
+		{ "redis+sentinel://a:x/main", -EINVAL, .error = "\"x\" is not a port" },
+		{ "redis+sentinel://a/main/x", -EINVAL, .error = "is a number" },
+		{ "redis+sentinel://1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6,7/main", -EINVAL, .error = "at most 16 sentinels" },
 		{ "127.0.0.1:6379", -EINVAL, .error = "begins with" },
 		{ "", -EINVAL, .error = "begins with" },
 	};
@@ -55,9 +71,39 @@ static void test_rows(void **state)
 	}
 }
 
+static void test_sentinels(void **state)
+{
+	struct sw_address a;
+	struct sw_err err = SW_ERR_INIT;
+
+	(void)state;
+	/* None of the names is looked up here. */
+	assert_int_equal(sw_address_parse("rediss+sentinel://u:p%2F@s1.invalid,[fe80::1]:7,s3:8/main/4?sentinel_password=a%26b&server_name=r&sentinel_user=su", &a, &err), 0);
+	assert_true(a.tls);
+	assert_int_equal(a.n_sentinels, 3);
+	assert_string_equal(a.sentinels[0].host, "s1.invalid");
+	assert_int_equal(a.sentinels[0].port, 26379);
+	assert_string_equal(a.sentinels[1].host, "fe80::1");
+	assert_int_equal(a.sentinels[1].port, 7);
+	assert_int_equal(a.sentinels[2].port, 8);
+	assert_string_equal(a.master, "main");
+	assert_int_equal(a.db, 4);
+	assert_string_equal(a.user, "u");
+	assert_string_equal(a.password, "p/");
+	assert_string_equal(a.sentinel_password, "a&b");
+	assert_string_equal(a.sentinel_user, "su");
+	assert_string_equal(a.server_name, "r");
+	assert_null(a.host);
+	sw_address_fini(&a);
+	assert_int_equal(sw_address_parse("redis+sentinel://1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6/main", &a, &err), 0);
+	assert_int_equal(a.n_sentinels, SW_SENTINELS_MAX);
+	assert_false(a.tls);
+	sw_address_fini(&a);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows), cmocka_unit_test(test_sentinels) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,10 +23,17 @@ offset = offset + now - at
 
 -- Are these the data we know?
 local lineage, counter, rewound, anew = ctl[5], tonumber(ctl[7]) or 0, 0, 0
+local run_id = info:match('run_id:(%x+)')
+local why
 if ARGV[3] ~= '' and ARGV[3] ~= ctl[6] and (ARGV[3] ~= lineage or counter < tonumber(ARGV[4])) then
+	why = 'Redis lost what it had stored (restored, failed over or flushed); check what runs, then release'
+elseif ctl[4] and ctl[4] ~= run_id and call('INFO', 'replication'):find('master_replid2:%x*[^0%s]') then
+	-- It was a replica before: what the old master took last may be missing, and too little of it for the counter to show.
+	why = 'Redis failed over, and what the old one took last may be lost; check what runs, then release'
+end
+if why then
 	rewound = 1
-	call('HSET', CTL, 'lineage_was', ARGV[3], 'hold', '1', 'hold_by', 'shipwatch', 'hold_at', I(now),
-		'hold_why', 'Redis lost what it had stored (restored, failed over or flushed); check what runs, then release')
+	call('HSET', CTL, 'lineage_was', ARGV[3] ~= '' and ARGV[3] or lineage or '', 'hold', '1', 'hold_by', 'shipwatch', 'hold_at', I(now), 'hold_why', why)
 	ctl[3] = '1'
 	lineage = false
 end
@@ -35,7 +42,6 @@ if not lineage then
 	call('HSET', CTL, 'lineage', lineage)
 end
 counter = counter + 1
-local run_id = info:match('run_id:(%x+)')
 if run_id ~= ctl[4] then
 	call('HSET', CTL, 'run_id', run_id)
 	if ctl[4] then
