@@ -117,16 +117,21 @@ def record(b, path, events, more):
         complain(f"fold: {r['per_second']:,} entries/s, the bar is {BAR_RECORDS:,}")
 
 
+def logged(dash, what, seconds, pattern):
+    """Waits for a line of its log; what the pattern found."""
+    found = []
+
+    def done():
+        with open(dash.log, encoding="utf-8", errors="replace") as f:
+            found[:] = re.findall(pattern, f.read())
+        return bool(found)
+    parts.wait_until(what, seconds, done)
+    return found[0]
+
+
 def follow(b, dash, redis):
     """The recorder itself, out of Redis, on top of all that is there: by its own line of the log."""
-    said = []
-
-    def caught_up():
-        with open(dash.log, encoding="utf-8", errors="replace") as f:
-            said[:] = re.findall(r"caught up: (\d+) entries in (\d+) ms", f.read())
-        return bool(said)
-    parts.wait_until("the recorder catches up", 300, caught_up)
-    n, ms = int(said[0][0]), int(said[0][1])
+    n, ms = map(int, logged(dash, "the recorder catches up", 300, r"caught up: (\d+) entries in (\d+) ms"))
     rate = n / ms * 1e3
     say(f"recorder: {n:,} entries that waited in Redis in {ms / 1e3:.1f} s: {rate:,.0f}/s (bar {BAR_RECORDS:,})")
     b.note("history", "recorder", entries=n, ms=ms, per_second=rate, journal=redis.call("XLEN", "{sw}:journal"))
@@ -169,15 +174,9 @@ def measure(b, dash, name, make, rounds):
 
 def looked_through(b, dash):
     """The process beside the recorder that reads all of the file: recording did not wait for it."""
-    found = []
-
-    def done():
-        with open(dash.log, encoding="utf-8", errors="replace") as f:
-            found[:] = re.findall(r"looked through in (\S+), it is whole", f.read())
-        return bool(found)
-    parts.wait_until("the file is looked through", 600, done)
-    say(f"looked through beside the recorder in {found[0]}")
-    b.note("history", "looked through", took=found[0])
+    took = logged(dash, "the file is looked through", 600, r"looked through in (\S+), it is whole")
+    say(f"looked through beside the recorder in {took}")
+    b.note("history", "looked through", took=took)
 
 
 def lists(b, path, rounds):
